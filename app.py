@@ -1,0 +1,58 @@
+"""Flags -> a running studio and its address; ends with Ctrl+C or SIGTERM.
+
+Heavy imports wait until the flags are read and the home is claimed, so that `--help` and refusals come at once.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def read_flags(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the flags of the command line."""
+    parser = argparse.ArgumentParser(
+        description="Writer-R1 Studio: write with a model on this machine, in your browser."
+    )
+    parser.add_argument(
+        "--home", type=Path, help="folder of your drafts and runs (default: WRITER_R1_HOME, or your data folder)"
+    )
+    parser.add_argument("--models", type=Path, help="folder of model weights (default: WRITER_R1_MODELS, or models/)")
+    parser.add_argument(
+        "--port", type=int, default=7860, help="port on 127.0.0.1; 0 takes any free one (default: 7860)"
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--no-browser", dest="open", action="store_false", help="do not (the default)")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 after a studio that ran, 1 where it could not start."""
+    flags = read_flags(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from writer_r1.errors import WriterError
+    from writer_r1.workspace import Workspace
+
+    workspace = None
+    try:
+        workspace = Workspace(flags.home, flags.models)
+        workspace.open_studio()
+        from writer_r1.ui.app import serve
+
+        _, address = serve(workspace, flags.port, open_browser=flags.open)
+        print(f"Writer-R1 Studio: {address}", flush=True)
+        while True:
+            time.sleep(3600)
+    except WriterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        if workspace is not None:
+            workspace.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

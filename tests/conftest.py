@@ -1,0 +1,55 @@
+"""Every test has its own home, models and lock folder; those marked `model` see the checkout's weights."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import chromium
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "models"
+STARTER = MODELS / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def isolated(folder: Path, models: Path) -> dict[str, str]:
+    """Return the variables that keep a process away from everything of the user's."""
+    lock_folder = folder / "tmp"
+    lock_folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "WRITER_R1_HOME": str(folder / "home"),
+        "WRITER_R1_MODELS": str(models),
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "TMPDIR": str(lock_folder),  # the machine-wide model lock lies there
+        "HF_HUB_OFFLINE": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+    }
+
+
+@pytest.fixture(autouse=True)
+def own_places(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = request.node.get_closest_marker("model") is not None
+    for name, value in isolated(tmp_path, MODELS if real else tmp_path / "models").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # else the folder found first is kept
+    if real:
+        require_starter()
+
+
+def require_starter() -> None:
+    if not STARTER.exists():
+        pytest.fail("The starter model is missing: run make models", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = chromium.find(playwright.chromium.executable_path)
+        # Where a window manager would be asked for a display, headless needs none; as root it has no sandbox.
+        with playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS, env=dict(os.environ)) as opened:
+            yield opened

@@ -1,0 +1,435 @@
+"""Jobs with real threads, processes and faults: nothing written is lost, and stop, kill and lock do as told."""
+
+import errno
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from writer_r1.errors import ModelError, StoreError
+from writer_r1.events import Accepted, DraftDelta, Drafted, Event, Failed, Finished, Status, Stopped
+from writer_r1.jobs import BUG, DELTA_CHARS, KEPT, WAITING, Jobs
+from writer_r1.store import Store, this_process
+
+ROOT = Path(__file__).parent.parent
+Stop = Callable[[], bool]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "library.db")
+
+
+@pytest.fixture
+def jobs(store: Store, tmp_path: Path) -> Iterator[Jobs]:
+    jobs = Jobs(store, tmp_path / "model.lock")
+    yield jobs
+    jobs.close(5)
+
+
+def events(jobs: Jobs, run_id: str, after: int = 0) -> list[Event]:
+    return [e for _, e in jobs.follow(run_id, after)]
+
+
+def until(true: Callable[[], object], within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def settled(jobs: Jobs) -> None:
+    until(lambda: not jobs._jobs)
+
+
+def end(best: int | None = None, rounds: int = 0) -> Finished:
+    return Finished(trajectory_id="x", best_attempt=best, rounds=rounds)
+
+
+def endless(stop: Stop) -> Iterator[Event]:
+    while not stop():
+        yield DraftDelta(attempt=1, text="wave ")
+        time.sleep(0.01)
+
+
+# What is written is what is followed and stored
+
+
+def test_every_event_is_followed_and_stored_in_order_with_its_time(jobs: Jobs, store: Store) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield Status(text="one")
+        time.sleep(0.3)
+        yield Drafted(attempt=1, text="The sea.")
+        yield Accepted(attempt=1, why="first")
+        yield end(1, 1)
+        raise AssertionError("nothing is asked of the work after its end")
+
+    run_id = jobs.start("prompt", "fake", work)
+    rows = list(jobs.follow(run_id))
+    assert [(n, e.event) for n, e in rows] == [(1, "status"), (2, "draft"), (3, "accepted"), (4, "finished")]
+    settled(jobs)
+    assert store.events(run_id) == rows == list(jobs.follow(run_id))
+    assert [n for n, _ in jobs.follow(run_id, after=2)] == [3, 4] and events(jobs, run_id, after=4) == []
+    times = [e.t for _, e in rows]
+    assert times == sorted(times) and times[0] < 0.3 <= times[1] < 2
+    assert store.run(run_id).state == "finished" and jobs.trouble(run_id) is None  # type: ignore[union-attr]
+
+
+def test_a_flood_of_tokens_becomes_few_rows_and_the_same_text(jobs: Jobs, store: Store) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        for i in range(1000):
+            yield DraftDelta(attempt=1 + i // 500, parent=i // 500 or None, text=f"{i} ")
+        yield Status(text="between")
+        yield DraftDelta(attempt=2, parent=1, text="last")
+        yield end()
+
+    run_id = jobs.start("prompt", "fake", work)
+    events(jobs, run_id)
+    one, two = store.trajectory(run_id).attempts
+    assert one.text == "".join(f"{i} " for i in range(500))
+    assert two.text == "".join(f"{i} " for i in range(500, 1000)) + "last" and two.parent == 1
+    deltas = [e for _, e in store.events(run_id) if isinstance(e, DraftDelta)]
+    assert len(deltas) <= 2 + (len(one.text) + len(two.text)) / DELTA_CHARS + 1
+    assert all(len(d.text) < DELTA_CHARS + 10 for d in deltas)
+
+
+def test_text_is_saved_within_a_second_even_when_the_model_falls_silent(jobs: Jobs, store: Store) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield DraftDelta(attempt=1, text="The sea")
+        while not stop():
+            time.sleep(0.01)
+
+    run_id = jobs.start("prompt", "fake", work)
+    until(lambda: store.run(run_id).best_text == "The sea", within_s=1.5)  # type: ignore[union-attr]
+    assert store.running() == [run_id]
+
+
+def test_lone_surrogates_reach_no_follower(jobs: Jobs) -> None:
+    run_id = jobs.start("p\ud800", "fake", lambda stop: iter([Status(text="a\ud800b"), end()]))
+    assert events(jobs, run_id)[0].text == "a\ufffdb"  # type: ignore[union-attr]
+
+
+def test_an_idle_run_ticks(jobs: Jobs) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield Status(text="loading")
+        stop_at = time.monotonic() + 1.2
+        while time.monotonic() < stop_at:
+            time.sleep(0.01)
+        yield end()
+
+    batches = list(jobs.follow_batches(jobs.start("p", "fake", work), tick_s=0.2))
+    assert [[e.event for _, e in b] for b in batches if b] == [["status"], ["finished"]]
+    assert 3 <= batches.count([]) <= 7
+
+
+def test_following_an_unknown_run_is_a_sentence(jobs: Jobs) -> None:
+    with pytest.raises(StoreError, match="No run has an id that starts with 'nope'"):
+        next(jobs.follow("nope"))
+
+
+# How runs end
+
+
+def test_work_that_just_returns_is_finished_with_its_best_attempt(jobs: Jobs, store: Store) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield Drafted(attempt=1, text="a")
+        yield Accepted(attempt=1, why="first")
+        yield DraftDelta(attempt=2, text="b")
+
+    run_id = jobs.start("p", "fake", work, trajectory_id="chosen")
+    last = events(jobs, run_id)[-1]
+    assert run_id == "chosen"
+    assert isinstance(last, Finished) and (last.trajectory_id, last.best_attempt, last.rounds) == ("chosen", 1, 2)
+    assert store.run(run_id).state == "finished"  # type: ignore[union-attr]
+
+
+def test_stop_ends_the_run_as_stopped_and_keeps_its_text(jobs: Jobs, store: Store) -> None:
+    run_id = jobs.start("p", "fake", endless)
+    until(lambda: store.run(run_id).best_text)  # type: ignore[union-attr]
+    jobs.stop(run_id)
+    kinds = [e.event for e in events(jobs, run_id)]
+    assert kinds[-2:] == ["stopped", "finished"] and kinds.count("stopped") == 1
+    run = store.run(run_id)
+    assert run is not None and run.state == "stopped" and run.best_text.startswith("wave wave")
+
+
+def test_a_stop_that_the_work_reports_itself_is_not_reported_twice(jobs: Jobs) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        while not stop():
+            time.sleep(0.01)
+        yield Stopped(why="user")
+
+    run_id = jobs.start("p", "fake", work)
+    jobs.stop(run_id)
+    assert [e.event for e in events(jobs, run_id)] == ["stopped", "finished"]
+
+
+def test_a_failure_of_the_user_kind_ends_the_run_with_its_sentence(jobs: Jobs, store: Store) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield DraftDelta(attempt=1, text="half")
+        raise ModelError("The model 'x' is broken; pull it again.")
+
+    run_id = jobs.start("p", "fake", work)
+    last = events(jobs, run_id)[-1]
+    assert isinstance(last, Failed) and last.message == "The model 'x' is broken; pull it again."
+    assert store.run(run_id)[2:3] + store.run(run_id)[6:7] == ("failed", "half")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("bug", [KeyError, SystemExit])
+def test_a_bug_keeps_the_text_and_logs_where_but_not_what(
+    jobs: Jobs, store: Store, caplog: pytest.LogCaptureFixture, bug: type[BaseException]
+) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield DraftDelta(attempt=1, text="secret draft")
+        raise bug("secret" + " draft")
+
+    caplog.set_level(logging.DEBUG)
+    run_id = jobs.start("secret prompt", "fake", work)
+    last = events(jobs, run_id)[-1]
+    assert isinstance(last, Failed) and last.message == BUG
+    assert store.run(run_id).best_text == "secret draft"  # type: ignore[union-attr]
+    assert bug.__name__ in caplog.text and run_id in caplog.text and "in work" in caplog.text
+    assert "secret draft" not in caplog.text and "secret prompt" not in caplog.text
+
+
+def test_a_lock_file_that_cannot_be_made_is_a_sentence(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    jobs = Jobs(store, tmp_path / "file" / "model.lock")
+    last = events(jobs, jobs.start("p", "fake", endless))[-1]
+    assert isinstance(last, Failed) and "cannot be used" in last.message and "model.lock" in last.message
+
+
+def test_close_stops_every_job_and_names_those_that_would_not(jobs: Jobs, store: Store) -> None:
+    gate = threading.Event()
+
+    def deaf(stop: Stop) -> Iterator[Event]:
+        yield Status(text="deaf")
+        gate.wait(20)
+
+    first = jobs.start("p", "fake", deaf)
+    second = jobs.start("p", "fake", endless)
+    until(lambda: store.events(first) and store.events(second))
+    assert jobs.close(1) == [first]
+    assert store.run(second).state == "stopped"  # type: ignore[union-attr]
+    gate.set()
+    assert jobs.close(5) == [] and store.run(first).state == "stopped"  # type: ignore[union-attr]
+
+
+# One heavy job at a time
+
+
+def test_jobs_of_one_process_run_one_after_another(jobs: Jobs) -> None:
+    busy: list[str] = []
+
+    def work(stop: Stop) -> Iterator[Event]:
+        busy.append("in")
+        yield Status(text="working")
+        time.sleep(0.3)
+        busy.append("out")
+
+    ids = [jobs.start("p", "fake", work) for _ in range(3)]
+    seen = [[e.text for e in events(jobs, i) if isinstance(e, Status)] for i in ids]
+    assert busy == ["in", "out"] * 3
+    assert sorted(seen) == [[WAITING, "working"], [WAITING, "working"], ["working"]]
+
+
+def test_stop_works_while_waiting_for_the_lock(jobs: Jobs, store: Store) -> None:
+    first = jobs.start("p", "fake", endless)
+    until(lambda: store.events(first))
+    second = jobs.start("p", "fake", lambda stop: pytest.fail("it must not begin"))
+    until(lambda: store.events(second))
+    jobs.stop(second)
+    assert [e.event for e in events(jobs, second)] == ["status", "stopped", "finished"]
+    assert store.running() == [first]
+
+
+# Other processes
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from writer_r1.events import *
+from writer_r1.jobs import Jobs
+from writer_r1.store import Store
+home, run_id, count, pause = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+def work(stop):
+    yield Status(text=f"in {time.time()}")
+    for i in range(count):
+        if stop():
+            return
+        yield DraftDelta(attempt=1, text=f"{i} ")
+        (home / "part").write_text(str(i))
+        (home / "part").replace(home / f"{run_id}.count")
+        time.sleep(pause)
+    yield Status(text=f"out {time.time()}")
+jobs = Jobs(Store(home / "library.db"), home / "model.lock")
+jobs.start("a prompt", "fake", work, run_id)
+list(jobs.follow(run_id))
+sys.exit(bool(jobs.close(10)))
+"""
+
+
+def child(home: Path, run_id: str, count: int = 3000, pause: float = 0.01) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", CHILD, home, run_id, str(count), str(pause)], cwd=ROOT)
+
+
+def numbers(jobs: Jobs, run_id: str) -> str:
+    return "".join(e.text for e in events(jobs, run_id) if isinstance(e, DraftDelta))
+
+
+def test_a_run_of_another_process_is_followed_while_it_is_written(jobs: Jobs, store: Store, tmp_path: Path) -> None:
+    process = child(tmp_path, "r1", count=200)
+    until(lambda: store.run("r1"))
+    came: list[float] = []
+    text = ""
+    for _, event in jobs.follow("r1"):
+        if isinstance(event, DraftDelta):
+            came.append(time.monotonic())
+            text += event.text
+    assert text == "".join(f"{i} " for i in range(200))
+    assert came[-1] - came[0] > 1  # it came bit by bit
+    assert process.wait(10) == 0 and store.run("r1").state == "finished"  # type: ignore[union-attr]
+
+
+def test_a_killed_process_loses_at_most_the_last_second_and_reads_as_interrupted(
+    jobs: Jobs, store: Store, tmp_path: Path
+) -> None:
+    process = child(tmp_path, "r1")
+    until(lambda: (tmp_path / "r1.count").exists())
+    time.sleep(2)
+    written_before = int((tmp_path / "r1.count").read_text())
+    time.sleep(1.2)  # a second, and slack for a busy machine
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    text = numbers(jobs, "r1")  # the follower ends by itself
+    run = store.run("r1")
+    assert run is not None and run.state == "interrupted" and store.running() == []
+    assert run.best_text == text == "".join(f"{i} " for i in range(len(text.split())))
+    assert len(text.split()) > written_before > 50
+    later = jobs.start("p", "fake", lambda stop: iter([end()]))  # the lock died with the process
+    assert [e.event for e in events(jobs, later)] == ["finished"]
+
+
+def test_stop_reaches_a_run_of_another_process(jobs: Jobs, store: Store, tmp_path: Path) -> None:
+    process = child(tmp_path, "r1")
+    until(lambda: store.run("r1") and store.run("r1").best_text)  # type: ignore[union-attr]
+    asked = time.monotonic()
+    jobs.stop("r1")
+    assert [e.event for e in events(jobs, "r1")][-2:] == ["stopped", "finished"]
+    assert time.monotonic() - asked < 3
+    assert process.wait(10) == 0 and store.run("r1").state == "stopped"  # type: ignore[union-attr]
+
+
+def test_two_processes_that_share_the_lock_write_one_after_another(jobs: Jobs, store: Store, tmp_path: Path) -> None:
+    processes = [child(tmp_path, run_id, count=60) for run_id in ("r1", "r2")]
+    assert [p.wait(60) for p in processes] == [0, 0]
+    marks = []
+    for run_id in ("r1", "r2"):
+        texts = [e.text for e in events(jobs, run_id) if isinstance(e, Status)]
+        marks.append([float(t.split()[1]) for t in texts if t != WAITING])
+        assert numbers(jobs, run_id) == "".join(f"{i} " for i in range(60))
+    (_, first_out), (second_in, _) = sorted(marks)
+    assert first_out <= second_in
+
+
+# A full disk
+
+
+def check_kept(jobs: Jobs, run_id: str, rows: list[tuple[int, Event]], sentence: str) -> None:
+    assert [n for n, _ in rows] == list(range(1, len(rows) + 1))
+    kinds = [e.event for _, e in rows]
+    assert kinds == ["status", "status", "draft", "status", "stopped", "finished"]
+    notice = rows[1][1]
+    assert isinstance(notice, Status) and notice.text.startswith(sentence) and notice.text.endswith(KEPT)
+    assert jobs.trouble(run_id) == notice.text
+
+
+def flood(stop: Stop) -> Iterator[Event]:
+    yield Status(text="before")
+    while not flood_gate.is_set():
+        time.sleep(0.01)
+    yield Drafted(attempt=1, text="wave " * 100_000)
+    while not stop():
+        time.sleep(0.01)
+    yield Status(text="stopping")
+
+
+flood_gate = threading.Event()
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="no mount command")
+def test_on_a_full_disk_nothing_is_lost_and_all_is_saved_once_there_is_room(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.decode().strip()}")
+    try:
+        store = Store(disk / "library.db")
+        jobs = Jobs(store, tmp_path / "model.lock")
+        flood_gate.clear()
+        run_id = jobs.start("p", "fake", flood)
+        until(lambda: store.events(run_id))
+        with pytest.raises(OSError) as full, open(disk / "ballast", "wb", buffering=0) as ballast:
+            while True:
+                ballast.write(b"x" * 1024)
+        assert full.value.errno == errno.ENOSPC
+        flood_gate.set()
+        rows = list(jobs.follow(run_id))
+        check_kept(jobs, run_id, rows, "The disk is full: ")
+        assert jobs.close(0.5) == [run_id]  # and it is still being tried
+        with pytest.raises(StoreError, match="The disk is full"):
+            jobs.start("p", "fake", endless)
+        (disk / "ballast").unlink()
+        settled(jobs)
+        assert store.events(run_id) == rows and store.run(run_id).state == "stopped"  # type: ignore[union-attr]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+LIMITED = """
+import resource, sys, time
+from pathlib import Path
+sys.path.insert(0, "tests")
+from test_jobs import check_kept, flood, flood_gate, settled, until
+from writer_r1.jobs import Jobs
+from writer_r1.store import Store
+home = Path(sys.argv[1])
+store = Store(home / "library.db")
+jobs = Jobs(store, home / "model.lock")
+run_id = jobs.start("p", "fake", flood)
+until(lambda: store.events(run_id))
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+flood_gate.set()
+rows = list(jobs.follow(run_id))
+check_kept(jobs, run_id, rows, "The disk refused the library")
+assert jobs.close(0.3) == [run_id]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert jobs.close(1.5) == []  # closing tries at once
+settled(jobs)
+assert store.events(run_id) == rows and store.run(run_id).state == "stopped"
+print("all kept")
+"""
+
+
+def test_when_the_system_refuses_writes_closing_saves_what_was_held(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.returncode) == ("all kept\n", 0), done.stderr
+
+
+def test_a_run_left_by_a_dead_process_can_be_followed_to_its_end(jobs: Jobs, store: Store) -> None:
+    store.begin("gone", "p", "fake", "999999999:1.00")
+    store.append("gone", [DraftDelta(attempt=1, text="half")])
+    assert [e.event for e in events(jobs, "gone")] == ["delta"]
+    store.begin("mine", "p", "fake", this_process())
+    assert next(jobs.follow_batches("mine", tick_s=0.05)) == []

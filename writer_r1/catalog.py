@@ -1,0 +1,292 @@
+"""A model's name -> its file: the catalog, the user's own GGUF files, and what of them is on this machine.
+
+A catalog file is used only after its SHA-256 equals the catalog's. The digest is remembered beside the file together
+with its size and time of change, so that a start need not read gigabytes. Fetching is `fetch`'s work; nothing here
+goes to the network.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from filelock import FileLock
+from pydantic import TypeAdapter, ValidationError
+
+from writer_r1.errors import ModelError
+from writer_r1.gguf_header import UNSAFE, inspect
+from writer_r1.places import data
+from writer_r1.trajectory import Noun
+
+State = Literal["ready", "partial", "absent"]
+CHUNK = 1 << 22
+ADDED = "added.json"
+REMOTE = re.compile(r"hf:.*|https?://.*|[\w-][\w.-]*/[\w.-]+")
+
+
+class HubSource(Noun):
+    hub: str
+    revision: str
+    file: str
+
+
+class PackageSource(Noun):
+    """Wheels that hold the file, or its parts in this order."""
+
+    packages: tuple[str, ...]
+
+
+class Entry(Noun):
+    """A model the catalog vouches for."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    label: str
+    file: str
+    licence: str
+    bytes: int
+    sha256: str
+    memory_bytes: int
+    context: int
+    about: str
+    sources: tuple[HubSource | PackageSource, ...]
+
+
+class Model(Noun):
+    """A model as a list shows it. `path` is where its file lies, or will lie once it is downloaded."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    label: str
+    licence: str
+    bytes: int
+    state: State
+    path: Path
+    sha256: str | None
+    about: str
+    memory_bytes: int
+    context: int
+
+
+class Added(Noun):
+    """A GGUF file of the user's own, used where it lies."""
+
+    name: str
+    path: Path
+    bytes: int
+    mtime_ns: int
+    label: str
+    licence: str
+    memory_bytes: int
+    context: int
+
+
+ENTRIES = TypeAdapter(tuple[Entry, ...])
+ADDITIONS = TypeAdapter(tuple[Added, ...])
+
+
+def read_catalog() -> tuple[Entry, ...]:
+    """Return the models the project vouches for, smallest first."""
+    return ENTRIES.validate_json(data("models/catalog.json").read_bytes())
+
+
+def entry_of(name: str) -> Entry | None:
+    """Return the catalog's entry with this name or alias."""
+    wanted = name.strip().lower()
+    return next((e for e in read_catalog() if wanted in (e.name.lower(), *e.aliases)), None)
+
+
+def rows(folder: Path) -> list[Model]:
+    """Return every model of the catalog, then the user's own, with what is on this machine."""
+    return [_row(e, folder) for e in read_catalog()] + [_added_row(a) for a in _read_added(folder)]
+
+
+def find(name: str, folder: Path) -> Model:
+    """Return the model that `name` means: a catalog name or alias, a name the user added, or a path to a GGUF.
+
+    Raises:
+        ModelError: when nothing goes by that name, or the path leads to no usable GGUF.
+    """
+    if entry := entry_of(name):
+        return _row(entry, folder)
+    for added in _read_added(folder):
+        if added.name == name.strip().lower():
+            return _added_row(added)
+    path = Path(name).expanduser()
+    if os.path.exists(path) or path.suffix.lower() in (".gguf", ".safetensors", *UNSAFE):
+        return _added_row(_describe(path))
+    if REMOTE.fullmatch(name.strip()):
+        raise ModelError(
+            f"{name!r} names a model on a hub or server, which cannot be used yet: download its GGUF file and add that."
+        )
+    known = ", ".join(m.aliases[0] if m.aliases else m.name for m in rows(folder))
+    raise ModelError(f"There is no model named {name[:80]!r}: choose one of {known}, or give the path of a GGUF file.")
+
+
+def path_of(name: str, folder: Path) -> Path:
+    """Return the file of a model that may be loaded: the catalog's digest matched, or a GGUF's header is sound.
+
+    Raises:
+        ModelError: when it is unknown, not downloaded, changed or unusable.
+    """
+    model = find(name, folder)
+    if model.sha256 is None:
+        inspect(model.path)
+    elif model.state != "ready":
+        what = "only partly downloaded" if model.state == "partial" else "not downloaded yet"
+        command = f"writer-r1 models pull {model.aliases[0] if model.aliases else model.name}"
+        raise ModelError(f"{model.label} is {what}: press Download on the Models page or run: {command}")
+    return model.path
+
+
+def verify(name: str, folder: Path) -> Model:
+    """Return the model after reading its file again from end to end; `sha256` is what was found.
+
+    Raises:
+        ModelError: when the file is absent, or is not what the catalog says.
+    """
+    model = find(name, folder)
+    if not model.path.is_file():
+        raise ModelError(f"{model.label} is not on this machine; there is no file {str(model.path)!r}.")
+    found = digest_file(model.path)
+    if model.sha256 not in (None, found):
+        _sidecar(model.path).unlink(missing_ok=True)
+        raise ModelError(
+            f"{model.path.name!r} has the SHA-256 {found[:12]}… and not {str(model.sha256)[:12]}…: "
+            "it was changed or damaged; press Download on the Models page to get it again."
+        )
+    if model.sha256:
+        remember(model.path, found)
+    return model.model_copy(update={"sha256": found, "state": "ready"})
+
+
+def add(path: str | Path, folder: Path) -> Model:
+    """Return the user's GGUF as a model that is listed from now on; the file stays where it is.
+
+    Raises:
+        ModelError: when it is no usable GGUF, or needs more memory than is free.
+    """
+    if not os.path.exists(Path(path).expanduser()) and REMOTE.fullmatch(str(path)):
+        find(str(path), folder)
+    added = _describe(Path(path).expanduser().absolute())
+    free = int(psutil.virtual_memory().available)
+    if added.memory_bytes > free:
+        raise ModelError(
+            f"{added.path.name!r} needs about {amount(added.memory_bytes)} of memory and {amount(free)} is free: "
+            "close other programs or choose a smaller model."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{ADDED}.lock"):
+        others = [a for a in _read_added(folder) if a.path != added.path]
+        taken = {a.name for a in others} | {n for e in read_catalog() for n in (e.name, *e.aliases)}
+        added = added.model_copy(update={"name": _free_name(added.name, taken)})
+        write_whole(folder / ADDED, ADDITIONS.dump_json((*others, added), indent=2))
+    return _added_row(added)
+
+
+def digest_file(path: Path, tick: Callable[[int], None] = lambda done: None) -> str:
+    """Return a file's SHA-256 in hex; `tick` hears how many bytes were read so far."""
+    state, done = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            state.update(chunk)
+            done += len(chunk)
+            tick(done)
+    return state.hexdigest()
+
+
+def remember(path: Path, sha256: str) -> None:
+    """Note beside a file that it had this digest at its present size and time of change."""
+    stat = path.stat()
+    note = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    # In a folder that cannot be written, the file is simply read again at the next start.
+    with contextlib.suppress(OSError):
+        write_whole(_sidecar(path), json.dumps(note).encode())
+
+
+def is_sound(entry: Entry, path: Path) -> bool:
+    """Return whether the file is there and has the catalog's digest, reading it only if it changed since last time."""
+    try:
+        stat = path.stat()
+        if stat.st_size != entry.bytes:
+            return False
+        if _remembered(path) == {"sha256": entry.sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}:
+            return True
+        if digest_file(path) != entry.sha256:
+            return False
+    except OSError:
+        return False
+    remember(path, entry.sha256)
+    return True
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new content, never half of it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft.write_bytes(content)
+    os.replace(draft, path)
+
+
+def amount(count: int) -> str:
+    """Return a number of bytes for a sentence, in MB (10^6) or GB (10^9)."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".ok.json")
+
+
+def _remembered(path: Path) -> object:
+    try:
+        return json.loads(_sidecar(path).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _row(entry: Entry, folder: Path) -> Model:
+    path = folder / entry.file
+    begun = path.exists() or any(folder.glob(f"{entry.file}.partial*"))
+    state: State = "ready" if is_sound(entry, path) else "partial" if begun else "absent"
+    return Model(**entry.model_dump(exclude={"file", "sources"}), state=state, path=path)
+
+
+def _describe(path: Path) -> Added:
+    name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-") or "model"
+    return Added(name=name, path=path, **inspect(path)._asdict())
+
+
+def _added_row(added: Added) -> Model:
+    facts = added.model_dump(exclude={"mtime_ns"})
+    return Model(**facts, state=_added_state(added), sha256=None, about=f"Your own file, {added.path}.")
+
+
+def _added_state(added: Added) -> State:
+    try:
+        stat = added.path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (added.bytes, added.mtime_ns):
+            inspect(added.path)
+    except OSError:
+        return "absent"
+    except ModelError:
+        return "partial"
+    return "ready"
+
+
+def _read_added(folder: Path) -> tuple[Added, ...]:
+    try:
+        return ADDITIONS.validate_json((folder / ADDED).read_bytes())
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValidationError) as e:
+        raise ModelError(
+            f"{str(folder / ADDED)!r} cannot be read; repair it or delete it and add your models again."
+        ) from e
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    return next(n for n in [name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))] if n not in taken)

@@ -1,0 +1,155 @@
+"""`writer-r1`: the studio from a shell. Results go to stdout, progress to stderr; exit 0 done, 1 failed, 2 wrong usage.
+
+Names and fields here are relied upon by scripts: adding is free, renaming is a breaking change.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from writer_r1 import __version__, commands
+from writer_r1.errors import WriterError
+
+EXAMPLES = """examples:
+  writer-r1 models pull starter
+  writer-r1 criteria "A farewell letter from a lighthouse to its last keeper" --json
+  writer-r1 write "A 150-word fable about a proud kettle" --rounds 2 --jsonl > run.jsonl
+  writer-r1 judge --prompt "A 150-word fable about a proud kettle" --draft @fable.txt --json
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        run: Callable[[argparse.Namespace], int] = args.run
+        return run(args)
+    except WriterError as e:
+        print(e, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); the rest has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="writer-r1",
+        description="Criteria for a request, drafts, scores and revision rounds, on a model of your own machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"writer-r1 {__version__}")
+    parent = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_models(parent)
+    _add_writing(parent)
+    _add_judging(parent)
+    _add_history(parent)
+    _add_bench(parent)
+    return parser
+
+
+def _command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _model_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="M",
+        help="a catalog name (starter, standard) or a path to a GGUF; default: the best one ready",
+    )
+
+
+def _json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _add_models(parent: Any) -> None:
+    models = parent.add_parser("models", help="list, download, add or verify models", description="Models.")
+    sub = models.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _json_flag(_command(sub, "list", commands.models_list, "Show the models of the catalog and your own."))
+    pull = _command(sub, "pull", commands.models_pull, "Download a model of the catalog; a broken download is resumed.")
+    pull.add_argument("name", metavar="NAME", help="a catalog name: starter, standard, …")
+    _json_flag(pull)
+    add = _command(sub, "add", commands.models_add, "Add a GGUF file of your own (it stays where it is).")
+    add.add_argument("path", metavar="PATH", help="the GGUF file")
+    _json_flag(add)
+    verify = _command(sub, "verify", commands.models_verify, "Compare a model's file with its SHA-256.")
+    verify.add_argument("name", metavar="NAME", help="a name from `models list`")
+    _json_flag(verify)
+
+
+def _add_writing(parent: Any) -> None:
+    criteria = _command(parent, "criteria", commands.criteria_command, "Make criteria for a request.")
+    criteria.add_argument("prompt", metavar="PROMPT", help="the request, or @FILE")
+    criteria.add_argument("--depth", choices=("quick", "full"), default="quick", help="full: learn from sample drafts")
+    criteria.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the model's choices (default 0)")
+    _model_flag(criteria)
+    _json_flag(criteria)
+    write = _command(parent, "write", commands.write_command, "Write a piece: criteria, draft, scores, better rounds.")
+    write.add_argument("prompt", metavar="PROMPT", help="the request, or @FILE")
+    write.add_argument("--rubric", type=Path, metavar="FILE", help="criteria to use (JSON) instead of making them")
+    write.add_argument("--rounds", type=_count, default=3, metavar="N", help="revisions at most (default 3)")
+    write.add_argument("--judge", metavar="M", help="another model to judge with")
+    write.add_argument("--depth", choices=("quick", "full"), default="quick", help="full: learn from sample drafts")
+    write.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the model's choices (default 0)")
+    write.add_argument("--max-words", type=_count, metavar="N", help="longest draft, about")
+    write.add_argument("--jsonl", action="store_true", help="print every event as one JSON line, as it happens")
+    _model_flag(write)
+
+
+def _add_judging(parent: Any) -> None:
+    judge = _command(parent, "judge", commands.judge_command, "Score a draft against criteria.")
+    judge.add_argument("--prompt", required=True, metavar="TEXT", help="the request, or @FILE")
+    judge.add_argument("--draft", required=True, metavar="@FILE", help="the draft: @FILE, or the text itself")
+    judge.add_argument(
+        "--rubric", type=Path, metavar="FILE", help="criteria to use (JSON); default: made for the request"
+    )
+    _model_flag(judge)
+    _json_flag(judge)
+    many = _command(
+        parent, "judge-many", commands.judge_many_command, "Score many drafts; rows already in OUT are skipped."
+    )
+    many.add_argument(
+        "--in", dest="rows", required=True, type=Path, metavar="ROWS", help="JSON lines: id, prompt, draft"
+    )
+    many.add_argument("--out", required=True, type=Path, metavar="SCORES", help="JSON lines, written in input order")
+    _model_flag(many)
+
+
+def _add_history(parent: Any) -> None:
+    history = parent.add_parser("history", help="list, show or export earlier pieces", description="Earlier pieces.")
+    sub = history.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    rows = _command(sub, "list", commands.history_list, "Show the newest pieces.")
+    rows.add_argument("--search", metavar="WORDS", help="only those that contain these words")
+    _json_flag(rows)
+    show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
+    show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
+    _json_flag(show)
+    export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
+    export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
+    export.add_argument("--format", choices=("md", "json"), default="md", help="Markdown text, or every event")
+
+
+def _add_bench(parent: Any) -> None:
+    bench = _command(parent, "bench", commands.bench_command, "Measure this machine; ends with one RESULT line.")
+    bench.add_argument("name", choices=("loop",), help="loop: first code, rubric, drafting, judging, page start")
+    bench.add_argument("--quick", action="store_true", help="fewer repetitions")
+    _model_flag(bench)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)

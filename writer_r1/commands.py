@@ -1,0 +1,282 @@
+"""The `writer-r1` commands: parsed arguments -> a result on stdout, progress on stderr, an exit code.
+
+Each command imports what it needs, so that `--help` answers at once.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from writer_r1.errors import WriterError
+
+
+def models_list(args: argparse.Namespace) -> int:
+    """Print the catalog and the user's own models."""
+    from writer_r1 import catalog, places
+
+    rows = [_row(m) for m in catalog.rows(places.models())]
+    if args.json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for row in rows:
+        print(f"{row['name']:<24} {row['state']:<8} {row['bytes'] / 1e6:>7.0f} MB  {row['label']}")
+    return 0
+
+
+def _row(model: Any) -> dict[str, Any]:
+    keep = ("name", "aliases", "label", "licence", "bytes", "state", "path", "sha256", "memory_bytes", "about")
+    row: dict[str, Any] = {k: v for k, v in model.model_dump(mode="json").items() if k in keep}
+    return row
+
+
+def _say_model(model: Any, as_json: bool) -> int:
+    print(json.dumps(_row(model), ensure_ascii=False) if as_json else f"{model.name} is {model.state}: {model.path}")
+    return 0
+
+
+def models_pull(args: argparse.Namespace) -> int:
+    """Download a catalog model, showing bytes and the time left on stderr."""
+    from writer_r1 import catalog, fetch, places
+
+    progress = _Progress()
+    try:
+        fetch.pull(args.name, places.models(), progress=progress)
+    finally:
+        progress.end()
+    return _say_model(catalog.find(args.name, places.models()), args.json)
+
+
+class _Progress:
+    """A line on stderr with bytes and time left: redrawn on a terminal, once every ten seconds elsewhere."""
+
+    def __init__(self) -> None:
+        import time
+
+        self._now = time.monotonic
+        self._began: tuple[float, int] | None = None
+        self._shown = -1e9
+        self._note = ""
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        """Show where the download is."""
+        now, terminal = self._now(), sys.stderr.isatty()
+        self._began = self._began or (now, done)
+        if now - self._shown < (0.2 if terminal else 10.0) and note == self._note:
+            return
+        rate = (done - self._began[1]) / max(now - self._began[0], 1e-3)
+        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and now - self._began[0] > 2 else ""
+        line = f"{note}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{left}"
+        print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        self._shown, self._note = now, note
+
+    def end(self) -> None:
+        """Leave the line."""
+        if sys.stderr.isatty() and self._note:
+            print(file=sys.stderr)
+
+
+def models_add(args: argparse.Namespace) -> int:
+    """Register a GGUF of the user's own."""
+    from writer_r1 import catalog, places
+
+    return _say_model(catalog.add(args.path, places.models()), args.json)
+
+
+def models_verify(args: argparse.Namespace) -> int:
+    """Hash a model's file and say whether it is what it should be."""
+    from writer_r1 import catalog, places
+
+    return _say_model(catalog.verify(args.name, places.models()), args.json)
+
+
+def _text(value: str) -> str:
+    """Return the text of `@FILE`, or the value itself."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise WriterError(f"The file {value[1:]!r} cannot be read as text ({e.__class__.__name__}).") from e
+
+
+def _rubric(path: Path | None, prompt: str) -> Any:
+    from writer_r1.trajectory import read_rubric
+
+    if path is None:
+        return None
+    try:
+        return read_rubric(json.loads(path.read_text("utf-8")), prompt)
+    except (OSError, ValueError) as e:
+        raise WriterError(f"The rubric file {str(path)!r} cannot be read: {str(e).splitlines()[0]}.") from e
+
+
+def _follow(events: Iterator[Any], show: Callable[[Any], None]) -> int:
+    code = 0
+    for event in events:
+        show(event)
+        if event.event == "error":
+            print(event.message, file=sys.stderr)
+            code = 1
+    return code
+
+
+def _said(event: Any) -> None:
+    """Say on stderr what a run is busy with."""
+    if event.event == "status":
+        print(f"{event.text} …", file=sys.stderr)
+
+
+def criteria_command(args: argparse.Namespace) -> int:
+    """Make criteria and print them."""
+    from writer_r1.criteria import Analyst, derive_rubric
+    from writer_r1.llm import never
+    from writer_r1.workspace import Workspace
+
+    workspace, prompt = Workspace(), _asked(args.prompt)
+    try:
+        with workspace.machine():
+            llm = workspace.llm(args.model or workspace.default_model())
+            stages = derive_rubric(prompt, Analyst(llm, workspace.similarity, never, args.seed), args.depth)
+            while True:
+                try:
+                    _said(next(stages))
+                except StopIteration as end:
+                    rubric = end.value
+                    break
+    finally:
+        workspace.close()
+    if args.json:
+        print(rubric.model_dump_json())
+        return 0
+    for c in rubric.criteria:
+        print(f"{c.name} (x{c.weight:g}, {c.source.stage}): {c.description}")
+    return 0
+
+
+def _asked(value: str) -> str:
+    prompt = _text(value)
+    if not prompt.strip():
+        raise WriterError("The request is empty; say in a sentence what the piece should do.")
+    return prompt
+
+
+def write_command(args: argparse.Namespace) -> int:
+    """Write a piece as a stored job and follow it."""
+    from writer_r1.loop import Task
+    from writer_r1.workspace import Workspace
+
+    prompt = _asked(args.prompt)
+    rubric = _rubric(args.rubric, prompt)
+    workspace = Workspace()
+    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth)
+    run_id = workspace.start(task, model=args.model, judge=args.judge)
+
+    def show(event: Any) -> None:
+        if args.jsonl:
+            print(event.model_dump_json(), flush=True)
+        else:
+            _said(event)
+
+    try:
+        code = _follow((event for _, event in workspace.jobs.follow(run_id)), show)
+    except KeyboardInterrupt:
+        print("stopping; the text so far is kept", file=sys.stderr)
+        code = 1
+    finally:
+        workspace.close()
+    if not args.jsonl and (run := workspace.store.run(run_id)) is not None:
+        print(run.best_text)
+    return code
+
+
+def judge_command(args: argparse.Namespace) -> int:
+    """Score one draft."""
+    from writer_r1.batch import judge_row
+    from writer_r1.workspace import Workspace
+
+    prompt, draft = _asked(args.prompt), _text(args.draft)
+    rubric = _rubric(args.rubric, prompt)
+    workspace = Workspace()
+    try:
+        rubric, evaluation = judge_row(workspace, prompt, draft, rubric, args.model, _said)
+    finally:
+        workspace.close()
+    if args.json:
+        print(evaluation.model_dump_json())
+        return 0
+    for score in evaluation.scores:
+        shown = "not scored" if score.value is None else f"{1 + 9 * score.value:.1f}"
+        print(f"{rubric.criterion(score.criterion_id).name}: {shown}  {score.reason}")
+    print("A guide, not a verdict.", file=sys.stderr)
+    return 0
+
+
+def judge_many_command(args: argparse.Namespace) -> int:
+    """Score the rows of a file."""
+    from writer_r1.batch import judge_file
+    from writer_r1.workspace import Workspace
+
+    workspace = Workspace()
+    try:
+        done = judge_file(workspace, args.rows, args.out, args.model, lambda line: print(line, file=sys.stderr))
+    finally:
+        workspace.close()
+    print(f"{done} rows scored", file=sys.stderr)
+    return 0
+
+
+def history_list(args: argparse.Namespace) -> int:
+    """Print the newest runs, or those that match."""
+    from writer_r1.workspace import Workspace
+
+    store = Workspace().store
+    rows = store.search(args.search) if args.search else store.runs()
+    if args.json:
+        print(json.dumps([row._asdict() for row in rows], ensure_ascii=False))
+        return 0
+    for row in rows:
+        print(f"{row.id}  {row.state:<11}  {row.title}")
+    return 0
+
+
+def history_show(args: argparse.Namespace) -> int:
+    """Print one run with its rounds."""
+    from writer_r1.workspace import Workspace
+
+    trajectory = Workspace().store.trajectory(args.id)
+    if args.json:
+        print(trajectory.model_dump_json())
+        return 0
+    print(trajectory.prompt)
+    for a in trajectory.attempts:
+        reward = a.evaluation.reward if a.evaluation else None
+        score = "not scored" if reward is None else f"{1 + 9 * reward:.1f}"
+        best = ", best" if a.number == trajectory.best else ""
+        print(f"\n--- round {a.number - 1}: {score}{best} ({a.why or 'unfinished'})\n{a.text}")
+    return 0
+
+
+def history_export(args: argparse.Namespace) -> int:
+    """Print one run as Markdown or as JSON."""
+    from writer_r1.workspace import Workspace
+
+    store = Workspace().store
+    run_id = store.resolve(args.id)
+    if args.format == "json":
+        rows = [event.model_dump(mode="json") for _, event in store.events(run_id)]
+        print(json.dumps({"id": run_id, "events": rows}, ensure_ascii=False))
+        return 0
+    trajectory = store.trajectory(run_id)
+    best = trajectory.attempt(trajectory.best) if trajectory.best else None
+    print(best.text if best else "")
+    return 0
+
+
+def bench_command(args: argparse.Namespace) -> int:
+    """Measure the loop's parts side by side."""
+    from writer_r1.bench import bench_loop
+
+    return bench_loop(args.model, quick=args.quick)

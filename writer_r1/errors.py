@@ -1,0 +1,41 @@
+"""What can go wrong in a way the user can put right.
+
+WriterError                 one clear sentence: what happened, with the value, and the next step
+├── ModelError              a model file that is missing, broken, too large, or cannot do what was asked
+│   └── RequestTooLong      the request does not fit the model's context
+├── DownloadError           a model could not be fetched or its digest did not match
+├── RubricError             a rubric file or edited rubric that cannot be used (all faults listed at once)
+├── StoreError              the library cannot be read or written (read-only, disk full, newer version)
+└── Busy                    something else holds what was asked for (port, home, model)
+
+A model that answers badly is not an error: that is data (`Score.value is None`, `Attempt.faults`).
+A bug is a plain exception and keeps its traceback.
+"""
+
+
+class WriterError(Exception):
+    """A failure whose message is one sentence written for the user."""
+
+
+class ModelError(WriterError):
+    """The model file or its use is at fault."""
+
+
+class RequestTooLong(ModelError):
+    """The request does not fit the model's context; the message says how much does."""
+
+
+class DownloadError(WriterError):
+    """A model could not be fetched whole and unchanged."""
+
+
+class RubricError(WriterError):
+    """The rubric cannot be used; the message lists every fault."""
+
+
+class StoreError(WriterError):
+    """The library cannot be read or written."""
+
+
+class Busy(WriterError):
+    """Another process holds the port, the home or the model."""

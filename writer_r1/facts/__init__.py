@@ -1,0 +1,161 @@
+"""Request -> Facts: what it states outright (length, form, person, words to use), each with the words that state it.
+
+Rules only: instant, the same every time, and every fact can be shown in the request. They would rather miss than guess,
+since a measured criterion made from a misreading punishes good drafts; what they miss, the coding model still reads.
+"""
+
+from writer_r1.facts.language import CJK, LANGUAGES, WORD, detect_language
+from writer_r1.facts.length import Length, asked_length
+from writer_r1.facts.manner import asked_audience, asked_form, asked_language, asked_person, asked_tense
+from writer_r1.facts.wording import Fact, asked_wording
+from writer_r1.trajectory import Check, CheckType, Code, Criterion, Noun, Source
+
+__all__ = [
+    "CJK",
+    "LANGUAGES",
+    "POEMS",
+    "WORD",
+    "Fact",
+    "Facts",
+    "Length",
+    "codes",
+    "detect_language",
+    "measured_criteria",
+    "read_facts",
+]
+
+POEMS = frozenset(
+    {
+        "poem",
+        "haiku",
+        "sonnet",
+        "limerick",
+        "ballad",
+        "elegy",
+        "ode",
+        "villanelle",
+        "tanka",
+        "couplet",
+        "quatrain",
+        "song",
+        "lyrics",
+        "free verse",
+    }
+)
+
+
+MAX_CHARACTERS = 20_000  # of a longer request the two ends are read: orders stand there, material between them
+
+
+class Facts(Noun):
+    length: Length | None = None
+    form: Fact | None = None
+    person: Fact | None = None  # first, second, third
+    tense: Fact | None = None  # past, present, future
+    audience: Fact | None = None
+    language: Fact | None = None  # a code of LANGUAGES; without a span it is the request's own
+    opening: Fact | None = None
+    ending: Fact | None = None
+    must_include: tuple[Fact, ...] = ()
+    must_not: tuple[Fact, ...] = ()
+    letters_not: tuple[Fact, ...] = ()
+
+
+def read_facts(request: str) -> Facts:
+    """Return what `request` states outright; every span is a part of it, letter for letter."""
+    # A lone surrogate (half an emoji) is not text that can be stored.
+    request = request.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if len(request) > MAX_CHARACTERS:
+        request = f"{request[: MAX_CHARACTERS // 2]}\n…\n{request[-MAX_CHARACTERS // 2 :]}"
+    form, single = asked_form(request)
+    fixed = form if single else None
+    return Facts(
+        length=asked_length(request, fixed.value if fixed else None, fixed.span if fixed else None),
+        form=form,
+        person=asked_person(request),
+        tense=asked_tense(request),
+        audience=asked_audience(request),
+        language=asked_language(request),
+        **asked_wording(request)._asdict(),
+    )
+
+
+def codes(facts: Facts) -> tuple[Code, ...]:
+    """Return the facts as open codes of two to six words, for the coding model to build on."""
+    rows: list[tuple[str, str | None]] = []
+    if facts.length:
+        rows.append((facts.length.label, facts.length.span))
+    for words, fact in (
+        ("written as: {}", facts.form),
+        ("told in {} person", facts.person),
+        ("told in {} tense", facts.tense),
+        ("written for {}", facts.audience),
+        ("opens with {}", facts.opening),
+        ("ends with {}", facts.ending),
+    ):
+        if fact:
+            rows.append((words.format(fact.value), fact.span))
+    if facts.language and facts.language.span:
+        rows.append((f"written in {LANGUAGES[facts.language.value]}", facts.language.span))
+    rows += [(f"to include: {f.value}", f.span) for f in facts.must_include]
+    rows += [(f"to avoid: {f.value}", f.span) for f in facts.must_not]
+    rows += [(f"without the letter {f.value}", f.span) for f in facts.letters_not]
+    return tuple(Code(label=_short(label), span=span, stage="rule") for label, span in rows)
+
+
+def _short(label: str) -> str:
+    words = label.split()
+    return (" ".join(words[:6]) + ("…" if len(words) > 6 else ""))[:120]
+
+
+def measured_criteria(facts: Facts) -> tuple[Criterion, ...]:
+    """Return the criteria that can be measured without a model: three for every piece, the rest where asked for.
+
+    What the user asked for weighs 1. Checks that most drafts pass and those that only estimate weigh one half, so that
+    they do not drown the judged criteria.
+    """
+    form = facts.form.value if facts.form else None
+    ending = "The piece is finished: it does not break off inside a sentence or a quotation."
+    found = [
+        _measured("Complete ending", ending, Check(type="completeness", value=form), 0.5),
+        _measured("No repetition", "No sentence or phrase is said again without need.", Check(type="repetition"), 0.5),
+        _measured("On topic", "The piece is about what the request asks for.", Check(type="relevance")),
+    ]
+    if n := facts.length:
+        check = Check(type="length", low=n.low, high=n.high, unit=n.unit)
+        found.append(_measured("Length", f"The piece is {n.label} long.", check, span=n.span))
+    found += _wording_criteria(facts)
+    if (f := facts.language) and (f.span or f.value != "en"):
+        check = Check(type="language", value=f.value)
+        found.append(_measured("Language", f"The piece is written in {LANGUAGES[f.value]}.", check, span=f.span))
+    if f := facts.person:
+        check = Check(type="person", value=f.value)
+        found.append(_measured("Point of view", f"The piece is told in the {f.value} person.", check, 0.5, f.span))
+    if f := facts.tense:
+        check = Check(type="tense", value=f.value)
+        found.append(_measured("Tense", f"The piece is told in the {f.value} tense.", check, 0.5, f.span))
+    return tuple(found)
+
+
+def _wording_criteria(facts: Facts) -> list[Criterion]:
+    rows: tuple[tuple[str, str, CheckType, str | None, tuple[Fact | None, ...]], ...] = (
+        ("Opening words", "The piece opens with {}.", "must_include", "start", (facts.opening,)),
+        ("Closing words", "The piece ends with {}.", "must_include", "end", (facts.ending,)),
+        ("Must include", "These words appear in the piece: {}.", "must_include", None, facts.must_include),
+        ("Left out", "These words do not appear in the piece: {}.", "must_not", None, facts.must_not),
+        ("Letters left out", "These letters do not appear in the piece: {}.", "must_not", "letters", facts.letters_not),
+    )
+    found = []
+    for name, words, type_, value, stated in rows:
+        literal = [f for f in stated if f and f.literal]
+        if literal:
+            listed = ", ".join(f"“{f.value}”" for f in literal)
+            check = Check(type=type_, items=tuple(f.value for f in literal), value=value)
+            text = words.format(listed if len(listed) <= 500 else listed[:500] + "…")
+            found.append(_measured(name, text, check, span=literal[0].span))
+    return found
+
+
+def _measured(name: str, description: str, check: Check, weight: float = 1.0, span: str | None = None) -> Criterion:
+    source = Source(stage="rule", span=span)
+    return Criterion(name=name, description=description, weight=weight, kind="measured", check=check, source=source)

@@ -1,0 +1,159 @@
+"""(request, draft, Rubric) -> Evaluation: how far a draft meets each criterion.
+
+The draft comes first and the criterion last, so the draft is evaluated once and every question forks from it. A score
+is the expected digit over the model's probabilities, asked in two wordings; the two give its range. Greedy digits are
+the same for every draft and likelihood rewards blandness, so neither is used. What needs no model is measured.
+
+This first judge is known to be weak below 2B parameters; `mix` is the one place where verdict and evidence meet.
+Source: expected value over score tokens (`docs/papers.md` 2). Nothing here retries or hides a bug.
+"""
+
+import math
+import re
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple
+
+from writer_r1.checks import measure
+from writer_r1.events import Evaluated, Event, Scored
+from writer_r1.llm import LLM, Cancel, Sampling, complete
+from writer_r1.prompts import prompt_hash, render
+from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Rubric, Score, weighted_reward
+
+Similarity = Callable[[str, Sequence[str]], Sequence[float]]
+
+DIGITS = tuple("123456789")
+QUESTIONS = (
+    "Criterion: {name}. {description}\n"
+    "How well does the draft meet it? Answer with one digit from 1 (not at all) to 9 (fully).",
+    "{description} ({name})\n"
+    "Grade how far this is true of the draft: 1 means it is false, 9 means it could not be truer.",
+)
+GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
+_QUOTE = re.compile(r"[\"“«「]([^\"”»」]{3,160})[\"”»」]")
+
+
+class Judge(NamedTuple):
+    llm: LLM
+    similarity: Similarity | None
+    cancel: Cancel
+
+
+def evaluate(attempt: int, prompt: str, draft: str, rubric: Rubric, judge: Judge) -> Generator[Event, None, Evaluation]:
+    """Return the evaluation of `draft`, yielding each score as it is known and again with its reason."""
+    scores: dict[str, Score] = {}
+    for criterion in rubric.criteria:
+        if criterion.check is not None:
+            scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
+            yield Scored(attempt=attempt, score=scores[criterion.id])
+    judged = [c for c in rubric.criteria if c.check is None]
+    evidence: dict[str, float] = {
+        g.type: v for g in GATES if (v := measure(g, draft, prompt, judge.similarity).value) is not None
+    }
+    for criterion, score in zip(judged, verdicts(prompt, draft, judged, evidence, judge), strict=True):
+        scores[criterion.id] = score
+        yield Scored(attempt=attempt, score=score)
+    for criterion in judged:
+        if scores[criterion.id].value is None or judge.cancel():
+            continue
+        scores[criterion.id] = with_reason(scores[criterion.id], criterion, prompt, draft, judge)
+        yield Scored(attempt=attempt, score=scores[criterion.id])
+    evaluation = Evaluation(
+        rubric_id=rubric.id,
+        reward=weighted_reward(rubric, {k: s.value for k, s in scores.items()}),
+        scores=tuple(scores[c.id] for c in rubric.criteria),
+        judge=JudgeInfo(model=judge.llm.name, prompt_hash=prompt_hash("judge")),
+    )
+    yield Evaluated(attempt=attempt, evaluation=evaluation)
+    return evaluation
+
+
+def measured_score(criterion: Criterion, check: Check, prompt: str, draft: str, similarity: Similarity | None) -> Score:
+    """Return a score that needs no model; its range is a point."""
+    found = measure(check, draft, prompt, similarity)
+    quote = draft[slice(*found.spans[0])][:160] if found.spans else None
+    return Score(
+        criterion_id=criterion.id,
+        value=found.value,
+        low=found.value,
+        high=found.value,
+        reason=found.reason,
+        quote=quote,
+        quote_found=quote is not None,
+        parts={} if found.value is None else {check.type: found.value},
+    )
+
+
+def verdicts(
+    prompt: str, draft: str, criteria: Sequence[Criterion], evidence: dict[str, float], judge: Judge
+) -> list[Score]:
+    """Return one score per criterion from a single forked batch; unscored where the model's answer has no digits."""
+    shared = render("judge", request=prompt, draft=draft, question="")
+    suffixes = [
+        "\n\n" + render("judge", request="", draft="", question=q.format(name=c.name, description=c.description)).more
+        for c in criteria
+        for q in QUESTIONS
+    ]
+    if not criteria:
+        return []
+    rows = judge.llm.choice_logprobs(shared.request, suffixes, DIGITS, judge.cancel)
+    if not rows:
+        why = "stopped before it was judged" if rows == [] else f"{judge.llm.name} cannot be asked for digits"
+        return [Score(criterion_id=c.id, value=None, reason=why) for c in criteria]
+    n = len(QUESTIONS)
+    return [score_from(c, rows[i * n : i * n + n], evidence) for i, c in enumerate(criteria)]
+
+
+def score_from(criterion: Criterion, rows: Sequence[dict[str, float]], evidence: dict[str, float]) -> Score:
+    """Return the score that several wordings of one question give together."""
+    asked = [expected_digit(row) for row in rows]
+    raw = " ".join("-" if v is None else f"{1 + 8 * v:.2f}" for v in asked)
+    values = [v for v in asked if v is not None]
+    if not values:
+        return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
+    mixed = [mix(v, evidence) for v in values]
+    return Score(
+        criterion_id=criterion.id,
+        value=math.fsum(mixed) / len(mixed),
+        low=min(mixed),
+        high=max(mixed),
+        parts={"verdict": math.fsum(values) / len(values), **evidence},
+        raw=raw,
+    )
+
+
+def expected_digit(row: dict[str, float]) -> float | None:
+    """Return E[(digit - 1) / 8] in [0, 1], or None if the model puts less than a fifth of its belief on digits."""
+    mass = {int(c): math.exp(p) for c, p in row.items() if math.isfinite(p)}
+    total = math.fsum(mass.values())
+    if total < 0.2:
+        return None
+    return min(1.0, max(0.0, math.fsum((d - 1) / 8 * p for d, p in mass.items()) / total))
+
+
+def mix(verdict: float, evidence: dict[str, float]) -> float:
+    """Return the verdict, lowered where a check found the draft broken.
+
+    A small model praises garbled, cut and off-topic text; the worst gate bounds what it may give. Ours, and the seam
+    where a calibrated mixture belongs.
+    """
+    return verdict * min((0.25 + 0.75 * v for v in evidence.values()), default=1.0)
+
+
+def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, judge: Judge) -> Score:
+    """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft."""
+    asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
+    sampling = Sampling(max_tokens=48, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
+    text, finish = complete(judge.llm, asked.request, sampling, judge.cancel)
+    reason = text.strip()
+    if finish.reason == "length":
+        reason = reason.rstrip(" ,;:") + " …"
+    quote = next(iter(_QUOTE.findall(reason)), None)
+    return score.model_copy(
+        update={"reason": reason, "quote": quote, "quote_found": quote is not None and occurs(quote, draft)}
+    )
+
+
+def occurs(quote: str, text: str) -> bool:
+    """Return whether `quote` stands in `text`, white space, case and edge punctuation aside."""
+    wanted = " ".join(quote.split()).strip(" .,;:!?…'\"").casefold()
+    return bool(wanted) and wanted in " ".join(text.split()).casefold()

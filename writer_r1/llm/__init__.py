@@ -1,0 +1,115 @@
+"""The border to a language model: a request in, text or log-probabilities out. No prompt wording lives here.
+
+`LLM` is all that the rest of the house knows. A back end is one file beside this one, with its heavy imports inside.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+Cancel = Callable[[], bool]
+
+
+def never() -> bool:
+    """Return False: the cancel of a call that nobody can stop."""
+    return False
+
+
+class Message(NamedTuple):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Request(NamedTuple):
+    """A chat to be continued. `answer` is how the reply must begin; `schema` is a JSON schema it must fit.
+
+    Integer `minimum`/`maximum` are ignored by the grammar compiler behind it: use `enum`.
+    """
+
+    messages: tuple[Message, ...]
+    answer: str = ""
+    schema: dict[str, Any] | None = None
+
+
+class Sampling(NamedTuple):
+    """How tokens are drawn. `temperature` 0 is greedy; `stop` texts end the reply and are not part of it."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Finish(NamedTuple):
+    """Why a reply ended and what it cost. `logprob` is the mean natural-log probability of its tokens, if measured."""
+
+    reason: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int
+    tokens: int
+    logprob: float | None = None
+
+
+Reply = Generator[str, None, Finish]
+
+
+class LLM(Protocol):
+    name: str
+    context_tokens: int
+
+    def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+        """Return the reply's text as deltas; the generator's value says why it ended.
+
+        Raises:
+            RequestTooLong: when prompt and reply do not fit the context together.
+        """
+        ...
+
+    def choice_logprobs(
+        self, request: Request, suffixes: Sequence[str], choices: Sequence[str], cancel: Cancel = never
+    ) -> list[dict[str, float]] | None:
+        """Return, per suffix, the log-probability of each choice as the first token after `request.answer`.
+
+        Each suffix is appended to the last message of `request`, which is evaluated once and shared. `None` where a
+        back end cannot, or where the choices do not begin with distinct tokens. An empty list means cancelled.
+        """
+        ...
+
+    def drafts(self, request: Request, sampling: Sampling, count: int, cancel: Cancel = never) -> list[str]:
+        """Return `count` different replies to one request, drawn with seeds `sampling.seed`, `+1`, …"""
+        ...
+
+    def warm(self, request: Request) -> None:
+        """Evaluate the start of `request` ahead of time and keep it."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Return how many tokens `text` is."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+def complete(llm: LLM, request: Request, sampling: Sampling, cancel: Cancel = never) -> tuple[str, Finish]:
+    """Return the whole reply and how it ended."""
+    stream, parts = llm.stream(request, sampling, cancel), list[str]()
+    while True:
+        try:
+            parts.append(next(stream))
+        except StopIteration as end:
+            return "".join(parts), end.value
+
+
+def load(path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> LLM:
+    """Return the model in a GGUF file, ready to answer.
+
+    Raises:
+        ModelError: when llama.cpp cannot read it.
+    """
+    from writer_r1.llm.llamacpp import LlamaCpp
+
+    return LlamaCpp(path, name=name, threads=threads, context=context)

@@ -1,0 +1,286 @@
+"""A GGUF file behind the `LLM` border, through llama.cpp.
+
+The chat template comes from the file. Message contents are tokenised apart from the template with special tokens off,
+so a draft that contains `<|im_end|>` stays text and cannot open or close a turn.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from writer_r1.errors import ModelError, RequestTooLong
+from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
+from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences
+
+FORKS = 16
+FORK_CELLS = 1024  # room beside the context for what forks add to a shared prompt
+_SLOT = re.compile("\ue000(\\d+)\ue001")  # private-use marks that stand for message contents inside the template
+
+
+class LlamaCpp:
+    """A loaded GGUF model. Not thread-safe: the studio runs one model job at a time."""
+
+    def __init__(self, path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> None:
+        import llama_cpp
+        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+        self._c, self.name, self.path = llama_cpp, name, path
+        llama_cpp.llama_log_set(_quiet(), None)
+        llama_cpp.llama_backend_init()
+        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())
+        if not self._model:
+            raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+        self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
+        self.threads = threads or max(1, psutil.cpu_count(logical=False) or 1)
+        self._seq = Sequences(self._model, cells=self.context_tokens + FORK_CELLS, forks=FORKS, threads=self.threads)
+        template = llama_cpp.llama_model_chat_template(self._model, None)
+        if not template:
+            raise ModelError(f"{path.name!r} has no chat template, so it cannot follow requests; choose a chat model.")
+        self._format = Jinja2ChatFormatter(
+            template.decode(), eos_token=self._special("eos"), bos_token=self._special("bos")
+        )
+
+    def close(self) -> None:
+        """Free the model and its context."""
+        self._seq.close()
+        self._c.llama_model_free(self._model)
+
+    # text <-> tokens
+
+    def _special(self, which: str) -> str:
+        token = getattr(self._c, f"llama_vocab_{which}")(self._seq.vocab)
+        return self._piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
+
+    def _piece(self, token: int, special: bool = False) -> bytes:
+        import ctypes
+
+        buffer = ctypes.create_string_buffer(256)
+        n = self._c.llama_token_to_piece(self._seq.vocab, token, buffer, len(buffer), 0, special)
+        return buffer.raw[: max(0, n)]
+
+    def tokens(self, text: str, special: bool = False) -> list[int]:
+        """Return the token ids of `text`; with `special`, control tokens written in it count as such."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        out = (self._c.llama_token * room)()
+        n = self._c.llama_tokenize(self._seq.vocab, data, len(data), out, room, False, special)
+        return list(out[:n])
+
+    def count(self, text: str) -> int:
+        """Return how many tokens `text` is."""
+        return len(self.tokens(text))
+
+    def _open(self, request: Request) -> tuple[list[int], list[int]]:
+        """Return the prompt up to the end of the last message's content, and what the template puts after it."""
+        rows = [{"role": m.role, "content": f"\ue000{i}\ue001"} for i, m in enumerate(request.messages)]
+        parts = _SLOT.split(self._render(rows))
+        last, head, tail = len(request.messages) - 1, list[int](), list[int]()
+        after = False
+        for k, part in enumerate(parts):
+            if k % 2:
+                head += self.tokens(request.messages[int(part)].content)
+                after = int(part) == last
+            elif after:
+                tail = self.tokens(part, special=True)
+            else:
+                head += self.tokens(part, special=True)
+        return head, tail + self.tokens(request.answer)
+
+    def _render(self, rows: list[dict[str, str]]) -> str:
+        call: Any = self._format
+        try:
+            return str(call(messages=rows, enable_thinking=False).prompt)
+        except ValueError:
+            if rows[0]["role"] != "system":
+                raise
+        # Some templates refuse a system role: its text then opens the first message.
+        merged = [{"role": rows[1]["role"], "content": rows[0]["content"] + "\n\n" + rows[1]["content"]}, *rows[2:]]
+        return str(call(messages=merged, enable_thinking=False).prompt)
+
+    def _fits(self, prompt_tokens: int, reply_tokens: int) -> None:
+        if prompt_tokens + reply_tokens > self.context_tokens:
+            room = max(0, self.context_tokens - reply_tokens)
+            raise RequestTooLong(
+                f"This is about {prompt_tokens:,} tokens long and {self.name} reads at most {room:,} beside its answer "
+                f"(roughly {int(room * 0.7):,} English words); shorten it or choose a model with a longer context. "
+                "Nothing was cut or sent."
+            )
+
+    # replies
+
+    def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+        """Return the reply as text deltas; see `LLM.stream`."""
+        head, tail = self._open(request)
+        prompt = head + tail
+        self._fits(len(prompt), sampling.max_tokens)
+        chain = self._seq.sampler(sampling, sampling.seed, _grammar(request.schema))
+        text = _Text(sampling.stop)
+        n = 0
+        try:
+            self._seq.fill(prompt, cancel)
+            while not cancel():
+                token = self._seq.sample(chain)
+                if self._seq.is_end(token):
+                    yield from text.rest()
+                    return Finish("stop", len(prompt), n)
+                n += 1
+                if delta := text.add(self._piece(token)):
+                    yield delta
+                if text.stopped:
+                    return Finish("stop", len(prompt), n)
+                if n >= sampling.max_tokens:
+                    yield from text.rest()
+                    return Finish("length", len(prompt), n)
+                self._seq.extend(token)
+        except Cancelled:
+            pass
+        finally:
+            self._seq.free_sampler(chain)
+        return Finish("cancelled", len(prompt), n)
+
+    def drafts(self, request: Request, sampling: Sampling, count: int, cancel: Cancel = never) -> list[str]:
+        """Return `count` replies drawn side by side, one evaluation per step for all; see `LLM.drafts`."""
+        head, tail = self._open(request)
+        prompt = head + tail
+        self._fits(len(prompt), sampling.max_tokens)
+        free = self._seq.cells - len(prompt)
+        width = max(1, min(count, FORKS, free // sampling.max_tokens))
+        texts: list[str] = []
+        while len(texts) < count and not cancel():
+            texts += self._side_by_side(prompt, sampling, range(len(texts), min(count, len(texts) + width)), cancel)
+        return texts
+
+    def _side_by_side(self, prompt: list[int], sampling: Sampling, numbers: range, cancel: Cancel) -> list[str]:
+        seq = self._seq
+        chains = {k: seq.sampler(sampling, sampling.seed + n) for k, n in enumerate(numbers, 1)}
+        texts = {k: _Text(sampling.stop) for k in chains}
+        out = {k: "" for k in chains}
+        try:
+            seq.fill(prompt, cancel)
+            for k in chains:
+                seq.fork(0, k)
+            alive, index = list(chains), dict.fromkeys(chains, -1)
+            for step in range(sampling.max_tokens):
+                items, going = list[Item](), list[int]()
+                for k in alive:
+                    token = seq.sample(chains[k], index[k])
+                    if seq.is_end(token):
+                        continue
+                    out[k] += texts[k].add(self._piece(token))
+                    if not texts[k].stopped:
+                        items.append(Item(token, len(prompt) + step, k, True))
+                        going.append(k)
+                if not going or cancel():
+                    break
+                seq.decode(items, never)
+                alive, index = going, {k: i for i, k in enumerate(going)}
+        except Cancelled:
+            return []
+        finally:
+            for k, chain in chains.items():
+                seq.free_sampler(chain)
+                seq.remove(k)
+        return [out[k] + "".join(texts[k].rest()) for k in chains]
+
+    # log-probabilities
+
+    def choice_logprobs(
+        self, request: Request, suffixes: Sequence[str], choices: Sequence[str], cancel: Cancel = never
+    ) -> list[dict[str, float]] | None:
+        """Return the log-probability of each choice per suffix, in one forked batch; see `LLM.choice_logprobs`."""
+        firsts = [self.tokens(c)[:1] for c in choices]
+        if len({t for f in firsts for t in f}) != len(choices):
+            return None
+        head, tail = self._open(request)
+        tails = [self.tokens(s) + tail for s in suffixes]
+        self._fits(len(head) + max(map(len, tails)), 1)
+        try:
+            rows = self._seq.fork_rows(head, tails, cancel)
+        except Cancelled:
+            return []
+        return [{c: float(r[f[0]]) for c, f in zip(choices, firsts, strict=True)} for r in map(_log_softmax, rows)]
+
+    def token_logprobs(self, request: Request, reply: str, cancel: Cancel = never) -> list[float]:
+        """Return log p of each token of `reply` after `request`, in nats, from one evaluation of the whole."""
+        head, tail = self._open(request)
+        prompt, ids = head + tail, self.tokens(reply)
+        if not ids:
+            return []
+        self._fits(len(prompt) + len(ids), 0)
+        self._seq.fill(prompt, cancel)
+        first = self._seq.row(-1)
+        items = [Item(t, len(prompt) + i, 0, True) for i, t in enumerate(ids[:-1])]
+        rows = [first, *self._seq.rows(items, cancel)]
+        self._seq.held = prompt + ids[:-1]
+        return [float(_log_softmax(r)[t]) for r, t in zip(rows, ids, strict=True)]
+
+    def warm(self, request: Request) -> None:
+        """Evaluate and pin the start of `request`, up to the end of its last message's content."""
+        self._seq.pin(self._open(request)[0], never)
+
+
+class _Text:
+    """Bytes of tokens -> text deltas: whole characters only, and nothing of a stop text."""
+
+    def __init__(self, stop: Iterable[str]) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = tuple(stop)
+        self._held = ""
+        self.stopped = False
+
+    def add(self, piece: bytes) -> str:
+        """Return what may be shown after this token; what could begin a stop text is held back."""
+        self._held += self._decoder.decode(piece)
+        for stop in self._stop:
+            if (at := self._held.find(stop)) >= 0:
+                self.stopped = True
+                self._held = self._held[:at]
+                return self._take(len(self._held))
+        keep = max((_overlap(self._held, stop) for stop in self._stop), default=0)
+        return self._take(len(self._held) - keep)
+
+    def _take(self, n: int) -> str:
+        text, self._held = self._held[:n], self._held[n:]
+        return text
+
+    def rest(self) -> list[str]:
+        """Return what was held back, at the end of the reply."""
+        return [text] if (text := self._take(len(self._held)) + self._decoder.decode(b"", True)) else []
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Return the length of the longest end of `text` that begins `stop`."""
+    return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-n:])), 0)
+
+
+def _log_softmax(row: Row) -> Row:
+    top = row.max()
+    shifted = row - top
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float32)
+
+
+def _grammar(schema: dict[str, Any] | None) -> str | None:
+    if schema is None:
+        return None
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    return str(json_schema_to_gbnf(json.dumps(schema)))
+
+
+_log_callback: Any = None
+
+
+def _quiet() -> Any:
+    """Return a llama.cpp log callback that drops everything; kept alive for the life of the process."""
+    global _log_callback
+    if _log_callback is None:
+        import llama_cpp
+
+        _log_callback = llama_cpp.llama_log_callback(lambda level, text, data: None)
+    return _log_callback

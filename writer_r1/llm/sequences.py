@@ -1,0 +1,212 @@
+"""Token ids -> logits and sampled tokens: one llama.cpp context holding several sequences over one shared cache.
+
+Sequence 0 is the working one and keeps its tokens between calls, so a prompt that begins like the last one costs only
+its new tokens. Then come the forks, which share the cells of what they were copied from, and the pins: starts of
+prompts that are asked again and again, evaluated once. Knows nothing of text.
+
+llama-cpp-python's own `Llama` never sets `n_seq_max`, hence the low-level calls.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from writer_r1.errors import ModelError
+from writer_r1.llm import Cancel, Sampling
+
+Row = npt.NDArray[np.float32]  # (n_vocab,)
+PINS = 6
+PIN_CELLS = 2048  # cells set aside for pins
+STEP = 128  # prompt tokens evaluated between two looks at `cancel`: about a second for a 1.5B model on two cores
+
+
+class Cancelled(Exception):
+    """The caller's `cancel` said yes in the middle of a prompt."""
+
+
+class Item(NamedTuple):
+    token: int
+    position: int
+    sequence: int
+    wanted: bool  # whether its logits are needed
+
+
+def shared(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many tokens two sequences have in common at their start."""
+    n = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        n += 1
+    return n
+
+
+class Sequences:
+    """A context with room for `cells` tokens and `forks` sequences beside the working one and the pins."""
+
+    def __init__(self, model: Any, *, cells: int, forks: int, threads: int) -> None:
+        import llama_cpp
+
+        self._c = llama_cpp
+        self.vocab = llama_cpp.llama_model_get_vocab(model)
+        self.n_vocab = llama_cpp.llama_vocab_n_tokens(self.vocab)
+        self.cells, self.forks = cells, forks
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = cells + PIN_CELLS
+        params.n_batch = params.n_ubatch = 512
+        params.n_seq_max = forks + 1 + PINS
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = True  # one pool of cells, so that forks share their prefix
+        self._ctx = llama_cpp.llama_init_from_model(model, params)
+        if not self._ctx:
+            raise ModelError(f"llama.cpp could not set up a context of {cells} tokens; choose a smaller model.")
+        self._memory = llama_cpp.llama_get_memory(self._ctx)
+        self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, 1)
+        self.held: list[int] = []
+        self._pins: dict[int, list[int]] = {}  # sequence -> its tokens, oldest first
+
+    def close(self) -> None:
+        """Free the context."""
+        self._c.llama_batch_free(self._batch)
+        self._c.llama_free(self._ctx)
+
+    def decode(self, items: Sequence[Item], cancel: Cancel) -> None:
+        """Evaluate `items` in steps. Logits of the last step stay readable with `row` by index in that step."""
+        for start in range(0, len(items), STEP):
+            if start and cancel():
+                self.forget()
+                raise Cancelled
+            self._evaluate(items[start : start + STEP])
+
+    def _evaluate(self, items: Sequence[Item]) -> None:
+        batch = self._batch
+        batch.n_tokens = len(items)
+        for k, item in enumerate(items):
+            batch.token[k], batch.pos[k] = item.token, item.position
+            batch.n_seq_id[k], batch.seq_id[k][0] = 1, item.sequence
+            batch.logits[k] = item.wanted
+        code = self._c.llama_decode(self._ctx, batch)
+        if code:
+            self.forget()
+            raise RuntimeError(f"llama_decode returned {code} for {len(items)} tokens")
+
+    def row(self, index: int) -> Row:
+        """Return a copy of the logits of item `index` of the last evaluated step (-1: the last wanted one)."""
+        pointer = self._c.llama_get_logits_ith(self._ctx, index)
+        return np.ctypeslib.as_array(pointer, shape=(self.n_vocab,)).copy()
+
+    def rows(self, items: Sequence[Item], cancel: Cancel) -> list[Row]:
+        """Evaluate `items` and return the logits of the wanted ones, in order."""
+        rows: list[Row] = []
+        for start in range(0, len(items), STEP):
+            if start and cancel():
+                self.forget()
+                raise Cancelled
+            step = items[start : start + STEP]
+            self._evaluate(step)
+            rows += [self.row(k) for k, item in enumerate(step) if item.wanted]
+        return rows
+
+    def forget(self) -> None:
+        """Empty the cache, pins included."""
+        self._c.llama_memory_clear(self._memory, True)
+        self.held = []
+        self._pins.clear()
+
+    def remove(self, sequence: int, start: int = 0) -> bool:
+        """Drop a sequence's cells from `start` on; False where the model cannot (recurrent layers)."""
+        return bool(self._c.llama_memory_seq_rm(self._memory, sequence, start, -1))
+
+    def fork(self, source: int, target: int) -> None:
+        """Make `target` a copy of `source`; their cells are shared."""
+        self._c.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def fill(self, tokens: Sequence[int], cancel: Cancel) -> None:
+        """Make sequence 0 hold exactly `tokens`, evaluating only what is new; logits of the last one are ready."""
+        keep = min(shared(self.held, tokens), len(tokens) - 1)
+        best = max(self._pins, key=lambda p: shared(self._pins[p], tokens), default=None)
+        from_pin = 0 if best is None else min(shared(self._pins[best], tokens), len(tokens) - 1)
+        if best is not None and from_pin > keep:
+            self.remove(0)
+            self.fork(best, 0)
+            keep = from_pin
+        if not self.remove(0, keep):
+            self.forget()
+            keep = 0
+        self.held = list(tokens[:keep])
+        last = len(tokens) - 1
+        self.decode([Item(tokens[i], i, 0, i == last) for i in range(keep, len(tokens))], cancel)
+        self.held = list(tokens)
+
+    def pin(self, tokens: Sequence[int], cancel: Cancel) -> None:
+        """Evaluate `tokens` and keep them, so that later prompts that begin so cost only what follows."""
+        if any(shared(held, tokens) == len(tokens) for held in self._pins.values()):
+            return
+        while self._pins and (len(self._pins) >= PINS or sum(map(len, self._pins.values())) + len(tokens) > PIN_CELLS):
+            oldest = next(iter(self._pins))
+            self.remove(oldest)
+            del self._pins[oldest]
+        if len(tokens) > PIN_CELLS:
+            return
+        self.fill(tokens, cancel)
+        slot = next(k for k in range(self.forks + 1, self.forks + 1 + PINS) if k not in self._pins)
+        self.fork(0, slot)
+        self._pins[slot] = list(tokens)
+
+    def extend(self, token: int) -> None:
+        """Append one token to sequence 0 and evaluate it."""
+        self._evaluate([Item(token, len(self.held), 0, True)])
+        self.held.append(token)
+
+    def fork_rows(self, prefix: Sequence[int], suffixes: Sequence[Sequence[int]], cancel: Cancel) -> list[Row]:
+        """Return the logits after `prefix + suffix` for every suffix; the prefix is evaluated once."""
+        self.fill(prefix, cancel)
+        n, rows = len(prefix), list[Row]()
+        for start in range(0, len(suffixes), self.forks):
+            group = suffixes[start : start + self.forks]
+            for k in range(len(group)):
+                self.fork(0, k + 1)
+            rows += self.rows(
+                [
+                    Item(token, n + i, k + 1, i == len(suffix) - 1)
+                    for k, suffix in enumerate(group)
+                    for i, token in enumerate(suffix)
+                ],
+                cancel,
+            )
+            for k in range(len(group)):
+                self.remove(k + 1)
+        return rows
+
+    def sampler(self, sampling: Sampling, seed: int, grammar: str | None = None) -> Any:
+        """Return a llama.cpp sampler chain; free it with `free_sampler`."""
+        c = self._c
+        chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
+        if sampling.repeat_penalty != 1.0:
+            penalties = c.llama_sampler_init_penalties(self.n_vocab, 256, sampling.repeat_penalty, 0.0, 0.0)
+            c.llama_sampler_chain_add(chain, penalties)
+        if grammar is not None:
+            c.llama_sampler_chain_add(chain, c.llama_sampler_init_grammar(self.vocab, grammar.encode(), b"root"))
+        if sampling.temperature <= 0:
+            c.llama_sampler_chain_add(chain, c.llama_sampler_init_greedy())
+            return chain
+        c.llama_sampler_chain_add(chain, c.llama_sampler_init_top_k(64))
+        c.llama_sampler_chain_add(chain, c.llama_sampler_init_top_p(sampling.top_p, 1))
+        c.llama_sampler_chain_add(chain, c.llama_sampler_init_min_p(sampling.min_p, 1))
+        c.llama_sampler_chain_add(chain, c.llama_sampler_init_temp(sampling.temperature))
+        c.llama_sampler_chain_add(chain, c.llama_sampler_init_dist(seed & 0xFFFFFFFF))
+        return chain
+
+    def sample(self, chain: Any, index: int = -1) -> int:
+        """Draw a token from the logits of item `index` of the last step (-1: the last)."""
+        return int(self._c.llama_sampler_sample(chain, self._ctx, index))
+
+    def free_sampler(self, chain: Any) -> None:
+        """Free a sampler chain and everything in it."""
+        self._c.llama_sampler_free(chain)
+
+    def is_end(self, token: int) -> bool:
+        """Return whether the token ends a reply."""
+        return bool(self._c.llama_vocab_is_eog(self.vocab, token))

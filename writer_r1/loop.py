@@ -1,0 +1,221 @@
+"""One request -> events, to the end: rubric, draft, scores, reflection, better rounds. The story of the studio.
+
+MRPO without training (`docs/papers.md` 3): revise from the best attempt so far, keep a revision only if it is better
+beyond the judge's own range and no criterion falls, remember what helped and what did not, and say why it stopped.
+A pure generator: it knows no page, no SQL and no thread.
+"""
+
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from typing import Literal, NamedTuple
+
+from writer_r1.criteria import Analyst, Similarity, derive_rubric
+from writer_r1.drafting import Writer, Written, revise_draft, write_draft
+from writer_r1.events import (
+    BY_USER,
+    Accepted,
+    Event,
+    Finished,
+    Recalled,
+    Reflected,
+    Rejected,
+    RubricReady,
+    Started,
+    Status,
+    Stopped,
+)
+from writer_r1.facts import read_facts
+from writer_r1.judge import Judge, evaluate
+from writer_r1.llm import LLM, Cancel
+from writer_r1.reflection import Critic, Recall, reflect
+from writer_r1.trajectory import Attempt, Evaluation, Fault, Lesson, Reflection, Rubric, weighted_reward
+
+ONE_POINT = 1 / 9  # one step of the ten shown to the user
+DELTA = 0.1 / 9  # the least gain that counts, even from a judge without range
+UNUSABLE: tuple[Fault, ...] = ("empty", "looping", "off-language", "copied", "echoes the instructions")
+
+
+class Task(NamedTuple):
+    """What the user asked for. `target` and `each` are on [0, 1]: 8 and 6 of 10 (unknown in the paper)."""
+
+    trajectory_id: str
+    prompt: str
+    rubric: Rubric | None = None
+    rounds: int = 3
+    seed: int = 0
+    max_words: int | None = None
+    depth: Literal["quick", "full"] = "quick"
+    target: float = 7 / 9
+    each: float = 5 / 9
+    patience: int = 1
+
+
+class Team(NamedTuple):
+    """Who works: models by role, likeness of texts (None without the embedding model), lessons, and a way to stop."""
+
+    writer: LLM
+    judge: LLM
+    similarity: Similarity | None
+    recall: Recall
+    cancel: Cancel
+
+
+class Verdict(NamedTuple):
+    accepted: bool
+    why: str
+    gain: float
+
+
+def write(task: Task, team: Team) -> Iterator[Event]:
+    """Yield everything that happens from the request to the best attempt."""
+    settings: dict[str, str | int | float | bool | None] = {
+        "rounds": task.rounds,
+        "depth": task.depth,
+        "target": task.target,
+        "max_words": task.max_words,
+    }
+    yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
+    analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
+    rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth))
+    if task.rubric is not None:
+        yield RubricReady(rubric=rubric)
+    best: Attempt | None = None
+    misses, why = 0, "round limit reached"
+    for number in range(1, task.rounds + 2):
+        if team.cancel():
+            break
+        attempt = yield from _attempt(number, task, rubric, best, team)
+        if team.cancel():
+            break
+        verdict = accept(rubric, best, attempt)
+        outcome = Accepted if verdict.accepted else Rejected
+        yield outcome(attempt=number, why=verdict.why)
+        yield from _learn(task, rubric, attempt, verdict)
+        if verdict.accepted:
+            best, misses = attempt, 0
+        else:
+            misses += 1
+        if best is not None and reached(rubric, best, task):
+            why = "target reached"
+            break
+        if misses > task.patience and best is not None:
+            why = "no improvement"
+            break
+    yield Stopped(why=BY_USER if team.cancel() else why)
+    yield Finished(trajectory_id=task.trajectory_id, best_attempt=best.number if best else None, rounds=number - 1)
+
+
+def _attempt(
+    number: int, task: Task, rubric: Rubric, best: Attempt | None, team: Team
+) -> Generator[Event, None, Attempt]:
+    """Return attempt `number`: a draft while there is nothing usable, else a revision of the best; evaluated."""
+    began = time.monotonic()
+    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words)
+    reflection: Reflection | None = None
+    if best is None:
+        lessons = list(team.recall(task.prompt, None))
+        for lesson in lessons:
+            yield Recalled(lesson=lesson, origin="recalled")
+        yield Status(text="drafting")
+        written = yield from write_draft(number, task.prompt, writer, lessons, harder=number > 1)
+    else:
+        yield Status(text="reflecting on the weakest criteria")
+        critic = Critic(team.judge, team.recall, team.cancel, task.seed + number)
+        reflection = yield from reflect(task.prompt, rubric, best, critic)
+        yield Reflected(attempt=number, reflection=reflection)
+        yield Status(text="revising")
+        seeded = writer._replace(seed=task.seed + 101 * number)
+        written = yield from revise_draft(number, best.number, task.prompt, best.text, reflection.advice, seeded)
+    evaluation: Evaluation | None = None
+    if usable(written) and not written.cancelled:
+        yield Status(text="judging")
+        judge = Judge(team.judge, team.similarity, team.cancel)
+        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge)
+    return Attempt(
+        number=number,
+        parent=best.number if best else None,
+        text=written.text,
+        complete=True,
+        faults=written.faults,
+        evaluation=evaluation,
+        reflection=reflection,
+        tokens=written.tokens,
+        seconds=time.monotonic() - began,
+    )
+
+
+def usable(written: Written) -> bool:
+    """Return whether a text is worth judging. A cut one is: it is marked, and its missing end lowers its scores."""
+    return not set(written.faults) & set(UNUSABLE)
+
+
+def accept(rubric: Rubric, best: Attempt | None, new: Attempt) -> Verdict:
+    """Return whether `new` replaces `best`: better beyond the judge's range, no criterion down by more than a point.
+
+    Rewards are compared over the criteria scored in both. Source: `docs/papers.md` 3, rule of ours.
+    """
+    if new.evaluation is None or new.evaluation.reward is None:
+        what = ", ".join(f for f in new.faults if f in UNUSABLE) or "not scored"
+        return Verdict(False, f"not judged: {what}", 0.0)
+    if best is None or best.evaluation is None:
+        note = f" ({', '.join(new.faults)})" if new.faults else ""
+        return Verdict(True, f"first draft{note}", 0.0)
+    before, after = _values(best.evaluation), _values(new.evaluation)
+    if missing := [c.name for c in rubric.criteria if before.get(c.id) is not None and after.get(c.id) is None]:
+        return Verdict(False, f"{missing[0]} could not be scored", 0.0)
+    both = {k for k, v in after.items() if v is not None and before.get(k) is not None}
+    now = weighted_reward(rubric, {k: after[k] for k in both}) or 0.0
+    then = weighted_reward(rubric, {k: before[k] for k in both}) or 0.0
+    for c in rubric.criteria:
+        old, fresh = before.get(c.id), after.get(c.id)
+        if old is None or fresh is None:
+            continue
+        if c.locked and fresh < old - 1e-9:
+            return Verdict(False, f"{c.name} is locked and fell by {(old - fresh) * 9:.1f}", now - then)
+        if fresh < old - ONE_POINT - 1e-9:
+            return Verdict(False, f"{c.name} fell by {(old - fresh) * 9:.1f}", now - then)
+    delta = max(DELTA, judge_range(rubric, new.evaluation) / 2)
+    if now - then < delta:
+        return Verdict(False, f"no clear difference ({(now - then) * 9:+.1f} of 10)", now - then)
+    return Verdict(True, f"better by {(now - then) * 9:.1f} of 10", now - then)
+
+
+def _values(evaluation: Evaluation) -> dict[str, float | None]:
+    return {s.criterion_id: s.value for s in evaluation.scores}
+
+
+def judge_range(rubric: Rubric, evaluation: Evaluation) -> float:
+    """Return the width of the judge's own range, weighted as the reward is."""
+    high = weighted_reward(rubric, {s.criterion_id: s.high for s in evaluation.scores})
+    low = weighted_reward(rubric, {s.criterion_id: s.low for s in evaluation.scores})
+    return (high or 0.0) - (low or 0.0)
+
+
+def reached(rubric: Rubric, best: Attempt, task: Task) -> bool:
+    """Return whether the best attempt is good enough to stop: overall, and in each criterion, all of them scored."""
+    if best.evaluation is None or best.evaluation.reward is None:
+        return False
+    values = _values(best.evaluation).values()
+    return best.evaluation.reward >= task.target and all(v is not None and v >= task.each for v in values)
+
+
+def _learn(task: Task, rubric: Rubric, attempt: Attempt, verdict: Verdict) -> Iterator[Event]:
+    """Yield a lesson for each piece of advice that was tried, named for the criterion it served."""
+    if attempt.reflection is None or attempt.evaluation is None:
+        return
+    for advice in attempt.reflection.advice:
+        criterion = rubric.criterion(advice.criterion_id)
+        yield Recalled(
+            origin="learned",
+            lesson=Lesson(
+                id="l-" + uuid.uuid4().hex[:12],
+                kind="success" if verdict.accepted else "failure",
+                criterion=criterion.name,
+                text=advice.edit,
+                prompt=task.prompt,
+                rubric_id=rubric.id,
+                trajectory_id=task.trajectory_id,
+                delta=verdict.gain,
+            ),
+        )

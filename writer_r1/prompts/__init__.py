@@ -1,0 +1,77 @@
+"""A prompt file + named values -> chat messages. The only place where text becomes part of a prompt.
+
+A prompt file has sections: `--- system`, then turns of `--- user` and `--- assistant` (worked examples first, the real
+one last), `--- more` (what follows shared text in a forked call) and `--- answer` (how the reply begins, without a
+space at its end, since most vocabularies put the space into the next word; before a digit it stands alone).
+
+`{{name}}` marks take values. Every value is data: a fence tag written inside one is disarmed, so a draft cannot close
+its own fence, and values are filled in one pass, so they are never read again.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+from writer_r1.llm import Message, Request
+from writer_r1.trajectory import digest
+
+FENCES = ("request", "draft", "paragraph", "before", "after", "sample", "lesson", "criterion", "change", "categories")
+_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(FENCES)})\b)", re.IGNORECASE)
+_MARK = re.compile(r"\{\{(\w+)\}\}")
+_SECTION = re.compile(r"^--- (\w+)\n", re.MULTILINE)
+
+
+class Prompt(NamedTuple):
+    request: Request
+    more: str  # to be appended to the last message in a forked call
+
+
+@cache
+def _sections(name: str) -> tuple[tuple[str, str], ...]:
+    text = resources.files(__package__).joinpath(f"{name}.md").read_text("utf-8")
+    parts = _SECTION.split(text)
+    return tuple((key, body.rstrip("\n")) for key, body in zip(parts[1::2], parts[2::2], strict=True))
+
+
+def prompt_hash(name: str) -> str:
+    """Return a short hash of a prompt file, stored with what was made by it."""
+    return digest(*(f"{k}\n{v}" for k, v in _sections(name)), length=8)
+
+
+def disarm(value: str) -> str:
+    """Return `value` with fence tags in it made harmless; it reads the same to a person."""
+    return _TAG.sub("‹", value)
+
+
+def render(name: str, /, **fields: str) -> Prompt:
+    """Return the prompt with every mark filled.
+
+    Raises:
+        KeyError: a mark without a value, or a value without a mark; both are bugs.
+    """
+    sections, used = _sections(name), set[str]()
+
+    def fill(body: str) -> str:
+        def value(mark: re.Match[str]) -> str:
+            used.add(mark[1])
+            return disarm(fields[mark[1]])
+
+        return _MARK.sub(value, body)
+
+    filled = [(key, fill(body)) for key, body in sections]
+    if unused := set(fields) - used:
+        raise KeyError(f"prompt {name!r} has no mark for {sorted(unused)}")
+    rest = dict(filled)
+    return Prompt(Request(_messages(filled), rest.get("answer", "")), rest.get("more", ""))
+
+
+def _messages(sections: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(key, body) for key, body in sections if key in ("system", "user", "assistant"))  # type: ignore[arg-type]
+
+
+def fixed_start(name: str) -> Request:
+    """Return the part of a prompt before its first mark, to be evaluated ahead of time."""
+    *turns, last = _messages(_sections(name))
+    return Request((*turns, Message("user", last.content.split("{{", 1)[0])))

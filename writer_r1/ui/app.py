@@ -1,0 +1,126 @@
+"""Workspace -> the studio's page on 127.0.0.1, reachable from this machine's browsers only.
+
+The Host header is checked because a foreign site may point its own name at 127.0.0.1. Nothing is sent or loaded from
+outside: system fonts, no analytics, and no way to share.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from writer_r1.errors import Busy
+from writer_r1.ui import write_tab
+from writer_r1.workspace import Workspace
+
+HERE = Path(__file__).parent
+HOST = "127.0.0.1"
+SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
+LINES = {"block_shadow": "none", "input_shadow": "none", "block_border_width": "0px"}
+LINES |= {"button_border_width": "1px", "input_border_width": "1px"}
+MONO = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
+
+
+def create_app(workspace: Workspace) -> gr.Blocks:
+    """Return the studio's page."""
+    app = gr.Blocks(title="Writer-R1 Studio", analytics_enabled=False, fill_width=True)
+    with app:
+        write_tab.build(workspace)
+    return app
+
+
+def serve(workspace: Workspace, port: int, *, open_browser: bool) -> tuple[gr.Blocks, str]:
+    """Return the running app and its address, once the page answers.
+
+    Raises:
+        Busy: the port is taken.
+    """
+    port = free_port(port)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    app = create_app(workspace)
+    app.launch(
+        server_name=HOST,
+        server_port=port,
+        inbrowser=open_browser,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        max_file_size="1mb",
+        blocked_paths=[str(workspace.home), str(workspace.models)],
+        app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])]},
+        **look(),
+    )
+    return app, f"http://{HOST}:{port}"
+
+
+def free_port(port: int) -> int:
+    """Return `port`, or any free one for 0.
+
+    Raises:
+        Busy: another program listens on it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise Busy(f"Port {port} cannot be used ({why}); choose another with --port, or 0 for any.") from None
+        return int(probe.getsockname()[1])
+
+
+def look() -> dict[str, Any]:
+    """Return the theme, style and script of the page, as `launch` takes them."""
+    return {
+        "theme": theme(),
+        "css": (HERE / "style.css").read_text("utf-8"),
+        "head": f"<script>{(HERE / 'studio.js').read_text('utf-8')}</script>",
+    }
+
+
+def theme() -> gr.themes.Base:
+    """Return paper and ink, by day and by night."""
+    paper = gr.themes.Base(font=list(SANS), font_mono=list(MONO), radius_size="sm", spacing_size="md")
+    colours = {  # by day, by night
+        "body_background_fill": ("#faf7f1", "#171614"),
+        "background_fill_primary": ("#fffdf9", "#201e1b"),
+        "background_fill_secondary": ("#f2ede3", "#2a2723"),
+        "block_background_fill": ("#fffdf9", "#201e1b"),
+        "input_background_fill": ("#fffdf9", "#201e1b"),
+        "body_text_color": ("#26221c", "#e9e3d8"),
+        "body_text_color_subdued": ("#6a6256", "#a8a092"),
+        "block_info_text_color": ("#6a6256", "#a8a092"),
+        "block_title_text_color": ("#26221c", "#e9e3d8"),
+        "block_label_text_color": ("#26221c", "#e9e3d8"),
+        "input_placeholder_color": ("#756c5f", "#968d7f"),
+        "border_color_primary": ("#e2dacb", "#3a362f"),
+        "block_border_color": ("#e2dacb", "#3a362f"),
+        "input_border_color": ("#cfc5b3", "#4a453d"),
+        "input_border_color_focus": ("#2b6262", "#83bdb8"),
+        "color_accent_soft": ("#dfeae7", "#24393a"),
+        "slider_color": ("#2b6262", "#83bdb8"),
+        "button_primary_background_fill": ("#2b6262", "#83bdb8"),
+        "button_primary_background_fill_hover": ("#214f4f", "#9bcdc8"),
+        "button_primary_border_color": ("#2b6262", "#83bdb8"),
+        "button_primary_text_color": ("#ffffff", "#10201f"),
+        "button_secondary_background_fill": ("#fffdf9", "#201e1b"),
+        "button_secondary_background_fill_hover": ("#f2ede3", "#2a2723"),
+        "button_secondary_border_color": ("#cfc5b3", "#4a453d"),
+        "button_secondary_text_color": ("#26221c", "#e9e3d8"),
+        "error_text_color": ("#8f2f22", "#eba493"),
+        "error_border_color": ("#8f2f22", "#eba493"),
+        "error_background_fill": ("#fbeee9", "#32211d"),
+    }
+    values = {name: day for name, (day, _) in colours.items()}
+    values |= {f"{name}_dark": night for name, (_, night) in colours.items()}
+    values["color_accent"] = "*button_primary_background_fill"  # it has no night of its own
+    themed: gr.themes.Base = paper.set(**values, **LINES)
+    return themed

@@ -1,0 +1,67 @@
+"""Scores -> HTML: bars with their value in words, reasons folded away, changes between two texts. Pure."""
+
+from html import escape
+
+from writer_r1.trajectory import Attempt, Criterion, Score
+
+GUIDE = '<span class="guide">a guide, not a verdict</span>'
+
+
+def score_of(attempt: Attempt | None, criterion: Criterion) -> Score | None:
+    """Return the score of this criterion, or None where there is none yet."""
+    return next((s for s in attempt.scores if s.criterion_id == criterion.id), None) if attempt else None
+
+
+def bar(criterion: Criterion, score: Score | None, label: bool = False) -> str:
+    """Return a horizontal bar with its value in words, the judge's range as a thin line on it."""
+    value = score.value if score else None
+    name = f'<span class="name" dir="auto">{escape(criterion.name)}</span>' if label else ""
+    said = f"{criterion.name}: {ten(value)} of 10" if value is not None else f"{criterion.name}: not scored"
+    fill = span = ""
+    if score is not None and value is not None:
+        fill = f'<i class="fill" style="width:{max(value, 0.02):.1%}"></i>'
+        if score.low is not None and score.high is not None and score.high - score.low > 0.005:
+            span = f'<i class="range" style="left:{score.low:.1%};width:{score.high - score.low:.1%}"></i>'
+            said += f", the judge's range {ten(score.low)} to {ten(score.high)}"
+    image = f'<span class="track" role="img" aria-label="{escape(said)}">{fill}{span}</span>'
+    return f'<div class="bar">{name}{image}<span class="value">{ten(value)}</span></div>'
+
+
+def because(criterion: Criterion, score: Score | None) -> str:
+    """Return the reason and the words of the draft it rests on, folded away."""
+    if score is None or not (score.reason or score.quote):
+        return ""
+    reason = f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
+    found = "" if score.quote_found else ' <span class="quiet">(not found in the text)</span>'
+    quote = f'<blockquote dir="auto">“{escape(score.quote)}”{found}</blockquote>' if score.quote else ""
+    return details(f"why-{criterion.id}", "Why" if score.value is not None else "Not scored: why", reason + quote)
+
+
+def details(key: str, summary: str, body: str) -> str:
+    """Return a part that opens; `key` lets the page keep it open while its content changes."""
+    return f'<details data-key="{escape(key)}"><summary>{escape(summary)}</summary>{body}</details>'
+
+
+def overall(attempt: Attempt | None) -> str:
+    """Return the weighted mean of a text, small."""
+    if attempt is None or attempt.evaluation is None:
+        return ""
+    return f'<p class="overall"><b>{ten(attempt.evaluation.reward)}</b> of 10 overall · {GUIDE}</p>'
+
+
+def change(before: Score | None, after: Score | None) -> str:
+    """Return the change in points; "=" where the judge's two ranges overlap, so that it may be none."""
+    if before is None or after is None or before.value is None or after.value is None:
+        return '<span class="change"></span>'
+    ranges = (before.low, before.high, after.low, after.high)
+    points = (after.value - before.value) * 9
+    same = abs(points) < 0.05
+    if None not in ranges:
+        same = same or (max(before.low or 0, after.low or 0) <= min(before.high or 0, after.high or 0))
+    kind = "same" if same else "up" if points > 0 else "down"
+    return f'<span class="change {kind}">{"=" if same else f"{points:+.1f}".replace("-", "−")}</span>'
+
+
+def ten(value: float | None) -> str:
+    """Return a score on the scale the user sees, 1 to 10, or a dash where there is none."""
+    return "—" if value is None else f"{1 + 9 * value:.1f}"

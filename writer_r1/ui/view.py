@@ -1,0 +1,85 @@
+"""Stored events -> View: what a page needs of one run, folded as the events come. Pure; knows no HTML, no gradio."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from writer_r1.events import DraftDelta, Drafted, Event, Proposed, RubricReady, Started, fold
+from writer_r1.trajectory import Attempt, Trajectory
+
+ENDINGS = {
+    "target reached": "Done: the scores reached the target",
+    "no improvement": "Done: another round brought nothing better",
+    "round limit reached": "Done: all rounds are written",
+    "user": "Stopped by you; the text so far is kept",
+    "stopped by you": "Stopped by you; the text so far is kept",
+}
+INTERRUPTED = "Interrupted; the text so far is kept"
+
+
+class View(NamedTuple):
+    """A run as far as it was followed, and what only its events tell. Times are seconds since the run began."""
+
+    now: Trajectory
+    seen: int = 0  # number of the last event
+    t: float = 0.0
+    model: str = ""
+    judge: str = ""
+    proposed: tuple[Proposed, ...] = ()
+    dropped: tuple[str, ...] = ()
+    writing_since: float | None = None  # when the attempt now being written began; None between attempts
+    trouble: str | None = None  # why the last events are not on disk
+    ended: bool = False  # nothing more will come, even where no event said so
+
+
+def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
+    """Return `view` brought forward by the numbered events of `batch`."""
+    for _, event in batch:
+        match event:
+            case Started():
+                view = view._replace(model=event.model, judge=event.judge)
+            case Proposed():
+                view = view._replace(proposed=(*view.proposed, event))
+            case RubricReady():
+                view = view._replace(dropped=event.dropped, proposed=())
+            case DraftDelta() if view.writing_since is None:
+                view = view._replace(writing_since=event.t)
+            case Drafted():
+                view = view._replace(writing_since=None)
+    if batch:
+        view = view._replace(seen=batch[-1][0], t=batch[-1][1].t)
+    return view._replace(now=fold((e for _, e in batch), view.now))
+
+
+def over(view: View) -> bool:
+    """Return whether the run has ended, well or not."""
+    return view.ended or view.now.finished
+
+
+def shown(view: View) -> Attempt | None:
+    """Return the attempt the manuscript shows: the one being written, later the best."""
+    with_text = [a for a in view.now.attempts if a.text]
+    best = view.now.attempt(view.now.best) if view.now.best is not None else None
+    if over(view) and best is not None:
+        return best
+    return with_text[-1] if with_text else None
+
+
+def standing(view: View) -> str:
+    """Return what the run is busy with, or how it ended, in words for the user."""
+    now = view.now
+    if now.error:
+        return "Failed; the text so far is kept" if any(a.text for a in now.attempts) else "Failed"
+    if now.finished:
+        return ENDINGS.get(now.stopped or "", f"Done: {now.stopped}" if now.stopped else "Done")
+    if view.ended:
+        return INTERRUPTED
+    words = now.status or "starting"
+    words = words[0].upper() + words[1:]
+    if now.rubric and now.status == "judging" and now.attempts:
+        words += f", {len(now.attempts[-1].scores)} of {len(now.rubric.criteria)} criteria"
+    return words
+
+
+def title(attempt: Attempt) -> str:
+    """Return what an attempt is called on the page."""
+    return "First draft" if attempt.number == 1 else f"Round {attempt.number - 1}"
