@@ -1,13 +1,15 @@
 """Every test has its own home, models and lock folder; those marked `model` see the checkout's weights."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import chromium
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
@@ -47,9 +49,10 @@ def require_starter() -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         path = chromium.find(playwright.chromium.executable_path)
-        # Where a window manager would be asked for a display, headless needs none; as root it has no sandbox.
-        with playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS, env=dict(os.environ)) as opened:
+        with playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS) as opened:
             yield opened

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady, Status
 from writer_r1.facts import Facts, codes, measured_criteria, read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling
-from writer_r1.prompts import render
+from writer_r1.prompts import fixed_start, render
 from writer_r1.review import ABOUT_LENGTH, Review, general_criteria
 from writer_r1.trajectory import Category, Code, Criterion, Rubric, Source, prompt_id
 
@@ -24,6 +24,7 @@ SAME_CODE = 0.85  # cosine from which two codes are one
 SATURATED = 0.1  # share of new codes below which another coding round is not worth its time
 WANTED = 5  # judged criteria in a rubric
 ENOUGH_CODES = 6
+MOST_CODES = 9  # a model that goes on beyond this only varies what it said
 CATEGORIES = 4
 _QUOTES = "\"'“”‘’«»「」 "
 
@@ -57,6 +58,7 @@ def _open_coding(prompt: str, analyst: Analyst, depth: str) -> Generator[Event, 
     """Code the request, and with depth `full` also sample drafts of it, until saturation."""
     found: list[Code] = []
     yield Status(text="reading the request closely")
+    analyst.llm.warm(fixed_start("open_coding"))
     request = render("open_coding", request=prompt).request
     for round_number in range(2):
         fresh = yield from _code_lines(request, prompt, found, analyst, seed=analyst.seed + round_number)
@@ -96,6 +98,8 @@ def _code_lines(
         new += 1
         found.append(code)
         yield Coded(code=code)
+        if new >= MOST_CODES:
+            break
     return new / seen if seen else 1.0
 
 
@@ -120,7 +124,7 @@ def read_code(line: str, material: str) -> Code | None:
     """
     quoted, arrow, label = line.replace("→", "->").partition("->")
     span, label = quoted.strip().lstrip("-*• ").strip(_QUOTES), label.strip().strip(_QUOTES + "*`_.").strip()
-    if not arrow or not label or len(label.split()) > 9 or len(label) > 80 or "<" in label:
+    if not arrow or not label or len(label.split()) > 9 or len(label) > 80 or set(label) & set('<>"'):
         return None
     if _flat(label) == _flat(span) or ABOUT_LENGTH.search(label):
         return None
@@ -147,6 +151,7 @@ def _axial_coding(found: list[Code], analyst: Analyst) -> Generator[Event, None,
     yield Status(text="grouping what was found")
     groups = group([c.label for c in found], analyst.similarity)
     numbered = "\n".join(f"{i}. {'; '.join(labels)}" for i, labels in enumerate(groups, 1))
+    analyst.llm.warm(fixed_start("axial_coding"))
     request = render("axial_coding", groups=numbered).request
     sampling = Sampling(max_tokens=14 * len(groups), temperature=0.2, seed=analyst.seed, stop=("\n\n", "<"))
     named: list[Category] = []
@@ -196,6 +201,7 @@ def _selective_coding(
     yield Status(text="wording the criteria")
     review = Review(prompt, analyst.similarity)
     open_categories = categories
+    analyst.llm.warm(fixed_start("selective_coding"))
     for call in range(2):
         missing = WANTED - len(review.kept)
         seen = "; ".join(label for c in open_categories for label in c.codes) or prompt

@@ -4,18 +4,26 @@ Training asks through here too, so that an adapter meets the prompt it was train
 cut, off-language, copied) is caught while or after it is written and marked; it is never judged in silence.
 """
 
+import re
+import time
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from writer_r1.checks import copied_share, faults, is_looping, paragraphs, word_count
 from writer_r1.events import DraftDelta, Drafted, Event
-from writer_r1.facts import Facts
+from writer_r1.facts import Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
 from writer_r1.prompts import render
 from writer_r1.trajectory import Advice, Fault, Lesson
 
 DEFAULT_WORDS = 350  # when neither the request nor the user says how long
 TOKENS = {"words": 1.5, "characters": 1.2, "lines": 16.0, "sentences": 40.0}  # a generous guess for each
+TALK = re.compile(
+    r"\b(?:your request|the (?:original|revised|rewritten|new) (?:text|paragraph|draft|version)|as an ai\b|"
+    r"I(?:'m| am) sorry, but I can(?:not|'t)|I can(?:not|'t) (?:assist|help) with|<\/?\w+>|"
+    r"here(?:'s| is) (?:the|a|your|my) (?:revised|rewritten|new|paragraph))",
+    re.IGNORECASE,
+)  # words about the task instead of the piece
 LOOK_EVERY = 200  # characters between two looks for a loop
 
 
@@ -35,9 +43,13 @@ class Written(NamedTuple):
 
 
 def draft_request(prompt: str, lessons: Sequence[Lesson] = ()) -> Request:
-    """Return the chat that asks for a first draft, with lessons of earlier work if there are any."""
+    """Return the chat that asks for a first draft: the request, its length and form said again, earlier lessons."""
+    facts = read_facts(prompt)
+    asked = [facts.length.label] if facts.length else []
+    asked += [f"as a {facts.form.value}"] if facts.form else []
+    hints = f"\n\nWrite {' '.join(asked)}, from beginning to end." if asked else ""
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
-    hints = "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
+    hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
     return render("draft", request=prompt, hints=hints).request
 
 
@@ -64,11 +76,13 @@ def write_draft(
         repeat_penalty=1.18 if harder else 1.08,
         seed=writer.seed + number,
     )
+    began = time.monotonic()
     text, finish = yield from _stream(number, None, draft_request(prompt, lessons), sampling, writer)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
-    yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens)
+    seconds = time.monotonic() - began
+    yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens, seconds=seconds)
     return written
 
 
@@ -81,48 +95,56 @@ def revise_draft(
     """
     spans = paragraphs(text)
     by_paragraph = {a.paragraph: a for a in reversed(advice) if 1 <= a.paragraph <= len(spans)}
-    out, end, tokens, found, cancelled = "", 0, 0, list[Fault](), False
+    began, out, end, tokens, found, cancelled = time.monotonic(), "", 0, 0, list[Fault](), False
     for k, (start, stop) in enumerate(spans, 1):
         gap, old, change = text[end:start], text[start:stop], by_paragraph.get(k)
         end = stop
+        kept = gap + old if change is None or cancelled or change.operation == "extend" else gap
+        out += kept
+        yield DraftDelta(attempt=number, text=kept, parent=parent)
         if change is None or cancelled:
-            yield DraftDelta(attempt=number, text=gap + old, parent=parent)
-            out += gap + old
             continue
-        kept = gap + old if change.operation == "extend" else gap
-        lead = kept + "\n\n" if change.operation == "extend" else gap
-        if lead:
-            yield DraftDelta(attempt=number, text=lead, parent=parent)
-        request = change_request(prompt, out + (kept if change.operation == "extend" else ""), old, change)
+        request = change_request(prompt, out, old, change)
         new, finish = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
-        tokens += finish.tokens
-        cancelled = finish.reason == "cancelled"
+        tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
         found += bad
-        out += kept if change.operation == "extend" and not new.strip() else lead + (new.strip() or old)
-    tail = text[end:]
-    whole = out + tail
-    if not cancelled and whole.strip() == text.strip():
+        # A broken paragraph is not taken over: the old one stays, and the fault is marked.
+        if change.operation == "extend":
+            out += "" if bad else "\n\n" + new.strip()
+        else:
+            out += old if bad else new.strip()
+    whole = out + text[end:]
+    if not cancelled and whole.strip() != text.strip():
+        found = [f for f in found if f == "truncated"]  # what was taken over is sound
+    elif not cancelled:
         found.append("copied")
-    found = list(dict.fromkeys(found))
-    yield Drafted(attempt=number, parent=parent, text=whole, faults=tuple(found), tokens=tokens)
-    return Written(whole, tuple(found), tokens, cancelled)
+    faults_found = tuple(dict.fromkeys(found))
+    seconds = time.monotonic() - began
+    yield Drafted(attempt=number, parent=parent, text=whole, faults=faults_found, tokens=tokens, seconds=seconds)
+    return Written(whole, faults_found, tokens, cancelled)
 
 
 def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> Request:
-    """Return the chat that asks for one changed or added paragraph."""
-    wanted = f"{change.fault} {change.edit}".strip()
-    words = max(20, word_count(paragraph))
-    near = before.strip()[-900:] or "(the text begins here)"
+    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends."""
+    near = before.strip()[-900 if change.operation == "rewrite" else -1800 :]
     if change.operation == "extend":
-        return render("extend", request=prompt, before=near, change=wanted, words="40 to 90 words").request
+        # The text so far is given as the beginning of the answer: asked for "a paragraph", small models talk about it.
+        request = render("extend", request=prompt, before=near, change=change.edit).request
+        return request._replace(answer=request.answer.rstrip() + "\n\n")
+    words = max(20, word_count(paragraph))
     return render(
-        "revise", request=prompt, before=near, paragraph=paragraph, change=wanted, words=f"about {words} words"
+        "revise",
+        request=prompt,
+        before=near or "(the text begins here)",
+        paragraph=paragraph,
+        change=change.edit,
+        words=f"about {words} words",
     ).request
 
 
 def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
-    room = 150 if change.operation == "extend" else int(writer.llm.count(old) * 1.6) + 48
+    room = 170 if change.operation == "extend" else int(writer.llm.count(old) * 1.6) + 48
     return Sampling(
         max_tokens=min(room, writer.llm.context_tokens // 3),
         temperature=0.7,
@@ -133,11 +155,11 @@ def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
 
 
 def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: Finish) -> list[Fault]:
-    found = list(faults(new, _language(writer), finish.reason == "length"))
+    found = list(faults(new, _language(writer), finish.reason != "stop"))
     if new and change.operation == "rewrite" and new.split() == old.split():
         found.append("copied")
     asked = f"{change.fault} {change.edit}"
-    if word_count(new) > 6 and copied_share(new, asked) > 0.5:
+    if TALK.search(new) or word_count(new) > 6 and copied_share(new, asked) > 0.5:
         found.append("echoes the instructions")
     return found
 

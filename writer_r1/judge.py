@@ -142,9 +142,9 @@ def mix(verdict: float, evidence: dict[str, float]) -> float:
 def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, judge: Judge) -> Score:
     """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft."""
     asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
-    sampling = Sampling(max_tokens=48, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
+    sampling = Sampling(max_tokens=40, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
     text, finish = complete(judge.llm, asked.request, sampling, judge.cancel)
-    reason = text.strip()
+    reason = (asked.request.answer + text).strip()
     if finish.reason == "length":
         reason = reason.rstrip(" ,;:") + " …"
     quote = next(iter(_QUOTE.findall(reason)), None)

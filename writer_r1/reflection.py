@@ -137,7 +137,7 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
 
     match check.type:
         case "length" if (length_fit(text, check.low, None, check.unit).value or 0.0) < 1.0:
-            return say(last, "Add a paragraph that takes the piece further with new particulars.", extend=True)
+            return say(last, f"{criterion.description} Go on with new particulars.", extend=True)
         case "length":
             return say(longest, "Say the same in half the words.")
         case "completeness":
@@ -145,10 +145,10 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
         case "repetition":
             return say(where, "Say it once, without repeated words or sentences.")
         case "must_include":
-            return say(longest, f"Work this in naturally: {', '.join(check.items)}.")
+            return say(longest, f"It must contain these words: {', '.join(check.items)}.")
         case "must_not":
             return say(where, f"Leave this out entirely: {', '.join(check.items)}.")
         case "person" | "tense" | "language":
             return say(longest, criterion.description)
         case "relevance":
-            return say(longest, "Tie this paragraph to what the request asks for.")
+            return say(longest, "Tie it to what was asked for.")

@@ -11,7 +11,7 @@ from writer_r1.trajectory import Category, Criterion, Source
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 
-ALIKE = 0.80  # cosine from which two criteria say the same
+ALIKE = 0.75  # cosine from which two criteria say the same
 COPIED = 1 / 3  # share of a criterion's words taken from the request above which it only echoes it
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]")
 

@@ -199,7 +199,7 @@ class LlamaCpp:
             return None
         head, tail = self._open(request)
         tails = [self.tokens(s) + tail for s in suffixes]
-        self._fits(len(head) + max(map(len, tails)), 1)
+        self._fits(len(head) + max(map(len, tails), default=0), 1)
         try:
             rows = self._seq.fork_rows(head, tails, cancel)
         except Cancelled:
@@ -237,11 +237,10 @@ class _Text:
     def add(self, piece: bytes) -> str:
         """Return what may be shown after this token; what could begin a stop text is held back."""
         self._held += self._decoder.decode(piece)
-        for stop in self._stop:
-            if (at := self._held.find(stop)) >= 0:
-                self.stopped = True
-                self._held = self._held[:at]
-                return self._take(len(self._held))
+        if found := [at for stop in self._stop if (at := self._held.find(stop)) >= 0]:
+            self.stopped = True
+            self._held = self._held[: min(found)]
+            return self._take(len(self._held))
         keep = max((_overlap(self._held, stop) for stop in self._stop), default=0)
         return self._take(len(self._held) - keep)
 
@@ -250,8 +249,8 @@ class _Text:
         return text
 
     def rest(self) -> list[str]:
-        """Return what was held back, at the end of the reply."""
-        return [text] if (text := self._take(len(self._held)) + self._decoder.decode(b"", True)) else []
+        """Return what was held back, at the end of the reply; the bytes of an unfinished character are no text."""
+        return [text] if (text := self._take(len(self._held))) else []
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -8,6 +8,7 @@ llama-cpp-python's own `Llama` never sets `n_seq_max`, hence the low-level calls
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,8 +165,8 @@ class Sequences:
         """Return the logits after `prefix + suffix` for every suffix; the prefix is evaluated once."""
         self.fill(prefix, cancel)
         n, rows = len(prefix), list[Row]()
-        for start in range(0, len(suffixes), self.forks):
-            group = suffixes[start : start + self.forks]
+        while len(rows) < len(suffixes):
+            group = self._group(suffixes[len(rows) :], self.cells - n)
             for k in range(len(group)):
                 self.fork(0, k + 1)
             rows += self.rows(
@@ -179,6 +180,11 @@ class Sequences:
             for k in range(len(group)):
                 self.remove(k + 1)
         return rows
+
+    def _group(self, suffixes: Sequence[Sequence[int]], room: int) -> Sequence[Sequence[int]]:
+        """Return the first suffixes that can be held side by side, at least one."""
+        ends = accumulate(map(len, suffixes[: self.forks]))
+        return suffixes[: max(1, sum(end <= room for end in ends))]
 
     def sampler(self, sampling: Sampling, seed: int, grammar: str | None = None) -> Any:
         """Return a llama.cpp sampler chain; free it with `free_sampler`."""
