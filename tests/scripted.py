@@ -4,16 +4,23 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
+from hypothesis import settings
+
 from writer_r1.events import Event
 from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.loop import Task, Team
 from writer_r1.prompts import fixed_start
+from writer_r1.reflection import Recall
 from writer_r1.review import content_words
-from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Rubric, Score, weighted_reward
+from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Lesson, Rubric, Score, weighted_reward
 
 PROMPT = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
 STATIONS = ("open_coding", "open_coding_samples", "axial_coding", "selective_coding", "reflect", "revise", "reason")
 Value = TypeVar("Value")
+
+settings.register_profile("busy machine", deadline=None)  # a shared core may take a second over one example
+settings.load_profile("busy machine")
 
 CODES = """farewell" -> warmth held back
 - "lighthouse keeper" -> hands that know the lamp
@@ -125,8 +132,39 @@ def rubric_of(*criteria: Criterion) -> Rubric:
 def evaluation(rubric: Rubric, *values: float | None, width: float = 0.0) -> Evaluation:
     """Return an evaluation with these values in the rubric's order, each in the middle of a range of `width`."""
     scores = tuple(
-        Score(criterion_id=c.id, value=v, low=None if v is None else v - width / 2, high=None if v is None else v + width / 2)
+        Score(
+            criterion_id=c.id,
+            value=v,
+            low=None if v is None else v - width / 2,
+            high=None if v is None else v + width / 2,
+        )
         for c, v in zip(rubric.criteria, values, strict=True)
     )
     reward = weighted_reward(rubric, {s.criterion_id: s.value for s in scores})
     return Evaluation(rubric_id=rubric.id, reward=reward, scores=scores, judge=JudgeInfo(model="fake"))
+
+
+# Whole runs. A draft's mark (alpha, beta …) says what the judge thinks of it, on 1 to 9.
+
+
+def revision(mark: str) -> str:
+    return f"The stairs, {mark} as ever, remember the boots that wore them down."
+
+
+def model(marks: dict[str, float], *revisions: str, **replies: str | Callable[[Request], str]) -> FakeLLM:
+    texts = iter([revision(m) for m in revisions])
+    llm = FakeLLM(script(**({"revise": lambda request: next(texts)} | replies)))
+    llm.judge = lambda draft, question: next((v for m, v in marks.items() if m in draft), 3.0)
+    return llm
+
+
+def nothing(prompt: str, name: str | None) -> list[Lesson]:
+    return []
+
+
+def team(llm: FakeLLM, stop: Callable[[], bool] = never, lessons: Recall = nothing) -> Team:
+    return Team(llm, llm, None, lessons, stop)
+
+
+def task(**changes: object) -> Task:
+    return Task("t-1", PROMPT, rubric_of(criterion("Warmth")))._replace(**changes)

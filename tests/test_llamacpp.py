@@ -23,6 +23,7 @@ ROOM = 3072
 model = pytest.mark.model
 STORY = "The keeper climbed the stair with a can of oil and a folded cloth, and counted the steps as he went. "
 DIGITS = tuple("123456789")
+NEAR = 0.25  # nats; the same tokens in batches of another size differ by 0.1 on this 4-bit model
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,9 @@ def test_emoji_that_span_tokens_come_whole(llm: LlamaCpp, monkeypatch: pytest.Mo
 
 
 @model
-@pytest.mark.parametrize("text", ["🧂🦑👩‍🚀", "灯塔守望者的信", "مكتوب من منارة", "half \ud83d of an emoji", "\x00\x07"])
+@pytest.mark.parametrize(
+    "text", ["🧂🦑👩‍🚀", "灯塔守望者的信", "مكتوب من منارة", "half \ud83d of an emoji", "\x00\x07"]
+)
 def test_any_script_goes_in_and_text_comes_out(llm: LlamaCpp, text: str) -> None:
     reply, finish = complete(llm, asked(f"Write one line about: {text}"), Sampling(max_tokens=8))
     assert finish.tokens > 0 and reply.encode()
@@ -291,7 +294,9 @@ def test_a_warmed_start_survives_other_work(llm: LlamaCpp, evaluated: list[int])
 @model
 def test_pins_are_bounded_and_the_oldest_goes_first(llm: LlamaCpp) -> None:
     llm._seq.forget()
-    starts = [asked(f"{n} is the number. {STORY}") for n in ("One", "Two", "Six", "Ten", "Nine", "Four", "Five", "Zero")]
+    starts = [
+        asked(f"{n} is the number. {STORY}") for n in ("One", "Two", "Six", "Ten", "Nine", "Four", "Five", "Zero")
+    ]
     for start in starts:
         llm.warm(start)
     heads = [llm._open(s)[0] for s in starts]
@@ -315,7 +320,7 @@ def test_forked_choices_are_those_of_a_plain_evaluation(llm: LlamaCpp) -> None:
         llm._seq.forget()
         llm._seq.fill(head + llm.tokens(suffix) + tail, never)
         plain = _log_softmax(llm._seq.row(-1))[ids]
-        assert np.abs(np.array([row[d] for d in DIGITS]) - plain).max() < 0.1
+        assert np.abs(np.array([row[d] for d in DIGITS]) - plain).max() < NEAR
         assert max(row, key=row.__getitem__) == DIGITS[int(plain.argmax())]
     assert forks_held(llm) == []
 
@@ -327,7 +332,7 @@ def test_more_questions_than_forks_are_all_answered_in_order(llm: LlamaCpp) -> N
     assert rows is not None and len(rows) == len(suffixes)
     for k in (0, FORKS - 1, FORKS, FORKS + 4):
         alone = llm.choice_logprobs(request, [suffixes[k]], DIGITS)
-        assert alone is not None and all(abs(alone[0][d] - rows[k][d]) < 0.1 for d in DIGITS)
+        assert alone is not None and all(abs(alone[0][d] - rows[k][d]) < NEAR for d in DIGITS)
     assert forks_held(llm) == []
 
 
@@ -343,22 +348,24 @@ def test_the_probability_of_a_reply_is_that_of_its_tokens_one_after_another(llm:
     request = asked("How good is it, from 1 to 9?", "Score: ")
     rows = llm.choice_logprobs(request, [""], DIGITS)
     assert rows is not None
-    assert llm.token_logprobs(request, "7") == pytest.approx([rows[0]["7"]], abs=0.1)
+    assert llm.token_logprobs(request, "7") == pytest.approx([rows[0]["7"]], abs=NEAR)
     whole = llm.token_logprobs(asked("Describe the sea."), "The sea is grey.")
     stepwise = [llm.token_logprobs(asked("Describe the sea.", a), b)[0] for a, b in (("", "The"), ("The", " sea"))]
-    assert whole[:2] == pytest.approx(stepwise, abs=0.1) and len(whole) == len(llm.tokens("The sea is grey."))
+    assert whole[:2] == pytest.approx(stepwise, abs=NEAR) and len(whole) == len(llm.tokens("The sea is grey."))
     assert all(math.isfinite(p) and p <= 0 for p in whole) and llm.token_logprobs(request, "") == []
 
 
 @model
-def test_long_questions_over_a_long_draft_fit_beside_full_pins() -> None:
-    small = load(STARTER, name="small", context=512)
+def test_long_questions_over_a_long_draft_fit_beside_full_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("writer_r1.llm.llamacpp.FORK_CELLS", 64)
+    monkeypatch.setattr("writer_r1.llm.sequences.PIN_CELLS", 192)
+    small = load(STARTER, name="small", context=256)
     try:
         assert isinstance(small, LlamaCpp)
-        small.warm(asked(STORY * 80))
-        assert sum(map(len, small._seq._pins.values())) > 0.8 * PIN_CELLS
-        rows = small.choice_logprobs(asked("word " * 350), ["so " * 110] * FORKS, DIGITS)
-        assert rows is not None and len(rows) == FORKS
+        small.warm(asked(STORY * 7))
+        assert sum(map(len, small._seq._pins.values())) > 150
+        rows = small.choice_logprobs(asked("word " * 170), ["so " * 20] * FORKS, DIGITS)
+        assert rows is not None and len(rows) == FORKS and len(small._seq._pins) == 1
     finally:
         small.close()
 
@@ -367,18 +374,18 @@ def test_long_questions_over_a_long_draft_fit_beside_full_pins() -> None:
 
 
 @model
-@pytest.mark.parametrize("count", [1, 4, FORKS + 2])
+@pytest.mark.parametrize("count", [3, FORKS + 2])
 def test_as_many_drafts_as_asked_for_and_not_the_same_one(llm: LlamaCpp, count: int) -> None:
-    texts = llm.drafts(asked("Name a boat and say why."), Sampling(max_tokens=12, temperature=1.2, seed=4), count)
+    texts = llm.drafts(asked("Name a boat and say why."), Sampling(max_tokens=8, temperature=1.2, seed=4), count)
     assert len(texts) == count and len(set(texts)) > 0.8 * count and all(texts)
     assert forks_held(llm) == []
 
 
 @model
 def test_drafts_end_before_their_stop_text(llm: LlamaCpp) -> None:
-    sampling = Sampling(max_tokens=40, temperature=0.7, stop=(" the", "."))
-    texts = llm.drafts(asked("Tell me about the sea."), sampling, 4)
-    assert len(texts) == 4 and not any(" the" in t or "." in t for t in texts)
+    sampling = Sampling(max_tokens=20, temperature=0.7, stop=(" the", "."))
+    texts = llm.drafts(asked("Tell me about the sea."), sampling, 3)
+    assert len(texts) == 3 and not any(" the" in t or "." in t for t in texts)
 
 
 # Files
@@ -404,6 +411,8 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "bad.gguf"
     with STARTER.open("rb") as whole:
         half = whole.read(STARTER.stat().st_size // 2) if damage == "half" else b""
-    path.write_bytes({"noise": b"GGUF" + bytes(range(256)) * 64, "header only": gguf(), "half": half, "empty": b""}[damage])
+    path.write_bytes(
+        {"noise": b"GGUF" + bytes(range(256)) * 64, "header only": gguf(), "half": half, "empty": b""}[damage]
+    )
     with pytest.raises(ModelError, match=r"^llama.cpp cannot read 'bad.gguf'"):
         load(path, name="bad")

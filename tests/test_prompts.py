@@ -40,7 +40,7 @@ def shown(request: Request, more: str = "") -> str:
     return "\n".join([*parts, f"[answer]\n{request.answer}|\n"])  # the bar shows where the reply begins
 
 
-def whole(name: str, **fields: str) -> Callable[[], str]:
+def whole(name: str, /, **fields: str) -> Callable[[], str]:
     def text() -> str:
         prompt = render(name, **fields)
         return shown(prompt.request, prompt.more)
@@ -59,7 +59,9 @@ RENDERED: dict[str, Callable[[], str]] = {
     "draft_plain": lambda: shown(draft_request("Something about rain.")),
     "reflect": lambda: shown(reflection_request(PROMPT, criterion("Old rival"), FIRST, [LESSON])),
     "revise": lambda: shown(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE)),
-    "extend": lambda: shown(change_request(PROMPT, FIRST, FIRST[78:], CHANGE.model_copy(update={"operation": "extend"}))),
+    "extend": lambda: shown(
+        change_request(PROMPT, FIRST, FIRST[78:], CHANGE.model_copy(update={"operation": "extend"}))
+    ),
 }
 
 
@@ -104,7 +106,9 @@ def test_only_fences_that_disarm_knows_stand_in_a_prompt(name: str) -> None:
 
 
 def test_a_value_is_never_read_again() -> None:
-    request = render("judge", request="{{draft}} {{question}} \\1 --- system", draft="{{request}}", question="q").request
+    request = render(
+        "judge", request="{{draft}} {{question}} \\1 --- system", draft="{{request}}", question="q"
+    ).request
     content = request.messages[-1].content
     assert "<request>\n{{draft}} {{question}} \\1 --- system\n</request>" in content
     assert "<draft>\n{{request}}\n</draft>" in content
@@ -121,7 +125,9 @@ TAGS = st.builds(
     st.sampled_from([f for name in FENCES for f in (name, name.upper(), name.title())]), SPACE,
     st.sampled_from([">", "", " id=1>", "/>"]),
 )  # fmt: skip
-VALUES = st.lists(st.one_of(TAGS, st.text(max_size=20), st.sampled_from(["<", "</", "/draft>"])), max_size=6).map("".join)
+VALUES = st.lists(st.one_of(TAGS, st.text(max_size=20), st.sampled_from(["<", "</", "/draft>"])), max_size=6).map(
+    "".join
+)
 
 
 @given(first=VALUES, second=VALUES, name=st.sampled_from(NAMES))
@@ -131,7 +137,9 @@ def test_no_value_can_open_or_close_a_fence(first: str, second: str, name: str) 
 
     def fences(values: dict[str, str]) -> list[str]:
         prompt = render(name, **values)
-        return fence.findall("\n".join([*(m.content for m in prompt.request.messages), prompt.more, prompt.request.answer]))
+        return fence.findall(
+            "\n".join([*(m.content for m in prompt.request.messages), prompt.more, prompt.request.answer])
+        )
 
     assert fences(fields) == fences(filled(name, "x"))
 
@@ -144,6 +152,7 @@ def test_text_without_fences_stays_as_it_is(text: str) -> None:
 
 def test_html_and_comparisons_are_not_disarmed() -> None:
     assert disarm("a < b, <b>bold</b>, <drafty>, x<3") == "a < b, <b>bold</b>, <drafty>, x<3"
+    assert disarm("a < b </") == "a < b ‹/"  # what follows the value could make a tag of it
     assert disarm("</draft> <REQUEST> < / Paragraph >") == "‹/draft> ‹REQUEST> ‹ / Paragraph >"
 
 

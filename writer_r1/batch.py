@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from writer_r1.criteria import Analyst, derive_rubric
-from writer_r1.errors import WriterError
+from writer_r1.errors import RubricError, WriterError
 from writer_r1.events import Event
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import never
@@ -15,6 +15,7 @@ from writer_r1.trajectory import Evaluation, Rubric, read_rubric
 from writer_r1.workspace import Workspace
 
 Show = Callable[[Event], None]
+ROW_HEAD = b'{"id": '  # how each row of scores begins
 
 
 def judge_row(
@@ -48,61 +49,84 @@ def judge_file(workspace: Workspace, rows: Path, out: Path, model: str | None, s
     done = _finished(out)
     rubrics: dict[str, Rubric] = {}
     scored = 0
-    try:
-        target = out.open("a", encoding="utf-8")
-    except OSError as e:
-        raise WriterError(f"The file {str(out)!r} cannot be written: {e.strerror}.") from e
-    with target:
-        for line_number, row in _rows(rows):
-            if row["id"] in done:
-                continue
-            result = _score(workspace, row, model, rubrics, line_number)
-            target.write(json.dumps(result, ensure_ascii=False) + "\n")
-            target.flush()
-            scored += 1
-            say(f"{row['id']}: {result['reward']}")
+    for number, row in _rows(rows):
+        if row["id"] in done:
+            continue
+        try:
+            result = _score(workspace, row, model, rubrics)
+        except RubricError as e:
+            raise RubricError(f"Line {number} of {rows.name!r}: {e}") from e
+        _append(out, json.dumps(result) + "\n")
+        done.add(row["id"])
+        scored += 1
+        say(f"{row['id']}: {result['reward']}")
     return scored
+
+
+def _append(out: Path, text: str) -> None:
+    try:
+        with out.open("a", encoding="utf-8") as target:
+            target.write(text)
+    except OSError as e:
+        message = (
+            f"The file {str(out)!r} cannot be written ({e.strerror}); run again when it can: no row is asked twice."
+        )
+        raise WriterError(message) from e
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise WriterError(f"The file {str(path)!r} cannot be read as text ({e.__class__.__name__}).") from e
-    for number, line in enumerate(lines, 1):
+    # Not splitlines(): a draft may hold other line separators.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
+        where = f"Line {number} of {path.name!r}"
         try:
             row = json.loads(line)
         except json.JSONDecodeError as e:
-            raise WriterError(f"Line {number} of {path.name!r} is not JSON: {e.msg}.") from e
+            raise WriterError(f"{where} is not JSON: {e.msg}.") from e
         missing = [k for k in ("id", "prompt", "draft") if not isinstance(row, dict) or k not in row]
         if missing:
-            raise WriterError(f"Line {number} of {path.name!r} lacks {', '.join(missing)}.")
+            raise WriterError(f"{where} lacks {', '.join(missing)}.")
+        if not isinstance(row["id"], str | int):
+            raise WriterError(f"{where} has an id that is neither text nor a whole number.")
+        for key in ("prompt", "draft"):
+            if not isinstance(row[key], str) or not row[key].strip():
+                raise WriterError(f"{where} has an empty {key}, or one that is not text.")
         yield number, row
 
 
 def _finished(out: Path) -> set[Any]:
-    """Return the ids already scored, dropping a last line that a kill cut short."""
+    """Return the ids already scored, dropping a last line that a kill cut short.
+
+    Raises:
+        WriterError: the file holds something else; it is left alone.
+    """
     if not out.exists():
-        return set()
-    text = out.read_text("utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        out.write_text(whole, "utf-8")
-    return {json.loads(line)["id"] for line in whole.splitlines() if line.strip()}
+        _append(out, "")  # now, and not after minutes of scoring
+    raw = out.read_bytes()
+    *lines, torn = raw.split(b"\n")
+    try:
+        done = {json.loads(line)["id"] for line in lines if line.strip()}
+        ours = torn.startswith(ROW_HEAD) or ROW_HEAD.startswith(torn)
+    except (ValueError, TypeError, KeyError):
+        ours = False
+    if not ours:
+        raise WriterError(f"The file {str(out)!r} holds something other than scores; name another with --out.")
+    if torn:
+        out.write_bytes(raw[: -len(torn)])
+    return done
 
 
-def _score(
-    workspace: Workspace, row: dict[str, Any], model: str | None, rubrics: dict[str, Rubric], line: int
-) -> dict[str, Any]:
-    began, prompt, draft = time.monotonic(), str(row["prompt"]), str(row["draft"])
+def _score(workspace: Workspace, row: dict[str, Any], model: str | None, rubrics: dict[str, Rubric]) -> dict[str, Any]:
+    began, prompt, draft = time.monotonic(), row["prompt"], row["draft"]
     given = row.get("rubric")
-    rubric = read_rubric(given, prompt) if given else rubrics.get(prompt)
-    if not draft.strip():
-        raise WriterError(f"Line {line} has an empty draft; there is nothing to judge.")
+    rubric = rubrics.get(prompt) if given is None else read_rubric(given, prompt)
     rubric, evaluation = judge_row(workspace, prompt, draft, rubric, model, lambda event: None)
-    if not given:
+    if given is None:
         rubrics[prompt] = rubric
     scores = {rubric.criterion(s.criterion_id).name: s.value for s in evaluation.scores}
     return {

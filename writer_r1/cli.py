@@ -4,6 +4,7 @@ Names and fields here are relied upon by scripts: adding is free, renaming is a 
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,15 +27,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
         run: Callable[[argparse.Namespace], int] = args.run
-        return run(args)
+        code = run(args)
+        sys.stdout.flush()
+        return code
     except WriterError as e:
         print(e, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); the rest has nowhere to go.
+    except OSError as e:
+        if e.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        if e.errno == errno.ENOSPC:
+            print(
+                "The disk is full: the output ends early; free some space and run the command again.", file=sys.stderr
+            )
+        # The reader went away (`| head`) or the disk is full: the rest has nowhere to go, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

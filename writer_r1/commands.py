@@ -93,9 +93,9 @@ def models_verify(args: argparse.Namespace) -> int:
 
 
 def _text(value: str) -> str:
-    """Return the text of `@FILE`, or the value itself."""
+    """Return the text of `@FILE`, or the value itself; bytes of the command line that are no text become "?"."""
     if not value.startswith("@"):
-        return value
+        return value.encode("utf-8", "replace").decode("utf-8")
     try:
         return Path(value[1:]).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as e:
@@ -109,7 +109,7 @@ def _rubric(path: Path | None, prompt: str) -> Any:
         return None
     try:
         return read_rubric(json.loads(path.read_text("utf-8")), prompt)
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise WriterError(f"The rubric file {str(path)!r} cannot be read: {str(e).splitlines()[0]}.") from e
 
 
@@ -135,7 +135,8 @@ def criteria_command(args: argparse.Namespace) -> int:
     from writer_r1.llm import never
     from writer_r1.workspace import Workspace
 
-    workspace, prompt = Workspace(), _asked(args.prompt)
+    prompt = _asked(args.prompt)
+    workspace = Workspace()
     try:
         with workspace.machine():
             llm = workspace.llm(args.model or workspace.default_model())
@@ -165,7 +166,9 @@ def _asked(value: str) -> str:
 
 def write_command(args: argparse.Namespace) -> int:
     """Write a piece as a stored job and follow it."""
+    from writer_r1.events import fold
     from writer_r1.loop import Task
+    from writer_r1.trajectory import Trajectory
     from writer_r1.workspace import Workspace
 
     prompt = _asked(args.prompt)
@@ -174,7 +177,11 @@ def write_command(args: argparse.Namespace) -> int:
     task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth)
     run_id = workspace.start(task, model=args.model, judge=args.judge)
 
+    seen = Trajectory(id=run_id, prompt=prompt)
+
     def show(event: Any) -> None:
+        nonlocal seen
+        seen = fold([event], seen)
         if args.jsonl:
             print(event.model_dump_json(), flush=True)
         else:
@@ -187,9 +194,17 @@ def write_command(args: argparse.Namespace) -> int:
         code = 1
     finally:
         workspace.close()
-    if not args.jsonl and (run := workspace.store.run(run_id)) is not None:
-        print(run.best_text)
-    return code
+    unsaved = workspace.jobs.trouble(run_id) is not None
+    if unsaved:  # a library that cannot be written may be unreadable too
+        print("The text could not be saved in the library and is only in this output.", file=sys.stderr)
+        last = seen.attempt(seen.best or len(seen.attempts))
+        best = last.text if last else ""
+    else:
+        run = workspace.store.run(run_id)
+        best = run.best_text if run else ""
+    if not args.jsonl:
+        print(best)
+    return 1 if unsaved else code
 
 
 def judge_command(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Literal, NamedTuple
 
 from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady, Status
-from writer_r1.facts import Facts, codes, measured_criteria, read_facts
+from writer_r1.facts import codes, measured_criteria, read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling
 from writer_r1.prompts import fixed_start, render
 from writer_r1.review import ABOUT_LENGTH, Review, general_criteria
@@ -48,9 +48,13 @@ def derive_rubric(
     found = yield from _open_coding(prompt, analyst, depth)
     categories = yield from _axial_coding(found, analyst)
     measured = measured_criteria(facts)
-    judged, dropped = yield from _selective_coding(prompt, categories, facts, analyst)
-    rubric = Rubric(prompt_id=prompt_id(prompt), criteria=(*judged, *measured))
-    yield RubricReady(rubric=rubric, dropped=tuple(dropped))
+    review = Review(prompt, analyst.similarity, measured)
+    yield from _selective_coding(prompt, categories, review, analyst)
+    for criterion in general_criteria(facts.form.value if facts.form else None):
+        if len(review.kept) < WANTED:
+            review.take(criterion)
+    rubric = Rubric(prompt_id=prompt_id(prompt), criteria=(*review.kept, *measured))
+    yield RubricReady(rubric=rubric, dropped=tuple(review.dropped))
     return rubric
 
 
@@ -77,6 +81,8 @@ def _samples(prompt: str, analyst: Analyst) -> list[str]:
     request = render("draft", request=prompt, hints="\n\nWrite only the first 60 words of it.").request
     texts: list[str] = []
     for temperature, count in ((0.3, 1), (0.9, 2), (1.4, 1)):
+        if analyst.cancel():
+            break
         sampling = Sampling(max_tokens=90, temperature=temperature, min_p=0.02, seed=analyst.seed + len(texts))
         texts += analyst.llm.drafts(request, sampling, count, analyst.cancel)
     return [t.strip() for t in texts if t.strip()]
@@ -105,6 +111,8 @@ def _code_lines(
 
 def lines(llm: LLM, request: Request, sampling: Sampling, cancel: Cancel) -> Generator[str, None, None]:
     """Yield each finished line of a reply while the rest is still being written."""
+    if cancel():
+        return
     held, stream = "", llm.stream(request, sampling, cancel)
     while True:
         try:
@@ -146,7 +154,7 @@ def _axial_coding(found: list[Code], analyst: Analyst) -> Generator[Event, None,
 
     A small model that is asked to sort numbers drops half of them; likeness sorts, the model names.
     """
-    if not found:
+    if not found or analyst.cancel():
         return []
     yield Status(text="grouping what was found")
     groups = group([c.label for c in found], analyst.similarity)
@@ -195,14 +203,15 @@ def read_category(line: str, labels: Sequence[str], taken: set[str]) -> Category
 
 
 def _selective_coding(
-    prompt: str, categories: list[Category], facts: Facts, analyst: Analyst
-) -> Generator[Event, None, tuple[list[Criterion], list[str]]]:
-    """Word criteria from the categories, review them, ask once more for what is missing, then fall back."""
+    prompt: str, categories: list[Category], review: Review, analyst: Analyst
+) -> Generator[Event, None, None]:
+    """Word criteria from the categories, have them reviewed, and ask once more for what is missing."""
     yield Status(text="wording the criteria")
-    review = Review(prompt, analyst.similarity)
     open_categories = categories
-    analyst.llm.warm(fixed_start("selective_coding"))
     for call in range(2):
+        if analyst.cancel() or len(review.kept) >= WANTED - 1:
+            break
+        analyst.llm.warm(fixed_start("selective_coding"))
         missing = WANTED - len(review.kept)
         seen = "; ".join(label for c in open_categories for label in c.codes) or prompt
         request = render("selective_coding", request=prompt, seen=seen).request
@@ -218,21 +227,14 @@ def _selective_coding(
                 yield Proposed(name=criterion.name, description=criterion.description)
             if len(review.kept) >= WANTED:
                 break
-        if len(review.kept) >= WANTED - 1 or analyst.cancel():
-            break
         open_categories = [c for c in categories if not review.covers(c)] or categories
-    for criterion in general_criteria(facts.form.value if facts.form else None):
-        if len(review.kept) >= WANTED:
-            break
-        review.take(criterion)
-    return review.kept, review.dropped
 
 
 def read_criterion(line: str, categories: Sequence[Category], similarity: Similarity | None) -> Criterion | None:
     """Return the criterion on a line such as `- Name: one sentence.`, tied to the category nearest to it."""
     text = line.strip().lstrip("-*•0123456789.) ").strip()
     name, _, description = text.partition(":") if ":" in text else text.partition("：")
-    name, description = name.strip(" *\"'`_"), description.strip(" *\"'`_")
+    name, description = " ".join(name.strip(" *\"'`_").split()), description.strip(" *\"'`_")
     if not name or len(name) > 60 or len(name.split()) > 6 or not 12 <= len(description) <= 400:
         return None
     if description[-1] not in ".!?。！？…":

@@ -19,8 +19,8 @@ from writer_r1.trajectory import Advice, Fault, Lesson
 DEFAULT_WORDS = 350  # when neither the request nor the user says how long
 TOKENS = {"words": 1.5, "characters": 1.2, "lines": 16.0, "sentences": 40.0}  # a generous guess for each
 TALK = re.compile(
-    r"\b(?:your request|the (?:original|revised|rewritten|new) (?:text|paragraph|draft|version)|as an ai\b|"
-    r"I(?:'m| am) sorry, but I can(?:not|'t)|I can(?:not|'t) (?:assist|help) with|<\/?\w+>|"
+    r"</?\w+>|\b(?:your request|the (?:original|revised|rewritten|new) (?:text|paragraph|draft|version)|as an ai\b|"
+    r"I(?:'m| am) sorry, but I can(?:not|'t)|I can(?:not|'t) (?:assist|help) with|"
     r"here(?:'s| is) (?:the|a|your|my) (?:revised|rewritten|new|paragraph))",
     re.IGNORECASE,
 )  # words about the task instead of the piece
@@ -97,12 +97,12 @@ def revise_draft(
     by_paragraph = {a.paragraph: a for a in reversed(advice) if 1 <= a.paragraph <= len(spans)}
     began, out, end, tokens, found, cancelled = time.monotonic(), "", 0, 0, list[Fault](), False
     for k, (start, stop) in enumerate(spans, 1):
-        gap, old, change = text[end:start], text[start:stop], by_paragraph.get(k)
-        end = stop
-        kept = gap + old if change is None or cancelled or change.operation == "extend" else gap
+        gap, old, change = text[end:start], text[start:stop], None if cancelled else by_paragraph.get(k)
+        end, lead = stop, "\n\n" if change and change.operation == "extend" else ""
+        kept = gap + old if change is None or lead else gap
         out += kept
-        yield DraftDelta(attempt=number, text=kept, parent=parent)
-        if change is None or cancelled:
+        yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
+        if change is None:
             continue
         request = change_request(prompt, out, old, change)
         new, finish = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
@@ -110,8 +110,8 @@ def revise_draft(
         bad = _change_faults(new.strip(), old, change, writer, finish)
         found += bad
         # A broken paragraph is not taken over: the old one stays, and the fault is marked.
-        if change.operation == "extend":
-            out += "" if bad else "\n\n" + new.strip()
+        if lead:
+            out += "" if bad else lead + new.strip()
         else:
             out += old if bad else new.strip()
     whole = out + text[end:]

@@ -144,7 +144,7 @@ def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, jud
     asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
     sampling = Sampling(max_tokens=40, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
     text, finish = complete(judge.llm, asked.request, sampling, judge.cancel)
-    reason = (asked.request.answer + text).strip()
+    reason = (asked.request.answer + text).strip() if text.strip() else ""
     if finish.reason == "length":
         reason = reason.rstrip(" ,;:") + " …"
     quote = next(iter(_QUOTE.findall(reason)), None)

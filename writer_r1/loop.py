@@ -193,10 +193,14 @@ def judge_range(rubric: Rubric, evaluation: Evaluation) -> float:
 
 
 def reached(rubric: Rubric, best: Attempt, task: Task) -> bool:
-    """Return whether the best attempt is good enough to stop: overall, and in each criterion, all of them scored."""
+    """Return whether the best attempt is good enough to stop: overall, and in each criterion, all of them scored.
+
+    Only a check that this text does not allow (likeness outside English) does not count.
+    """
     if best.evaluation is None or best.evaluation.reward is None:
         return False
-    values = _values(best.evaluation).values()
+    rows = [(c.check, best.evaluation.score(c.id)) for c in rubric.criteria]
+    values = [s.value if s else None for check, s in rows if check is None or (s and s.value is not None)]
     return best.evaluation.reward >= task.target and all(v is not None and v >= task.each for v in values)
 
 

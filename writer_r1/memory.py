@@ -19,10 +19,10 @@ MOST = 3
 def recall(
     prompt: str, criterion: str | None, lessons: Sequence[Lesson], similarity: Similarity | None, most: int = MOST
 ) -> list[Lesson]:
-    """Return at most `most` lessons for `prompt`, those that served `criterion` first among equals.
+    """Return at most `most` lessons for `prompt`, those of the same request before any other.
 
-    Rank: 1 for the same request, else the cosine of the requests; plus the likeness of the criteria and the size of
-    the change the lesson made, both at a quarter. Source: `docs/papers.md` 3 (retrieval is ours).
+    Rank within both: the cosine of the requests, plus the likeness of the criteria and the size of the change the
+    lesson made, both at a quarter. Source: `docs/papers.md` 3 (retrieval is ours).
     """
     if not lessons:
         return []
@@ -31,14 +31,14 @@ def recall(
     serves = (
         _likeness(criterion, [lesson.criterion for lesson in lessons], similarity) if criterion else [0.0] * len(near)
     )
-    ranked: list[tuple[float, Lesson]] = []
+    ranked: list[tuple[bool, float, Lesson]] = []
     for lesson, likeness, served in zip(lessons, near, serves, strict=True):
-        closeness = 1.0 if prompt_id(lesson.prompt) == here else likeness
-        if closeness >= SIMILAR:
-            ranked.append((closeness + 0.25 * served + 0.25 * min(1.0, abs(lesson.delta)), lesson))
-    ranked.sort(key=lambda row: row[0], reverse=True)
+        same = prompt_id(lesson.prompt) == here
+        if same or likeness >= SIMILAR:
+            ranked.append((same, likeness + 0.25 * served + 0.25 * min(1.0, abs(lesson.delta)), lesson))
+    ranked.sort(key=lambda row: row[:2], reverse=True)
     kept: list[Lesson] = []
-    for _, lesson in ranked:
+    for *_, lesson in ranked:
         if len(kept) < most and not _said(lesson, kept, similarity):
             kept.append(lesson)
     return kept

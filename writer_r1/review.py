@@ -7,7 +7,7 @@ their thresholds are ours and measured on 12 requests (`docs/criteria.md`).
 import re
 from collections.abc import Callable, Sequence
 
-from writer_r1.trajectory import Category, Criterion, Source
+from writer_r1.trajectory import Category, Criterion, Source, name_key
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 
@@ -62,12 +62,12 @@ def content_words(text: str) -> list[str]:
 
 
 class Review:
-    """The list as it grows: `take` keeps a criterion or says why not."""
+    """The list as it grows: `take` keeps a criterion or says why not. `measured` ones are in the rubric already."""
 
-    def __init__(self, prompt: str, similarity: Similarity | None) -> None:
+    def __init__(self, prompt: str, similarity: Similarity | None, measured: Sequence[Criterion] = ()) -> None:
         self.kept: list[Criterion] = []
         self.dropped: list[str] = []
-        self._prompt, self._similarity = prompt, similarity
+        self._prompt, self._similarity, self._measured = prompt, similarity, measured
 
     def take(self, criterion: Criterion) -> bool:
         """Keep the criterion if it is new, particular and in its own words."""
@@ -79,7 +79,7 @@ class Review:
         return not reason
 
     def _fault(self, criterion: Criterion) -> str:
-        if criterion.name.casefold() in {c.name.casefold() for c in self.kept}:
+        if name_key(criterion.name) in {name_key(c.name) for c in (*self.kept, *self._measured)}:
             return "a name already used"
         if ABOUT_LENGTH.search(said(criterion)):
             return "about length, which is measured"

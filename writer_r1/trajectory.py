@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from writer_r1.errors import RubricError
 
 MAX_CRITERIA = 24
+LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of criteria
 
 Stage = Literal["rule", "open", "axial", "selective", "general", "user"]
 Kind = Literal["judged", "measured"]
@@ -33,18 +34,23 @@ def prompt_id(prompt: str) -> str:
     return "p-" + digest(prompt.strip())
 
 
+def name_key(name: str) -> str:
+    """Return what makes two names of criteria the same: neither case nor white space tells them apart."""
+    return " ".join(name.split()).casefold()
+
+
 class Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _finite_positive(value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"weight must be a positive number, not {value!r}")
+def _weighable(value: float) -> float:
+    if not LIGHTEST <= value <= HEAVIEST:  # beyond these a weighted mean loses its digits or overflows
+        raise ValueError(f"weight must be a number from {LIGHTEST:g} to {HEAVIEST:g}, not {value!r}")
     return value
 
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-Weight = Annotated[float, AfterValidator(_finite_positive)]
+Weight = Annotated[float, AfterValidator(_weighable)]
 
 
 class Check(Noun):
@@ -67,6 +73,8 @@ class Source(Noun):
 
 
 class Criterion(Noun):
+    model_config = ConfigDict(str_strip_whitespace=True)  # a name of blanks is none
+
     name: str = Field(min_length=1, max_length=80)
     description: str = Field(min_length=1, max_length=600)
     weight: Weight = 1.0
@@ -109,7 +117,7 @@ class Rubric(Noun):
     def _distinct_names(self) -> "Rubric":
         seen: set[str] = set()
         for c in self.criteria:
-            key = " ".join(c.name.split()).casefold()
+            key = name_key(c.name)
             if key in seen:
                 raise ValueError(f"two criteria are named {c.name!r}")
             seen.add(key)
@@ -138,7 +146,7 @@ def read_rubric(data: object, prompt: str) -> Rubric:
         except ValidationError as e:
             faults += [f"criterion {i}: {_plain(fault)}" for fault in e.errors()]
             continue
-        key = " ".join(criterion.name.split()).casefold()
+        key = name_key(criterion.name)
         if key in names:
             faults.append(f"criterion {i}: the name {criterion.name!r} is used twice")
         names.add(key)

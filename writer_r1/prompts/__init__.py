@@ -18,7 +18,8 @@ from writer_r1.llm import Message, Request
 from writer_r1.trajectory import digest
 
 FENCES = ("request", "draft", "paragraph", "before", "after", "sample", "lesson", "criterion", "change", "categories")
-_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(FENCES)})\b)", re.IGNORECASE)
+# A "<" at the end counts too: what follows the value could make a tag of it.
+_TAG = re.compile(rf"<(?=\s*/?\s*(?:(?:{'|'.join(FENCES)})\b|\Z))", re.IGNORECASE)
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 _SECTION = re.compile(r"^--- (\w+)\n", re.MULTILINE)
 

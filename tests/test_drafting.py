@@ -1,0 +1,234 @@
+"""Drafts and revisions: what was not to be changed stays byte for byte, and broken output is marked, never silent."""
+
+import re
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import FIRST, PROMPT, of, run, script, station
+
+from writer_r1.checks import paragraphs
+from writer_r1.drafting import (
+    DEFAULT_WORDS,
+    Writer,
+    Written,
+    change_request,
+    draft_request,
+    reply_tokens,
+    revise_draft,
+    write_draft,
+)
+from writer_r1.events import DraftDelta, Drafted, Event
+from writer_r1.facts import read_facts
+from writer_r1.llm import Cancel, Request, never
+from writer_r1.llm.fake import FakeLLM
+from writer_r1.trajectory import Advice, Fault, Lesson
+
+ENGLISH = "Write a farewell in English."
+NEW = "Grey boots wear a stair for thirty years, and the tin of polish is empty now."
+LOOP = "The sea is grey. " * 400
+
+
+def writer(llm: FakeLLM, prompt: str = PROMPT, cancel: Cancel = never, max_words: int | None = None) -> Writer:
+    return Writer(llm, cancel, read_facts(prompt), max_words=max_words)
+
+
+def change(paragraph: int, operation: str = "rewrite", edit: str = "Name the tin of polish.") -> Advice:
+    return Advice(criterion_id="c-1", paragraph=paragraph, operation=operation, fault="Too tidy.", edit=edit)
+
+
+def revised(text: str, *advice: Advice, reply: str | Callable[[Request], str] = NEW, cancel: Cancel = never) -> Written:
+    llm = FakeLLM(script(revise=reply, extend=reply))
+    events, written = run(revise_draft(2, 1, PROMPT, text, advice, writer(llm, cancel=cancel)))
+    (drafted,) = of(Drafted, events)
+    assert (drafted.text, drafted.faults, drafted.parent) == (written.text, written.faults, 1)
+    assert {e.parent for e in of(DraftDelta, events)} <= {1}
+    return written
+
+
+# First drafts
+
+
+def test_a_draft_is_streamed_and_told_whole() -> None:
+    llm = FakeLLM(script(draft=f"\n{FIRST}  \n"))
+    events, written = run(write_draft(1, PROMPT, writer(llm)))
+    assert "".join(e.text for e in of(DraftDelta, events)).strip() == FIRST == written.text
+    assert written.faults == () and not written.cancelled and isinstance(events[-1], Drafted)
+    assert events[-1].tokens == written.tokens == len(of(DraftDelta, events)) > 50
+
+
+BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
+    "empty": (PROMPT, "", {"empty"}),
+    "blank": (PROMPT, " \n\n ", {"empty"}),
+    "marks only": (PROMPT, "… — !", {"empty"}),
+    "looping": (PROMPT, LOOP, {"truncated", "looping"}),
+    "too long": (PROMPT, " ".join(map("".join, product("bdfgklmnprst", "aeiou", "bdglmnrst"))), {"truncated"}),
+    "another language": (ENGLISH, "灯塔看守人向大海告别，他的手记得每一级台阶。" * 2, {"off-language"}),
+    "sound": (ENGLISH, FIRST, set()),
+}
+
+
+@pytest.mark.parametrize(("prompt", "reply", "found"), BROKEN.values(), ids=BROKEN)
+def test_broken_drafts_are_marked(prompt: str, reply: str, found: set[Fault]) -> None:
+    _, written = run(write_draft(1, prompt, writer(FakeLLM(script(draft=reply)), prompt)))
+    assert set(written.faults) == found
+
+
+def test_a_draft_that_runs_in_circles_is_ended_long_before_its_limit() -> None:
+    llm = FakeLLM(script(draft=LOOP))
+    prompt = "A story about the sea, 2000 words."
+    _, written = run(write_draft(1, prompt, writer(llm, prompt)))
+    assert len(written.text) < 800 < 4 * reply_tokens(writer(llm, prompt))
+
+
+def test_a_stop_in_the_middle_keeps_what_was_written() -> None:
+    seen: list[Event] = []
+    stream = write_draft(1, PROMPT, writer(FakeLLM(script()), cancel=lambda: len(seen) >= 20))
+    for event in stream:
+        seen.append(event)
+    end = seen[-1]
+    assert isinstance(end, Drafted) and end.text == FIRST[:80].strip() and end.faults == ("truncated",)
+    assert len(seen) == 21
+
+
+def test_drawing_again_presses_harder_against_repetition() -> None:
+    llm, penalties = FakeLLM(script()), []
+    stream = llm.stream
+    llm.stream = lambda request, sampling, cancel=never: (  # type: ignore[method-assign]
+        penalties.append((sampling.repeat_penalty, sampling.seed)) or stream(request, sampling, cancel)
+    )
+    run(write_draft(1, PROMPT, writer(llm)))
+    run(write_draft(2, PROMPT, writer(llm), harder=True))
+    assert penalties[1] > penalties[0] and penalties[1][1] != penalties[0][1]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "max_words", "tokens"),
+    [
+        ("Something about rain.", None, int(DEFAULT_WORDS * 1.5)),
+        ("Something about rain.", 100, 150),
+        ("Something about rain.", 3, 48),  # a floor, so that a sentence can end
+        ("A note of at most 100 words.", None, int(100 * 1.5 * 1.25 + 48)),
+        ("A note of at most 100 words.", 50, 75),  # the smaller one
+        ("A note of at most 100 words.", 1000, int(100 * 1.5 * 1.25 + 48)),
+        ("A story of 50,000 words.", None, 8192 // 2),  # half of the context, whatever is asked
+    ],
+)
+def test_how_long_a_reply_may_become(prompt: str, max_words: int | None, tokens: int) -> None:
+    assert reply_tokens(writer(FakeLLM(script()), prompt, max_words=max_words)) == tokens
+
+
+def test_a_draft_is_asked_for_with_what_helped_before_and_not_with_what_did_not() -> None:
+    def lesson(kind: str, text: str) -> Lesson:
+        return Lesson(
+            id=text, kind=kind, criterion="c", text=text, prompt="p", rubric_id="r", trajectory_id="t", delta=0
+        )
+
+    text = draft_request(PROMPT, [lesson("success", "Let the sea answer."), lesson("failure", "Add a storm.")])
+    content = text.messages[-1].content
+    assert content.startswith(PROMPT) and "- Let the sea answer." in content and "storm" not in content
+    assert "60 to 90 words" in content.removeprefix(PROMPT)
+    assert draft_request("Something about rain.").messages[-1].content == "Something about rain."
+
+
+# Revisions
+
+
+PIECES = st.lists(
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=12).filter(str.strip),
+    min_size=1, max_size=6,
+)  # fmt: skip
+GAPS = st.sampled_from(["\n\n", "\r\n\r\n", "\n \n", "\n\n\n\n", "\n\t\n  ", "\n"])
+
+
+@given(PIECES, st.lists(GAPS, min_size=6, max_size=6), st.sampled_from(["", "\n", " \r\n\r\n"]), st.data())
+def test_every_other_paragraph_stays_byte_for_byte(
+    pieces: list[str], gaps: list[str], ends: str, data: st.DataObject
+) -> None:
+    text = ends + "".join(p + g for p, g in zip(pieces, gaps, strict=False))[: -len(gaps[len(pieces) - 1])] + ends
+    spans = paragraphs(text)
+    number = data.draw(st.integers(1, len(spans)))
+    start, end = spans[number - 1]
+    assert revised(text, change(number)).text == text[:start] + NEW + text[end:]
+    added = revised(text, change(number, "extend"))
+    assert added.text == text[:end] + "\n\n" + NEW + text[end:] and added.faults == ()
+
+
+def test_several_paragraphs_change_in_one_round_and_the_first_advice_on_one_counts() -> None:
+    asked = iter(["Salt comes first here.", "Rope comes second here."])
+    advice = [change(3), change(1, edit="Begin with salt."), change(1, edit="Begin with fire.")]
+    llm = FakeLLM(script(revise=lambda request: next(asked)))
+    _, written = run(revise_draft(2, 1, PROMPT, FIRST, advice, writer(llm)))
+    middle = FIRST.split("\n\n")[1]
+    assert written.text == f"Salt comes first here.\n\n{middle}\n\nRope comes second here."
+    first, second = (r.messages[-1].content for r in llm.seen)
+    assert "Begin with salt." in first and "fire" not in first + second
+    assert "Salt comes first here." in second  # the second call sees the text as it stands now
+    assert "Be rough" not in first  # and each only what comes before its paragraph, and the paragraph
+
+
+def test_what_is_streamed_is_what_is_told_at_the_end() -> None:
+    for operation in ("rewrite", "extend"):
+        llm = FakeLLM(script(revise=NEW, extend=NEW))
+        events, written = run(revise_draft(2, 1, PROMPT, FIRST, [change(3, operation)], writer(llm)))
+        streamed = "".join(e.text for e in of(DraftDelta, events))
+        assert streamed == written.text
+
+
+@pytest.mark.parametrize("operation", ["rewrite", "extend"])
+@pytest.mark.parametrize(
+    "reply",
+    ["", "  \n", LOOP, "Here is the revised paragraph: the sea.", "As an AI I like the sea.", "<paragraph> The sea."],
+    ids=["empty", "blank", "looping", "talk", "assistant", "tags"],
+)
+def test_a_broken_paragraph_is_not_taken_over_and_the_attempt_is_marked(reply: str, operation: str) -> None:
+    written = revised(FIRST, change(2, operation), reply=reply)
+    assert written.text == FIRST and "copied" in written.faults and len(written.faults) > 1
+
+
+def test_an_edit_that_comes_back_as_text_is_an_echo() -> None:
+    edit = "Name the tin of polish that stood on the third step all those winters."
+    assert "echoes the instructions" in revised(FIRST, change(2, edit=edit), reply=f"{edit} It was blue.").faults
+    assert revised(FIRST, change(2, edit=edit)).faults == ()
+
+
+def test_a_paragraph_that_comes_back_as_it_was_is_a_copy() -> None:
+    same = FIRST.split("\n\n")[1].replace(" ", "  ")
+    assert revised(FIRST, change(2), reply=same) == Written(FIRST, ("copied",), -(-len(same) // 4), False)
+
+
+def test_no_advice_or_advice_on_a_paragraph_that_is_not_there_is_a_copy_without_a_call() -> None:
+    for advice in ((), (change(4),)):
+        assert revised(FIRST, *advice) == Written(FIRST, ("copied",), 0, False)
+
+
+def test_one_broken_paragraph_does_not_spoil_a_sound_one() -> None:
+    replies = iter([NEW, ""])
+    written = revised(FIRST, change(1), change(3), reply=lambda request: next(replies))
+    assert written.faults == () and written.text == NEW + FIRST[FIRST.index("\n\n") :]
+
+
+def test_a_stop_inside_a_paragraph_keeps_the_old_one_and_asks_for_nothing_more() -> None:
+    llm, seen = FakeLLM(script(revise=NEW)), list[Event]()
+    stream = revise_draft(2, 1, PROMPT, FIRST, [change(1), change(3)], writer(llm, cancel=lambda: len(seen) > 5))
+    for event in stream:
+        seen.append(event)
+    assert isinstance(seen[-1], Drafted) and seen[-1].text == FIRST and len(llm.seen) == 1
+    assert seen[-1].faults == ("truncated",)
+
+
+def test_going_on_begins_where_the_text_ends() -> None:
+    request = change_request(PROMPT, FIRST, "", change(3, "extend"))
+    assert request.answer == FIRST + "\n\n" and station(request) == "extend"
+    long = "\n\n".join([FIRST] * 9)
+    assert change_request(PROMPT, long, "", change(3, "extend")).answer == long[-1800:] + "\n\n"
+
+
+def test_a_rewrite_says_how_long_and_what_stands_before() -> None:
+    content = change_request(PROMPT, FIRST[:76], FIRST[78:200], change(2)).messages[-1].content
+    count = len(re.findall(r"\w+", FIRST[78:200]))
+    assert f"about {count} words" in content and "Name the tin of polish." in content and FIRST[:76] in content
+    assert "(the text begins here)" in change_request(PROMPT, " \n", "Short.", change(1)).messages[-1].content
+    assert "about 20 words" in change_request(PROMPT, "", "Short.", change(1)).messages[-1].content
