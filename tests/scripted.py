@@ -90,6 +90,10 @@ class Watched(FakeLLM):
 
     given = 0
     ended = False
+    warmed = 0
+
+    def warm(self, request: Request) -> None:
+        self.warmed += 1
 
     def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
         self.given, self.ended = 0, False

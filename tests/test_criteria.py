@@ -211,9 +211,10 @@ def test_a_stop_ends_the_work_at_once_and_still_leaves_a_whole_rubric(after: int
     for event in generator:
         events.append(event)
         if len(events) == after:
-            stopped_at.append(len(llm.seen))
+            stopped_at += [len(llm.seen), llm.warmed]
     assert isinstance(events[-1], RubricReady) and len(judged(events[-1].rubric)) == 5
     assert len(llm.seen) <= stopped_at[0] + 1  # at most a call that ends before its first token
+    assert llm.warmed <= stopped_at[1] + 1
 
 
 @given(

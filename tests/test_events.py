@@ -131,10 +131,23 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
     assert set(ENDS) <= names
 
 
+LEARNED = Lesson(
+    id="l-2", kind="success", criterion="Salt", text="Name it.", prompt="p", rubric_id="r", trajectory_id="t", delta=0.1
+)
+SETTING_UP = 7  # events of the run below between its start and its first draft
+
+
 def attempt_events() -> list[Event]:
     low, high = evaluation(RUBRIC, 0.2, 0.4), evaluation(RUBRIC, 0.6, 0.6)
     return [
         Started(prompt="A farewell", model="m", judge="m", seed=1),
+        Coded(code=Code(label="salt in every object")),
+        Coded(code=Code(label="worn stairs", span="lighthouse")),
+        Categorised(category=Category(name="Holding back", codes=("worn stairs",))),
+        Categorised(category=Category(name="Old company", codes=("salt in every object",))),
+        RubricReady(rubric=RUBRIC),
+        Recalled(lesson=LEARNED.model_copy(update={"id": "l-1"}), origin="recalled"),
+        Recalled(lesson=LEARNED, origin="learned"),
         Status(text="drafting"),
         DraftDelta(attempt=1, text="The "),
         DraftDelta(attempt=1, text="sea"),
@@ -158,6 +171,9 @@ def attempt_events() -> list[Event]:
 def test_a_run_told_by_its_events() -> None:
     state = fold(attempt_events(), EMPTY)
     assert (state.prompt, state.best, state.stopped, state.finished) == ("A farewell", 2, "no improvement", True)
+    assert [c.label for c in state.codes] == ["salt in every object", "worn stairs"] and state.rubric == RUBRIC
+    assert [c.name for c in state.categories] == ["Holding back", "Old company"]
+    assert [x.id for x in state.lessons] == ["l-1", "l-2"]
     first, second, third = state.attempts
     assert (first.text, first.complete, first.accepted, first.tokens) == ("The sea.", True, True, 3)
     assert first.evaluation and first.scores == first.evaluation.scores
@@ -166,13 +182,13 @@ def test_a_run_told_by_its_events() -> None:
 
 
 def test_text_that_a_crash_left_behind_is_kept_and_marked_unfinished() -> None:
-    state = fold(attempt_events()[:4], EMPTY)
+    state = fold(attempt_events()[: SETTING_UP + 4], EMPTY)
     (left,) = state.attempts
     assert (left.text, left.complete, state.finished, state.status) == ("The sea", False, False, "drafting")
 
 
 def test_a_score_that_comes_again_with_its_reason_takes_the_place_of_the_first() -> None:
-    (only,) = fold(attempt_events()[:7], EMPTY).attempts[0].scores
+    (only,) = fold(attempt_events()[: SETTING_UP + 7], EMPTY).attempts[0].scores
     assert only.reason == "too cold"
 
 

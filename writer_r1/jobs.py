@@ -31,7 +31,7 @@ STOP_POLL_S = 0.5  # how often another process's wish to stop is looked for
 RETRY_S = 2.0  # after a failed save
 LOCK_POLL_S = 0.2
 
-WAITING = "waiting for another writing job"
+WAITING = "waiting until the model is free"
 BUG = "The studio hit a bug while writing; the text so far is kept. Details are in the log."
 KEPT = "Nothing written is lost while the studio stays open."
 

@@ -19,6 +19,7 @@ from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
 from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences
 
 FORKS = 16
+SMALL = 400_000_000  # parameters below which a second thread gains little alone and stalls beside other work
 FORK_CELLS = 1024  # room beside the context for what forks add to a shared prompt
 _SLOT = re.compile("\ue000(\\d+)\ue001")  # private-use marks that stand for message contents inside the template
 
@@ -37,8 +38,11 @@ class LlamaCpp:
         if not self._model:
             raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
-        self.threads = threads or max(1, psutil.cpu_count(logical=False) or 1)
-        self._seq = Sequences(self._model, cells=self.context_tokens + FORK_CELLS, forks=FORKS, threads=self.threads)
+        cores = max(1, psutil.cpu_count(logical=False) or 1)
+        small = llama_cpp.llama_model_n_params(self._model) < SMALL
+        self.threads = threads or (1 if small else cores)
+        cells, both = self.context_tokens + FORK_CELLS, (self.threads, threads or cores)
+        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both)
         template = llama_cpp.llama_model_chat_template(self._model, None)
         if not template:
             raise ModelError(f"{path.name!r} has no chat template, so it cannot follow requests; choose a chat model.")

@@ -45,9 +45,12 @@ def shared(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 class Sequences:
-    """A context with room for `cells` tokens and `forks` sequences beside the working one and the pins."""
+    """A context with room for `cells` tokens and `forks` sequences beside the working one and the pins.
 
-    def __init__(self, model: Any, *, cells: int, forks: int, threads: int) -> None:
+    `threads` are those for one token at a time and those for a batch.
+    """
+
+    def __init__(self, model: Any, *, cells: int, forks: int, threads: tuple[int, int]) -> None:
         import llama_cpp
 
         self._c = llama_cpp
@@ -58,7 +61,7 @@ class Sequences:
         params.n_ctx = cells + PIN_CELLS
         params.n_batch = params.n_ubatch = 512
         params.n_seq_max = forks + 1 + PINS
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads, params.n_threads_batch = threads
         params.kv_unified = True  # one pool of cells, so that forks share their prefix
         self._ctx = llama_cpp.llama_init_from_model(model, params)
         if not self._ctx:
