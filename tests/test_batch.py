@@ -103,18 +103,16 @@ def test_rows_already_scored_are_not_asked_again(workspace: Workspace, llm: Fake
     assert out.read_bytes().startswith(before)
 
 
-@given(data=st.data())
+@given(cut=st.integers(0, 400))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_wherever_a_kill_cuts_the_output_a_restart_completes_it(
-    workspace: Workspace, tmp_path: Path, data: st.DataObject
-) -> None:
+def test_wherever_a_kill_cuts_the_output_a_restart_completes_it(workspace: Workspace, tmp_path: Path, cut: int) -> None:
     out = tmp_path / "out"
     rubric = [{"name": "Küste 海 🌊", "description": "Es riecht."}]
     source = write(tmp_path / "rows", [row("é 海", rubric=rubric), row("b\u2028", rubric=rubric)])
     out.unlink(missing_ok=True)
     score(workspace, source, out)
     whole = out.read_bytes()
-    cut = data.draw(st.integers(0, len(whole)))
+    assert len(whole) < 400
     out.write_bytes(whole[:cut])
     score(workspace, source, out)
     kept = whole[: whole.rfind(b"\n", 0, cut) + 1]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from conftest import STARTER, require_starter
 from gguf_bytes import gguf
@@ -310,19 +309,18 @@ def test_pins_are_bounded_and_the_oldest_goes_first(llm: LlamaCpp) -> None:
 
 @model
 def test_forked_choices_are_those_of_a_plain_evaluation(llm: LlamaCpp) -> None:
-    request = asked(f"{STORY * 6}\nIs it good?", "Score: ")
-    suffixes = [f"\nCriterion {i}: {'a gull ' * i}is named." for i in range(4)]
-    forked = llm.choice_logprobs(request, suffixes, DIGITS)
-    assert forked is not None
+    request, lands = asked(STORY * 4, "The capital is"), {"France": " Paris", "Italy": " Rome", "England": " London"}
+    suffixes, cities = [f"What is the capital of {land}?" for land in lands], list(lands.values())
+    forked = llm.choice_logprobs(request, suffixes, cities)
+    assert forked is not None and forks_held(llm) == []
     head, tail = llm._open(request)
-    ids = [llm.tokens(d)[0] for d in DIGITS]
-    for suffix, row in zip(suffixes, forked, strict=True):
+    ids = [llm.tokens(city)[0] for city in cities]
+    for suffix, row, city in zip(suffixes, forked, cities, strict=True):
         llm._seq.forget()
         llm._seq.fill(head + llm.tokens(suffix) + tail, never)
         plain = _log_softmax(llm._seq.row(-1))[ids]
-        assert np.abs(np.array([row[d] for d in DIGITS]) - plain).max() < NEAR
-        assert max(row, key=row.__getitem__) == DIGITS[int(plain.argmax())]
-    assert forks_held(llm) == []
+        assert [row[c] for c in cities] == pytest.approx(list(plain), abs=NEAR)
+        assert max(row, key=row.__getitem__) == cities[int(plain.argmax())] == city
 
 
 @model

@@ -389,10 +389,10 @@ def test_a_newer_library_is_refused_and_no_byte_of_it_changes(tmp_path: Path, le
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
     assert path.with_name("library.db-wal").exists() is left_over_log
-    before = {f.name: f.read_bytes() for f in tmp_path.iterdir() if not f.name.endswith("-shm")}
+    before = {f.name: f.read_bytes() for f in tmp_path.glob("library.db*") if not f.name.endswith("-shm")}
     with pytest.raises(StoreError, match="of a newer Writer-R1 .'m999_later'.; update"):
         Store(path)
-    assert before.items() <= {f.name: f.read_bytes() for f in tmp_path.iterdir()}.items()
+    assert before.items() <= {f.name: f.read_bytes() for f in tmp_path.glob("library.db*")}.items()
 
 
 def test_a_database_of_another_program_is_refused_untouched(tmp_path: Path) -> None:
