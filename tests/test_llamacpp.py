@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Finish, Message, Request, Sampling, complete, load, never
 from writer_r1.llm.llamacpp import FORKS, LlamaCpp, _log_softmax, _Text
-from writer_r1.llm.sequences import PIN_CELLS, PINS, STEP
+from writer_r1.llm.sequences import PINS, STEP
 
 ROOM = 3072
 model = pytest.mark.model
 STORY = "The keeper climbed the stair with a can of oil and a folded cloth, and counted the steps as he went. "
 DIGITS = tuple("123456789")
-NEAR = 0.25  # nats; the same tokens in batches of another size differ by 0.1 on this 4-bit model
+NEAR = 0.35  # nats: a Q4 model answers a little differently with another batch shape
 
 
 @pytest.fixture(scope="module")
@@ -279,12 +279,13 @@ def test_a_shared_start_is_not_evaluated_again(llm: LlamaCpp, evaluated: list[in
 
 @model
 def test_a_warmed_start_survives_other_work(llm: LlamaCpp, evaluated: list[int]) -> None:
-    llm._seq.forget()
+    llm._seq._pins.clear()
     llm.warm(asked(STORY * 20))
     llm.warm(asked(STORY * 20))
     complete(llm, asked("Something else entirely."), Sampling(max_tokens=3))
     llm.choice_logprobs(asked("And this."), ["a", "b"], DIGITS)
     llm.drafts(asked("And that."), Sampling(max_tokens=3), 3)
+    llm._seq.forget()  # as a cancelled prompt does
     evaluated.clear()
     complete(llm, asked(STORY * 20 + "Who climbs?"), Sampling(max_tokens=1))
     assert sum(evaluated) < 20 and len(llm._seq._pins) == 1
@@ -292,16 +293,14 @@ def test_a_warmed_start_survives_other_work(llm: LlamaCpp, evaluated: list[int])
 
 @model
 def test_pins_are_bounded_and_the_oldest_goes_first(llm: LlamaCpp) -> None:
-    llm._seq.forget()
+    llm._seq._pins.clear()
     starts = [
         asked(f"{n} is the number. {STORY}") for n in ("One", "Two", "Six", "Ten", "Nine", "Four", "Five", "Zero")
     ]
     for start in starts:
         llm.warm(start)
     heads = [llm._open(s)[0] for s in starts]
-    assert list(llm._seq._pins.values()) == heads[-PINS:]
-    llm.warm(asked(STORY * 100))  # larger than all pins together: not kept, and the others need not make room
-    assert sum(map(len, llm._seq._pins.values())) <= PIN_CELLS
+    assert list(map(list, llm._seq._pins)) == heads[-PINS:]
 
 
 # Log-probabilities
@@ -354,16 +353,13 @@ def test_the_probability_of_a_reply_is_that_of_its_tokens_one_after_another(llm:
 
 
 @model
-def test_long_questions_over_a_long_draft_fit_beside_full_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_long_questions_than_fit_side_by_side_are_asked_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("writer_r1.llm.llamacpp.FORK_CELLS", 64)
-    monkeypatch.setattr("writer_r1.llm.sequences.PIN_CELLS", 192)
     small = load(STARTER, name="small", context=256)
     try:
         assert isinstance(small, LlamaCpp)
-        small.warm(asked(STORY * 7))
-        assert sum(map(len, small._seq._pins.values())) > 150
         rows = small.choice_logprobs(asked("word " * 170), ["so " * 20] * FORKS, DIGITS)
-        assert rows is not None and len(rows) == FORKS and len(small._seq._pins) == 1
+        assert rows is not None and len(rows) == FORKS
     finally:
         small.close()
 

@@ -28,7 +28,7 @@ DRAFT = (
     "The keeper climbed the iron stair each evening with a can of oil and a folded cloth. Tonight the beam swept the "
     "bay and nothing with a sail answered it. Something did, though: a slow paleness under the swell that turned when "
     "the lamp turned. He wound the clockwork, counted to nine, and looked. It had come closer by a boat's length. "
-) * 6
+) * 5
 NAMES = ("Concrete scene", "A turn", "Voice", "Earned ending", "Pace", "Light as lure", "Solitude", "Fresh words")
 
 

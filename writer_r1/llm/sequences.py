@@ -1,12 +1,14 @@
 """Token ids -> logits and sampled tokens: one llama.cpp context holding several sequences over one shared cache.
 
 Sequence 0 is the working one and keeps its tokens between calls, so a prompt that begins like the last one costs only
-its new tokens. Then come the forks, which share the cells of what they were copied from, and the pins: starts of
-prompts that are asked again and again, evaluated once. Knows nothing of text.
+its new tokens. The others are forks, which share the cells of what they were copied from. Starts of prompts that are
+asked again and again are evaluated once and kept outside the cache: cells held in it would slow every token, since all
+sequences attend over one pool. Knows nothing of text.
 
 llama-cpp-python's own `Llama` never sets `n_seq_max`, hence the low-level calls.
 """
 
+import ctypes
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -19,7 +21,6 @@ from writer_r1.llm import Cancel, Sampling
 
 Row = npt.NDArray[np.float32]  # (n_vocab,)
 PINS = 6
-PIN_CELLS = 2048  # cells set aside for pins
 STEP = 128  # prompt tokens evaluated between two looks at `cancel`: about a second for a 1.5B model on two cores
 
 
@@ -45,7 +46,7 @@ def shared(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 class Sequences:
-    """A context with room for `cells` tokens and `forks` sequences beside the working one and the pins.
+    """A context with room for `cells` tokens and `forks` sequences beside the working one.
 
     `threads` are those for one token at a time and those for a batch.
     """
@@ -58,9 +59,9 @@ class Sequences:
         self.n_vocab = llama_cpp.llama_vocab_n_tokens(self.vocab)
         self.cells, self.forks = cells, forks
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = cells + PIN_CELLS
+        params.n_ctx = cells
         params.n_batch = params.n_ubatch = 512
-        params.n_seq_max = forks + 1 + PINS
+        params.n_seq_max = forks + 1
         params.n_threads, params.n_threads_batch = threads
         params.kv_unified = True  # one pool of cells, so that forks share their prefix
         self._ctx = llama_cpp.llama_init_from_model(model, params)
@@ -69,7 +70,7 @@ class Sequences:
         self._memory = llama_cpp.llama_get_memory(self._ctx)
         self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, 1)
         self.held: list[int] = []
-        self._pins: dict[int, list[int]] = {}  # sequence -> its tokens, oldest first
+        self._pins: dict[tuple[int, ...], Any] = {}  # tokens -> the state they leave, oldest first
 
     def close(self) -> None:
         """Free the context."""
@@ -114,10 +115,9 @@ class Sequences:
         return rows
 
     def forget(self) -> None:
-        """Empty the cache, pins included."""
+        """Empty the cache; the pins are kept."""
         self._c.llama_memory_clear(self._memory, True)
         self.held = []
-        self._pins.clear()
 
     def remove(self, sequence: int, start: int = 0) -> bool:
         """Drop a sequence's cells from `start` on; False where the model cannot (recurrent layers)."""
@@ -130,11 +130,8 @@ class Sequences:
     def fill(self, tokens: Sequence[int], cancel: Cancel) -> None:
         """Make sequence 0 hold exactly `tokens`, evaluating only what is new; logits of the last one are ready."""
         keep = min(shared(self.held, tokens), len(tokens) - 1)
-        best = max(self._pins, key=lambda p: shared(self._pins[p], tokens), default=None)
-        from_pin = 0 if best is None else min(shared(self._pins[best], tokens), len(tokens) - 1)
-        if best is not None and from_pin > keep:
-            self.remove(0)
-            self.fork(best, 0)
+        best = max(self._pins, key=lambda pin: shared(pin, tokens), default=())
+        if (from_pin := min(shared(best, tokens), len(tokens) - 1)) > keep and self._restore(self._pins[best]):
             keep = from_pin
         if not self.remove(0, keep):
             self.forget()
@@ -145,19 +142,21 @@ class Sequences:
         self.held = list(tokens)
 
     def pin(self, tokens: Sequence[int], cancel: Cancel) -> None:
-        """Evaluate `tokens` and keep them, so that later prompts that begin so cost only what follows."""
-        if any(shared(held, tokens) == len(tokens) for held in self._pins.values()):
-            return
-        while self._pins and (len(self._pins) >= PINS or sum(map(len, self._pins.values())) + len(tokens) > PIN_CELLS):
-            oldest = next(iter(self._pins))
-            self.remove(oldest)
-            del self._pins[oldest]
-        if len(tokens) > PIN_CELLS:
+        """Evaluate `tokens` and keep their state, so that later prompts that begin so cost only what follows."""
+        if any(shared(pin, tokens) == len(tokens) for pin in self._pins):
             return
         self.fill(tokens, cancel)
-        slot = next(k for k in range(self.forks + 1, self.forks + 1 + PINS) if k not in self._pins)
-        self.fork(0, slot)
-        self._pins[slot] = list(tokens)
+        state = (ctypes.c_uint8 * self._c.llama_state_seq_get_size(self._ctx, 0))()
+        self._c.llama_state_seq_get_data(self._ctx, state, len(state), 0)
+        if len(self._pins) >= PINS:
+            del self._pins[next(iter(self._pins))]
+        self._pins[tuple(tokens)] = state
+
+    def _restore(self, state: Any) -> bool:
+        """Put a pinned state into sequence 0; False where it could not be read back, and sequence 0 is empty."""
+        self.remove(0)
+        self.held = []
+        return bool(self._c.llama_state_seq_set_data(self._ctx, state, len(state), 0))
 
     def extend(self, token: int) -> None:
         """Append one token to sequence 0 and evaluate it."""
