@@ -191,8 +191,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(desk: Path, *words: str) -> subprocess.Popen[str]:
     env = os.environ | isolated(desk, MODELS) | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [*STUDIO, *words], cwd=desk, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*STUDIO, *words],
+        cwd=desk,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_ctrl_c,
     )
+
+
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to background jobs: the tests themselves may run in one, deaf to Ctrl+C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def studio(desk: Path, *words: str) -> str:
