@@ -99,7 +99,7 @@ RUBRIC = st.builds(
     Rubric,
     prompt_id=ANY,
     criteria=st.lists(
-        st.builds(Criterion, name=SOME, description=SOME, levels=st.none() | st.dictionaries(SOME, ANY)),
+        st.builds(Criterion, name=SOME, description=SOME, levels=st.none() | st.dictionaries(SOME, SOME)),
         min_size=1,
         max_size=3,
         unique_by=lambda c: " ".join(c.name.split()).casefold(),
