@@ -51,6 +51,7 @@ from writer_r1.trajectory import (
     Rubric,
     Score,
     Trajectory,
+    name_key,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +91,7 @@ def edit(store: Store, sql: str, *values: object) -> None:
 
 ANY = st.text(st.characters(exclude_categories=[]), max_size=40)
 SOME = st.text(min_size=1, max_size=40)  # names of criteria and codes admit no lone surrogates
+WORD = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=40)  # and no blanks
 NUMBER = st.integers(0, 5)
 UNIT = st.none() | st.floats(0, 1)
 SCORE = st.builds(
@@ -99,10 +101,10 @@ RUBRIC = st.builds(
     Rubric,
     prompt_id=ANY,
     criteria=st.lists(
-        st.builds(Criterion, name=SOME, description=SOME, levels=st.none() | st.dictionaries(SOME, SOME)),
+        st.builds(Criterion, name=WORD, description=WORD, levels=st.none() | st.dictionaries(WORD, WORD)),
         min_size=1,
         max_size=3,
-        unique_by=lambda c: " ".join(c.name.split()).casefold(),
+        unique_by=lambda c: name_key(c.name),
     ).map(tuple),
 )
 EVALUATION = st.builds(
