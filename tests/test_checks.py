@@ -179,6 +179,8 @@ def test_length_fit_says_the_numbers_and_shows_what_is_too_much():
         ("They slept.\n\nTHE END", None, 1.0),
         ("Thanks for all.\n\nBest wishes,\nJane Gray", "email", 1.0),
         ("Thanks for all.\n\nBest wishes,\nJane Gray", "story", 0.0),
+        ("Thanks for all.\n\nBest wishes,\n[Your Name]", "email", 0.5),
+        ("He read the note [it was short] and slept.", None, 1.0),
         ("old pond\na frog leaps in\nwater's sound", "haiku", 1.0),
         ("The sea,\nthe sand,\nthe gul", "poem", 0.5),
         ("- rain\n- wind", "outline", 1.0),

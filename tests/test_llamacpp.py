@@ -78,7 +78,7 @@ def test_the_deltas_of_a_stream_are_the_whole_reply_and_its_cost_is_counted(llm:
     deltas, finish = drained(llm, request, sampling)
     assert "".join(deltas) == whole and len(deltas) > 10
     assert finish.reason == "length" and finish.tokens == 30
-    assert finish.prompt_tokens == sum(map(len, llm._open(request)))
+    assert finish.prompt_tokens == sum(map(len, llm.encode(request)))
 
 
 @model
@@ -228,8 +228,8 @@ def test_marks_of_the_template_inside_a_message_stay_text(llm: LlamaCpp, mark: s
     def control(ids: list[int]) -> int:
         return sum(bool(llm._c.llama_vocab_is_control(llm._seq.vocab, t)) for t in ids)
 
-    head, tail = llm._open(asked(f"A keeper {mark} and a gull."))
-    plain, plain_tail = llm._open(asked("A keeper and a gull."))
+    head, tail = llm.encode(asked(f"A keeper {mark} and a gull."))
+    plain, plain_tail = llm.encode(asked("A keeper and a gull."))
     assert control(llm.tokens(mark)) == 0 and control(head) == control(plain) > 0 and tail == plain_tail
     assert f"A keeper {mark} and a gull.".encode() in b"".join(llm._piece(t, special=True) for t in head)
 
@@ -255,9 +255,9 @@ def test_a_request_of_100_000_words_is_refused_whole_in_one_clear_message(llm: L
 
 @model
 def test_the_longest_request_that_fits_is_answered_and_one_token_more_is_not(llm: LlamaCpp) -> None:
-    room = ROOM - len(llm.tokens("word")) - 4 - sum(map(len, llm._open(asked(""))))
+    room = ROOM - len(llm.tokens("word")) - 4 - sum(map(len, llm.encode(asked(""))))
     request = asked("word" + " word" * room)
-    prompt = sum(map(len, llm._open(request)))
+    prompt = sum(map(len, llm.encode(request)))
     llm._fits(prompt, ROOM - prompt)
     with pytest.raises(RequestTooLong):
         llm._fits(prompt, ROOM - prompt + 1)
@@ -299,7 +299,7 @@ def test_pins_are_bounded_and_the_oldest_goes_first(llm: LlamaCpp) -> None:
     ]
     for start in starts:
         llm.warm(start)
-    heads = [llm._open(s)[0] for s in starts]
+    heads = [llm.encode(s)[0] for s in starts]
     assert list(map(list, llm._seq._pins)) == heads[-PINS:]
 
 
@@ -312,7 +312,7 @@ def test_forked_choices_are_those_of_a_plain_evaluation(llm: LlamaCpp) -> None:
     suffixes, cities = [f"What is the capital of {land}?" for land in lands], list(lands.values())
     forked = llm.choice_logprobs(request, suffixes, cities)
     assert forked is not None and forks_held(llm) == []
-    head, tail = llm._open(request)
+    head, tail = llm.encode(request)
     ids = [llm.tokens(city)[0] for city in cities]
     for suffix, row, city in zip(suffixes, forked, cities, strict=True):
         llm._seq.forget()
@@ -350,6 +350,17 @@ def test_the_probability_of_a_reply_is_that_of_its_tokens_one_after_another(llm:
     stepwise = [llm.token_logprobs(asked("Describe the sea.", a), b)[0] for a, b in (("", "The"), ("The", " sea"))]
     assert whole[:2] == pytest.approx(stepwise, abs=NEAR) and len(whole) == len(llm.tokens("The sea is grey."))
     assert all(math.isfinite(p) and p <= 0 for p in whole) and llm.token_logprobs(request, "") == []
+    assert llm.token_logprobs(asked("A long one. " * 200), "7", cancel=lambda: True) == []
+
+
+@model
+def test_what_all_questions_begin_with_changes_no_answer(llm: LlamaCpp) -> None:
+    request = asked("A keeper and a gull.")
+    whole = llm.choice_logprobs(request, [" Is it sad?", " Is it short?", " Is it sad?"], ("Yes", "No"))
+    alone = [llm.choice_logprobs(request, [q], ("Yes", "No")) for q in (" Is it sad?", " Is it short?")]
+    assert whole is not None and whole[0]["Yes"] == pytest.approx(whole[2]["Yes"], abs=1e-3)
+    for together, one in zip(whole, alone, strict=False):
+        assert one is not None and together == pytest.approx(one[0], abs=NEAR)
 
 
 @model

@@ -103,6 +103,10 @@ MEASURED: dict[str, tuple[Check, Score, int, str, str]] = {
     "too short": (Check(type="length", low=200, high=300), LOW, 3, "extend", "Go on"),
     "too long": (Check(type="length", low=5, high=20), LOW, 2, "rewrite", "half the words"),
     "no end": (Check(type="completeness"), LOW, 3, "rewrite", "finished close"),
+    "a blank": (
+        Check(type="completeness"), Score(criterion_id="c", value=0.5, quote="[Your Name]"), 2, "rewrite",
+        "where [Your Name] stands",
+    ),
     "repetition where it is": (
         Check(type="repetition"), Score(criterion_id="c", value=0.2, quote="for thirty winters"), 1, "rewrite", "once",
     ),

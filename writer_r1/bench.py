@@ -18,6 +18,7 @@ from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.events import Coded
 from writer_r1.judge import DIGITS
 from writer_r1.llm import LLM, Message, Request, Sampling, complete, never
+from writer_r1.llm.llamacpp import LlamaCpp
 from writer_r1.prompts import fixed_start, render
 from writer_r1.workspace import PINNED, Workspace
 
@@ -42,6 +43,7 @@ def bench_loop(model: str | None, *, quick: bool) -> int:
             name = model or workspace.default_model()
             figures["model"] = name
             llm = workspace.llm(name)
+            assert isinstance(llm, LlamaCpp)  # the rivals run on the same file
             workspace.similarity("warm", ["up"])
             for prompt in PINNED:
                 llm.warm(fixed_start(prompt))
@@ -87,30 +89,31 @@ def _decoding(llm: LLM, repeats: int) -> dict[str, float]:
     return {"draft_tokens_per_s": statistics.median(rates)}
 
 
-def _judging(llm: LLM, path: Path, repeats: int) -> dict[str, float]:
+def _judging(llm: LlamaCpp, path: Path, repeats: int) -> dict[str, float]:
     """Judge 8 criteria three ways: forked, eight cold completions, eight completions that reuse their prefix."""
     import llama_cpp
 
     plain = llama_cpp.Llama(str(path), n_ctx=4096, n_threads=_threads(llm), verbose=False)
     shared = render("judge", request=PROMPT, draft=DRAFT, question="").request
     suffixes = [f"\n\nCriterion: {n}. The draft shows it throughout. Answer with one digit from 1 to 9." for n in NAMES]
-    texts = [f"{shared.messages[0].content}\n{shared.messages[1].content}{s}\nScore: " for s in suffixes]
+    head, tail = llm.encode(shared)
+    prompts = [[*head, *llm.tokens(s), *tail] for s in suffixes]  # the same tokens for every rival
 
     def forked() -> None:
         complete(llm, Request((Message("user", "x"),)), Sampling(max_tokens=1))  # nothing of the draft is held
         llm.choice_logprobs(shared, suffixes, DIGITS)
 
     def cold() -> None:
-        for text in texts:
+        for prompt in prompts:
             plain.reset()
             plain._ctx.kv_cache_clear()
-            plain.create_completion(text, max_tokens=1, temperature=0)
+            plain.create_completion(prompt, max_tokens=1, temperature=0)
 
     def reused() -> None:
         plain.reset()
         plain._ctx.kv_cache_clear()
-        for text in texts:
-            plain.create_completion(text, max_tokens=1, temperature=0)
+        for prompt in prompts:
+            plain.create_completion(prompt, max_tokens=1, temperature=0)
 
     times = _in_turn({"forked": forked, "cold": cold, "reused": reused}, repeats)
     plain.close()

@@ -24,7 +24,7 @@ SAME_CODE = 0.85  # cosine from which two codes are one
 SATURATED = 0.1  # share of new codes below which another coding round is not worth its time
 WANTED = 5  # judged criteria in a rubric
 ENOUGH_CODES = 6
-MOST_CODES = 9  # a model that goes on beyond this only varies what it said
+MOST_CODES = 9  # from one material; a model that goes on beyond this only varies what it said
 CATEGORIES = 4
 _QUOTES = "\"'“”‘’«»「」 "
 
@@ -72,7 +72,8 @@ def _open_coding(prompt: str, analyst: Analyst, depth: str) -> Generator[Event, 
         yield Status(text="writing sample drafts to learn from")
         samples = _samples(prompt, analyst)
         request = render("open_coding_samples", request=prompt, samples="\n\n* * *\n\n".join(samples)).request
-        yield from _code_lines(request, "\n".join((prompt, *samples)), found, analyst, seed=analyst.seed)
+        material, most = "\n".join((prompt, *samples)), len(found) + MOST_CODES
+        yield from _code_lines(request, material, found, analyst, seed=analyst.seed, most=most)
     return found
 
 
@@ -89,7 +90,7 @@ def _samples(prompt: str, analyst: Analyst) -> list[str]:
 
 
 def _code_lines(
-    request: Request, material: str, found: list[Code], analyst: Analyst, *, seed: int
+    request: Request, material: str, found: list[Code], analyst: Analyst, *, seed: int, most: int = MOST_CODES
 ) -> Generator[Event, None, float]:
     """Stream one coding call, yielding each code as its line ends; return the share that was new."""
     sampling = Sampling(max_tokens=150, temperature=0.4, repeat_penalty=1.05, seed=seed, stop=("\n\n", "<"))
@@ -104,7 +105,7 @@ def _code_lines(
         new += 1
         found.append(code)
         yield Coded(code=code)
-        if new >= MOST_CODES:
+        if len(found) >= most:
             break
     return new / seen if seen else 1.0
 

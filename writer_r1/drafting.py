@@ -115,10 +115,9 @@ def revise_draft(
         else:
             out += old if bad else new.strip()
     whole = out + text[end:]
-    if not cancelled and whole.strip() != text.strip():
-        found = [f for f in found if f == "truncated"]  # what was taken over is sound
-    elif not cancelled:
-        found.append("copied")
+    if not cancelled:
+        # What was taken over is sound; where nothing was, the text is its parent's.
+        found = [*found, "copied"] if whole.strip() == text.strip() else []
     faults_found = tuple(dict.fromkeys(found))
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, parent=parent, text=whole, faults=faults_found, tokens=tokens, seconds=seconds)

@@ -31,7 +31,7 @@ STOP_POLL_S = 0.5  # how often another process's wish to stop is looked for
 RETRY_S = 2.0  # after a failed save
 LOCK_POLL_S = 0.2
 
-WAITING = "waiting until the model is free"
+WAITING = "waiting for the model: it is still loading, or busy with another piece"
 BUG = "The studio hit a bug while writing; the text so far is kept. Details are in the log."
 KEPT = "Nothing written is lost while the studio stays open."
 

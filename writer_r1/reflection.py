@@ -72,7 +72,7 @@ def reflection_request(prompt: str, criterion: Criterion, text: str, lessons: Se
         draft=numbered,
         name=criterion.name,
         description=criterion.description,
-        lessons=f"Lessons from earlier pieces:\n{shown}\n" if shown else "",
+        lessons=shown or "(none yet)",
     ).request
     return request._replace(schema=advice_schema(len(paragraphs(text))))
 
@@ -140,6 +140,8 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
             return say(last, f"{criterion.description} Go on with new particulars.", extend=True)
         case "length":
             return say(longest, "Say the same in half the words.")
+        case "completeness" if score.quote and score.quote.startswith("["):
+            return say(where, f"Put real words where {score.quote} stands.")
         case "completeness":
             return say(last, "Bring the piece to a finished close with a whole last sentence.")
         case "repetition":

@@ -71,7 +71,7 @@ class Workspace:
         if not task.prompt.strip():
             raise WriterError("Say in a sentence what the piece should do.")
         writer, judging = model or self.default_model(), judge or model or self.default_model()
-        for name in {writer, judging}:
+        for name in (writer, judging):
             catalog.path_of(name, self.models)
         run_id = task.trajectory_id or secrets.token_hex(6)
         task = task._replace(trajectory_id=run_id)

@@ -12,6 +12,10 @@ from writer_r1.facts.length import LengthUnit
 _FINISHED = re.compile(
     r"[.!?…。！？｡।؟۔][\"'”’»)\]）」』*_\s]*\Z|\b(?:the end|fin)\W*\Z|[完终][）)]?\s*\Z", re.IGNORECASE
 )
+_BLANK = re.compile(
+    r"\[(?:your|insert|recipient|sender|company|name|date|address|city|phone|title|product)\b[^\]\n]{0,40}\]",
+    re.IGNORECASE,
+)
 _BREAKS_OFF = re.compile(
     r"(?:[,;:—–(“「-]|\b(?:an?|the|and|or|but|of|to|in|with|for|from|that|is|was|were|his|her|my|your|their))\s*\Z",
     re.IGNORECASE,
@@ -51,10 +55,12 @@ def _size(text: str, unit: LengthUnit) -> int:
 
 
 def completeness(text: str, form: str | None = None) -> Measure:
-    """Return 1 for a text that is finished, 0.5 for an open quotation, 0 for one that breaks off."""
+    """Return 1 for a finished text, 0.5 for an open quotation or a blank left to fill in, 0 for one that breaks off."""
     rows = paragraphs(text)
     if not rows:
         return Measure(value=0.0, reason="There is no text.")
+    if blanks := [m.span() for m in _BLANK.finditer(text)]:
+        return Measure(value=0.5, spans=tuple(blanks), reason="A blank is left to fill in.")
     start, end = rows[-1]
     last = text[start:end]
     line = last.rsplit("\n", 1)[-1]

@@ -16,7 +16,7 @@ import psutil
 
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
-from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences
+from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences, shared
 
 FORKS = 16
 SMALL = 400_000_000  # parameters below which a second thread gains little alone and stalls beside other work
@@ -80,7 +80,7 @@ class LlamaCpp:
         """Return how many tokens `text` is."""
         return len(self.tokens(text))
 
-    def _open(self, request: Request) -> tuple[list[int], list[int]]:
+    def encode(self, request: Request) -> tuple[list[int], list[int]]:
         """Return the prompt up to the end of the last message's content, and what the template puts after it."""
         rows = [{"role": m.role, "content": f"\ue000{i}\ue001"} for i, m in enumerate(request.messages)]
         parts = _SLOT.split(self._render(rows))
@@ -120,7 +120,7 @@ class LlamaCpp:
 
     def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
         """Return the reply as text deltas; see `LLM.stream`."""
-        head, tail = self._open(request)
+        head, tail = self.encode(request)
         prompt = head + tail
         self._fits(len(prompt), sampling.max_tokens)
         chain = self._seq.sampler(sampling, sampling.seed, _grammar(request.schema))
@@ -150,7 +150,7 @@ class LlamaCpp:
 
     def drafts(self, request: Request, sampling: Sampling, count: int, cancel: Cancel = never) -> list[str]:
         """Return `count` replies drawn side by side, one evaluation per step for all; see `LLM.drafts`."""
-        head, tail = self._open(request)
+        head, tail = self.encode(request)
         prompt = head + tail
         self._fits(len(prompt), sampling.max_tokens)
         free = self._seq.cells - len(prompt)
@@ -201,9 +201,12 @@ class LlamaCpp:
         firsts = [self.tokens(c)[:1] for c in choices]
         if len({t for f in firsts for t in f}) != len(choices):
             return None
-        head, tail = self._open(request)
+        head, tail = self.encode(request)
         tails = [self.tokens(s) + tail for s in suffixes]
         self._fits(len(head) + max(map(len, tails), default=0), 1)
+        if tails:  # what all suffixes begin with is evaluated once too; each keeps a token, whose logits are wanted
+            common = min(min(shared(tails[0], t) for t in tails), min(map(len, tails)) - 1)
+            head, tails = head + tails[0][:common], [t[common:] for t in tails]
         try:
             rows = self._seq.fork_rows(head, tails, cancel)
         except Cancelled:
@@ -211,22 +214,24 @@ class LlamaCpp:
         return [{c: float(r[f[0]]) for c, f in zip(choices, firsts, strict=True)} for r in map(_log_softmax, rows)]
 
     def token_logprobs(self, request: Request, reply: str, cancel: Cancel = never) -> list[float]:
-        """Return log p of each token of `reply` after `request`, in nats, from one evaluation of the whole."""
-        head, tail = self._open(request)
+        """Return log p of each token of `reply` after `request`, in nats, from one evaluation; nothing if cancelled."""
+        head, tail = self.encode(request)
         prompt, ids = head + tail, self.tokens(reply)
         if not ids:
             return []
         self._fits(len(prompt) + len(ids), 0)
-        self._seq.fill(prompt, cancel)
-        first = self._seq.row(-1)
         items = [Item(t, len(prompt) + i, 0, True) for i, t in enumerate(ids[:-1])]
-        rows = [first, *self._seq.rows(items, cancel)]
+        try:
+            self._seq.fill(prompt, cancel)
+            rows = [self._seq.row(-1), *self._seq.rows(items, cancel)]
+        except Cancelled:
+            return []
         self._seq.held = prompt + ids[:-1]
         return [float(_log_softmax(r)[t]) for r, t in zip(rows, ids, strict=True)]
 
     def warm(self, request: Request) -> None:
         """Evaluate and pin the start of `request`, up to the end of its last message's content."""
-        self._seq.pin(self._open(request)[0], never)
+        self._seq.pin(self.encode(request)[0], never)
 
 
 class _Text:
