@@ -11,7 +11,7 @@ import pytest
 from gguf_bytes import gguf
 
 from writer_r1 import catalog
-from writer_r1.catalog import PackageSource, add, find, path_of, read_catalog, rows, verify
+from writer_r1.catalog import PackageSource, add, find, forget, path_of, read_catalog, rows, verify
 from writer_r1.errors import ModelError
 
 CONTENT = b"the whole model" * 100
@@ -155,6 +155,13 @@ def test_adding_a_file_twice_lists_it_once_and_its_name_never_hides_another_mode
         "tiny-2": tmp_path / "a/tiny.gguf",
         "tiny-3": tmp_path / "b/tiny.gguf",
     }
+
+
+def test_a_forgotten_model_leaves_the_list_and_its_file_stays(folder, tmp_path):
+    first, second = add(own(tmp_path / "a.gguf"), folder), add(own(tmp_path / "b.gguf"), folder)
+    forget(first.name, folder)
+    forget("tiny-1b", folder)  # of the catalog: nothing to forget
+    assert [r.name for r in rows(folder)] == ["tiny-1b", second.name] and first.path.exists()
 
 
 def test_a_relative_path_is_added_so_that_it_is_found_from_anywhere(folder, tmp_path, monkeypatch):

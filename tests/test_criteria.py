@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import CATEGORIES, CODES, CRITERIA, FIRST, PROMPT, Watched, of, overlap, run, script, station
 
-from writer_r1.criteria import MOST_CODES, Analyst, derive_rubric, group
-from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady
-from writer_r1.llm import never
+from writer_r1.criteria import MOST_CODES, WANTED, Analyst, derive_rubric, group
+from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady, Status
+from writer_r1.llm import Cancel, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.review import general_criteria
-from writer_r1.trajectory import Criterion, Rubric
+from writer_r1.trajectory import MAX_CRITERIA, Check, Criterion, Rubric, Source, name_key
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 
@@ -202,6 +202,116 @@ def test_full_depth_also_codes_sample_drafts_of_the_request() -> None:
     quick = FakeLLM(script())
     derive(quick)
     assert asked(quick)["draft"] == 0 < asked(llm)["draft"]
+
+
+def test_full_depth_says_what_it_is_doing_and_codes_drafts_of_different_looseness() -> None:
+    class Drafts(FakeLLM):
+        temperatures: list[float] = []
+
+        def drafts(self, request: Request, sampling: Sampling, count: int, cancel: Cancel = never) -> list[str]:
+            self.temperatures += [sampling.temperature] * count
+            return super().drafts(request, sampling, count, cancel)
+
+    llm = Drafts(script(open_coding_samples='left boot" -> a detail only he knows\n'))
+    told = [
+        e.text if isinstance(e, Status) else e.code.label
+        for e in derive_rubric(PROMPT, Analyst(llm, overlap, never), "full")
+        if isinstance(e, Status) or (isinstance(e, Coded) and e.code.span == "left boot")
+    ]
+    assert told == [
+        "reading the request closely", "writing sample drafts to learn from", "comparing the sample drafts",
+        "a detail only he knows", "grouping what was found", "wording the criteria",
+    ]  # fmt: skip
+    assert 2 <= len(llm.temperatures) <= 4 and len(set(llm.temperatures)) > 1
+
+
+@pytest.mark.parametrize("made", [0, 1])
+def test_fewer_than_two_sample_drafts_are_not_compared(made: int) -> None:
+    class Silent(FakeLLM):
+        left = made
+
+        def drafts(self, request: Request, sampling: Sampling, count: int, cancel: Cancel = never) -> list[str]:
+            self.left, whole = max(0, self.left - count), min(count, self.left)
+            return ["A draft."] * whole + ["  "] * (count - whole)
+
+    llm = Silent(script())
+    _, rubric = run(derive_rubric(PROMPT, Analyst(llm, overlap, never), "full"))
+    assert asked(llm)["open_coding_samples"] == 0 and stages(rubric) == {"selective": 5}
+
+
+# Criteria that are kept
+
+OWN = Criterion(name="Rope burns", description="The hands tell what the voice does not.", weight=2)
+ALIKE = Criterion(
+    name="Each thing used", locked=True, source=Source(stage="selective", codes=("hands",)),
+    description="Each object in the lighthouse carries marks of decades of use by one pair of hands.",
+)  # fmt: skip
+SHORT = Criterion(name="Length", description="Short.", kind="measured", check=Check(type="length", high=20))
+
+
+def keeping(*kept: Criterion, llm: FakeLLM | None = None, similarity: Similarity | None = overlap) -> Rubric:
+    return run(derive_rubric(PROMPT, Analyst(llm or FakeLLM(script()), similarity, never), kept=kept))[1]
+
+
+def test_kept_criteria_stand_first_as_they_are_and_the_models_come_around_them() -> None:
+    rubric = keeping(OWN, ALIKE)
+    assert rubric.criteria[:2] == (OWN, ALIKE) and len(judged(rubric)) == WANTED
+    # "Worn stairs" says what a kept one says, so the next three of the model's are taken.
+    assert [c.name for c in judged(rubric)][2:] == ["Old rival", "Unsaid grief", "Salt and oil"]
+    assert [c.source.stage for c in rubric.criteria[WANTED:]] == ["rule"] * len(rubric.criteria[WANTED:])
+
+
+def test_a_kept_measure_takes_the_place_of_the_one_read_from_the_request() -> None:
+    plain = keeping()
+    rubric = keeping(SHORT)
+    assert [c.check for c in rubric.criteria if c.check and c.check.type == "length"] == [SHORT.check]
+    assert len(rubric.criteria) == len(plain.criteria) and rubric.criteria[0] == SHORT
+    (length,) = [c for c in plain.criteria if c.check and c.check.type == "length"]
+    renamed = keeping(length.model_copy(update={"name": "As long as asked"}))
+    assert len([c for c in renamed.criteria if c.check == length.check]) == 1
+
+
+def test_where_one_is_missing_the_model_is_asked_and_where_none_is_it_is_not() -> None:
+    own = [OWN.model_copy(update={"name": f"My {n}", "description": f"{n} is mine alone."}) for n in "abcdefgh"]
+    llm = FakeLLM(script())
+    assert stages(keeping(*own[:4], llm=llm)) == {"user": 4, "selective": 1} and asked(llm)["selective_coding"] == 1
+    for count in (WANTED, WANTED + 2):
+        llm = FakeLLM(script())
+        assert judged(keeping(*own[:count], llm=llm)) == own[:count] and not llm.seen
+
+
+@pytest.mark.parametrize("count", [MAX_CRITERIA - 2, MAX_CRITERIA])
+def test_a_full_list_takes_only_what_there_is_room_for(count: int) -> None:
+    own = [OWN.model_copy(update={"name": f"Mine {i}", "locked": True}) for i in range(count)]
+    rubric = keeping(*own)
+    assert len(rubric.criteria) == MAX_CRITERIA and rubric.criteria[:count] == tuple(own)
+
+
+@given(
+    kept=st.lists(
+        st.sampled_from([OWN, ALIKE, SHORT, *general_criteria(None)])
+        | st.builds(
+            Criterion,
+            name=st.sampled_from(["On topic", "worn  stairs", "No repetition", *"abcdefghijklmnopqrstuvwxyz"]),
+            description=st.sampled_from(["It is so.", "Nothing is said twice."]),
+            locked=st.booleans(),
+        ),
+        max_size=MAX_CRITERIA,
+        unique_by=lambda c: name_key(c.name),
+    ),
+    likeness=st.sampled_from([overlap, None]),
+)
+def test_whatever_is_kept_stays_and_the_list_is_whole_and_has_no_two_alike(
+    kept: list[Criterion], likeness: Similarity | None
+) -> None:
+    rubric = keeping(*kept, similarity=likeness)
+    assert rubric.criteria[: len(kept)] == tuple(kept) and len(rubric.criteria) <= MAX_CRITERIA
+    names = [name_key(c.name) for c in rubric.criteria]
+    assert len(set(names)) == len(names)
+    own = len([c for c in kept if c.check is None])
+    if len(kept) + WANTED <= MAX_CRITERIA and own < WANTED and likeness is overlap:
+        assert len(judged(rubric)) <= WANTED
+    assert len(judged(rubric)) >= min(own, MAX_CRITERIA)
 
 
 @pytest.mark.parametrize("after", [1, 3, 11, 14, 18])

@@ -16,6 +16,7 @@ from writer_r1.events import (
     Coded,
     DraftDelta,
     Drafted,
+    Edited,
     Evaluated,
     Event,
     Failed,
@@ -31,7 +32,7 @@ from writer_r1.events import (
     Stopped,
     fold,
 )
-from writer_r1.trajectory import Advice, Category, Code, Lesson, Reflection, Score, Trajectory
+from writer_r1.trajectory import Advice, Category, Code, Lesson, Reflection, Rubric, Score, Trajectory
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6),
@@ -78,6 +79,7 @@ EVENTS = st.one_of(
     st.builds(Stopped, why=TEXT),
     st.builds(Finished, trajectory_id=TEXT, best_attempt=st.none() | NUMBER, rounds=st.integers(0, 9)),
     st.builds(Failed, message=TEXT),
+    st.builds(Edited, t=T, rubric=st.sampled_from([RUBRIC, rubric_of(criterion("Salt"), criterion("Voice"))])),
 )
 MANY = st.lists(EVENTS, max_size=12)
 EMPTY = Trajectory(id="t-1", prompt="p")
@@ -127,6 +129,7 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
         "started",
         "status",
         "criterion",
+        "edited",
     }
     assert set(ENDS) <= names
 
@@ -195,6 +198,31 @@ def test_a_score_that_comes_again_with_its_reason_takes_the_place_of_the_first()
 def test_a_failed_run_says_so_and_is_over() -> None:
     state = fold([Status(text="loading"), Failed(message="The model is gone.")], EMPTY)
     assert (state.error, state.finished, state.status) == ("The model is gone.", True, "")
+
+
+def test_changed_criteria_keep_the_scores_they_still_ask_for_and_all_that_was_chosen() -> None:
+    before = fold([*attempt_events(), Failed(message="The model is gone.")], EMPTY)
+    warmth, salt = RUBRIC.criteria
+    other = rubric_of(salt, criterion("Voice"))
+    state = fold([Edited(rubric=other)], before)
+    assert (state.rubric, state.finished, state.stopped, state.error) == (other, False, None, None)
+    assert before.best is not None and state.best == before.best
+    for old, new in zip(before.attempts, state.attempts, strict=True):
+        assert new.scores == tuple(s for s in old.scores if s.criterion_id == salt.id)
+        assert new == old.model_copy(update={"scores": new.scores})
+    assert [bool(a.scores) for a in before.attempts] == [bool(a.scores) for a in state.attempts]
+    judged = evaluation(other, 0.9, 0.1)
+    anew = fold([Evaluated(attempt=1, evaluation=judged)], state).attempts[0]
+    assert anew.evaluation == judged and anew.scores == judged.scores
+
+
+@given(MANY, st.sampled_from([RUBRIC, rubric_of(criterion("Voice"))]))
+def test_after_a_change_of_criteria_a_run_goes_on_and_holds_no_other_scores(
+    events: list[Event], rubric: Rubric
+) -> None:
+    state = fold([*events, Edited(rubric=rubric)], EMPTY)
+    assert not state.finished and state.rubric == rubric
+    assert {s.criterion_id for a in state.attempts for s in a.scores} <= {c.id for c in rubric.criteria}
 
 
 @pytest.mark.parametrize("line", ['{"event": "poem"}', '{"t": 1}', '{"event": "delta", "attempt": 1}', "[]", "{"])

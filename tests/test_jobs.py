@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted import criterion, rubric_of
 
-from writer_r1.errors import ModelError, StoreError
-from writer_r1.events import Accepted, DraftDelta, Drafted, Event, Failed, Finished, Status, Stopped
-from writer_r1.jobs import BUG, DELTA_CHARS, KEPT, WAITING, Jobs
+from writer_r1.errors import Busy, ModelError, StoreError
+from writer_r1.events import Accepted, DraftDelta, Drafted, Edited, Event, Failed, Finished, Status, Stopped
+from writer_r1.job import BUG, DELTA_CHARS, KEPT, WAITING
+from writer_r1.jobs import Jobs
 from writer_r1.store import Store, this_process
 
 ROOT = Path(__file__).parent.parent
@@ -249,6 +253,198 @@ def test_stop_works_while_waiting_for_the_lock(jobs: Jobs, store: Store) -> None
     jobs.stop(second)
     assert [e.event for e in events(jobs, second)] == ["status", "stopped", "finished"]
     assert store.running() == [first]
+
+
+def test_whether_a_job_waits_for_the_model_is_told(jobs: Jobs, store: Store) -> None:
+    first = jobs.start("p", "fake", endless)
+    until(lambda: store.events(first))
+    assert not jobs.waiting()
+    second = jobs.start("p", "fake", lambda stop: iter([end()]))
+    until(jobs.waiting)
+    jobs.stop(first)
+    events(jobs, second)
+    assert not jobs.waiting()
+
+
+# A run that goes on
+
+
+def telling(*texts: str) -> Callable[[Stop], Iterator[Event]]:
+    def work(stop: Stop) -> Iterator[Event]:
+        yield from (Status(text=text) for text in texts)
+        yield end()
+
+    return work
+
+
+def told(rows: list[tuple[int, Event]]) -> list[tuple[int, str]]:
+    return [(n, e.text if isinstance(e, Status) else e.event) for n, e in rows]
+
+
+def test_a_run_that_goes_on_is_numbered_and_timed_on_and_nothing_of_it_is_told_twice(jobs: Jobs, store: Store) -> None:
+    store.begin("r", "p", "fake", "999999999:1.00")  # killed in the middle of it
+    store.append("r", [Status(t=400.0, text="a"), DraftDelta(t=500.25, attempt=1, text="half")])
+    old = store.events("r")
+    jobs.resume("r", telling("b", "c"))
+    assert store.run("r").state == "running"  # type: ignore[union-attr]
+    new = list(jobs.follow("r", after=2))
+    assert told(new) == [(3, "b"), (4, "c"), (5, "finished")]
+    assert [e.t for _, e in new] == sorted(e.t for _, e in new) and 500.25 <= new[0][1].t < 505
+    settled(jobs)
+    assert store.events("r") == [*old, *new] == list(jobs.follow("r"))
+    assert store.run("r").state == "finished"  # type: ignore[union-attr]
+
+
+def test_a_run_may_go_on_again_and_again_at_once_after_its_end(jobs: Jobs, store: Store) -> None:
+    def lingering(text: str) -> Callable[[Stop], Iterator[Event]]:
+        def work(stop: Stop) -> Iterator[Event]:
+            try:
+                yield from telling(text)(stop)
+            finally:
+                time.sleep(0.4)  # its end is seen before it is gone
+
+        return work
+
+    run_id = jobs.start("p", "fake", lingering("0"))
+    for i in range(1, 5):
+        events(jobs, run_id)
+        jobs.resume(run_id, lingering(str(i)))
+    texts = [e.text if isinstance(e, Status) else "end" for e in events(jobs, run_id)]
+    assert texts == ["0", "end", "1", "end", "2", "end", "3", "end", "4", "end"]
+    settled(jobs)
+    assert len(store.events(run_id)) == 10
+
+
+def test_a_run_that_is_being_written_cannot_go_on_yet(jobs: Jobs, store: Store, tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def slow_to_stop(stop: Stop) -> Iterator[Event]:
+        yield from endless(stop)
+        gate.wait(20)
+
+    here = jobs.start("p", "fake", slow_to_stop)
+    process = child(tmp_path, "there")
+    until(lambda: store.run("there") and store.events(here))
+    for run_id in (here, "there"):
+        assert jobs.writes(run_id)
+        with pytest.raises(Busy, match=f"The run '{run_id}' is still being written; wait for its end or stop it"):
+            jobs.resume(run_id, telling("too soon"))
+        jobs.stop(run_id)
+    assert jobs.stopping(here) and not jobs.stopping("there") and not jobs.wait(here, 0.1)
+    gate.set()
+    assert jobs.wait(here) and not jobs.writes(here) and process.wait(10) == 0
+    jobs.resume(here, telling("now"))
+    jobs.resume("there", telling("now"))
+    assert events(jobs, here)[-2].text == "now" == events(jobs, "there")[-2].text  # type: ignore[union-attr]
+    with pytest.raises(StoreError, match="No run has an id that starts with 'nope'"):
+        jobs.resume("nope", telling())
+
+
+def test_an_old_wish_to_stop_does_not_stop_what_goes_on(jobs: Jobs, store: Store) -> None:
+    run_id = jobs.start("p", "fake", endless)
+    until(lambda: store.events(run_id))
+    store.ask_stop(run_id)
+    assert events(jobs, run_id)[-1].event == "finished"
+    store.ask_stop(run_id)
+    heard: list[bool] = []
+
+    def work(stop: Stop) -> Iterator[Event]:
+        time.sleep(1.2)  # more than the keeper's next look
+        heard.append(stop())
+        yield end()
+
+    jobs.resume(run_id, work)
+    events(jobs, run_id)
+    assert heard == [False]
+
+
+def test_a_stop_ends_what_goes_on_and_the_state_says_so(jobs: Jobs, store: Store) -> None:
+    run_id = jobs.start("p", "fake", telling("a"))
+    events(jobs, run_id)
+    jobs.resume(run_id, lambda stop: (e for e in [Edited(rubric=rubric_of(criterion("Salt"))), *endless(stop)]))
+    jobs.stop(run_id)
+    settled(jobs)
+    assert [e.event for e in events(jobs, run_id)][-2:] == ["stopped", "finished"]
+    assert store.run(run_id).state == "stopped"  # type: ignore[union-attr]
+
+
+def test_a_follower_in_another_process_sees_what_a_run_went_on_with(jobs: Jobs, store: Store, tmp_path: Path) -> None:
+    run_id = jobs.start("p", "fake", telling("a"))
+    events(jobs, run_id)
+    gate = threading.Event()
+
+    def work(stop: Stop) -> Iterator[Event]:
+        yield Status(text="b")
+        gate.wait(20)
+        yield end()
+
+    jobs.resume(run_id, work)
+    until(lambda: len(store.events(run_id)) == 3)
+    follow = f"""
+from pathlib import Path
+from writer_r1.jobs import Jobs
+from writer_r1.store import Store
+jobs = Jobs(Store(Path({str(tmp_path)!r}) / "library.db"))
+for n, e in jobs.follow({run_id!r}, after=2):
+    print(n, e.event, flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", follow], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "3 status\n"
+    gate.set()
+    assert process.communicate(timeout=20)[0] == "4 finished\n"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=4), min_size=2, max_size=3),
+    attach=st.integers(0, 12),
+    pause_s=st.sampled_from([0.0, 0.02]),
+)
+def test_a_follower_sees_every_event_once_and_in_order_wherever_a_run_was_parted(
+    tmp_path: Path, parts: list[list[int]], attach: int, pause_s: float
+) -> None:
+    """A run of several parts, each saved in batches of these sizes; followers come before, between and after."""
+    store = Store(tmp_path / "library.db")
+    here, elsewhere = Jobs(store, tmp_path / "model.lock"), Jobs(Store(tmp_path / "library.db"))
+    number = iter(range(1000))
+
+    def work(stop: Stop, sizes: list[int]) -> Iterator[Event]:
+        for size in sizes:
+            yield from [Status(text=str(next(number))) for _ in range(size)]
+            time.sleep(pause_s)
+        yield end()
+
+    def watch(jobs: Jobs, after: int, rows: list[tuple[int, Event]]) -> None:
+        while len([e for _, e in rows if e.event == "finished"]) < len(parts) - ends_before(after):
+            for row in jobs.follow(run_id, rows[-1][0] if rows else after, poll_s=0.005):
+                rows.append(row)
+            time.sleep(0.005)
+
+    def ends_before(after: int) -> int:
+        ends = [sum(map(sum, parts[: i + 1])) + i + 1 for i in range(len(parts))]
+        return len([e for e in ends if e <= after])
+
+    total = sum(map(sum, parts)) + len(parts)
+    run_id = here.start("p", "fake", lambda stop: work(stop, parts[0]))
+    after = min(attach, total - 1)
+    seen = [(jobs, start, list[tuple[int, Event]]()) for jobs in (here, elsewhere) for start in (0, after)]
+    watchers = [threading.Thread(target=watch, args=row) for row in seen]
+    for thread in watchers:
+        thread.start()
+    for part in parts[1:]:
+        list(here.follow(run_id, poll_s=0.005))
+        here.resume(run_id, lambda stop, sizes=part: work(stop, sizes))  # type: ignore[misc]
+    for thread in watchers:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert here.wait(run_id)
+    stored = store.events(run_id)
+    assert [n for n, _ in stored] == list(range(1, total + 1))
+    assert [e.text for _, e in stored if isinstance(e, Status)] == [str(i) for i in range(total - len(parts))]
+    assert [e.t for _, e in stored] == sorted(e.t for _, e in stored)
+    for _, start, rows in seen:
+        assert rows == stored[start:]
+    assert list(here.follow(run_id, after)) == stored[after:]
 
 
 # Other processes

@@ -7,10 +7,21 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import FIRST, PROMPT, criterion, of, overlap, rubric_of, run, script
+from scripted import FIRST, PROMPT, criterion, of, overlap, rubric_of, run, script, station
 
 from writer_r1.events import Evaluated, Scored
-from writer_r1.judge import DIGITS, QUESTIONS, Judge, evaluate, expected_digit, mix, occurs, score_from, with_reason
+from writer_r1.judge import (
+    CUT,
+    DIGITS,
+    QUESTIONS,
+    Judge,
+    evaluate,
+    expected_digit,
+    mix,
+    occurs,
+    score_from,
+    with_reason,
+)
 from writer_r1.llm import Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.prompts import prompt_hash
@@ -168,6 +179,46 @@ def test_a_stop_keeps_the_verdicts_and_asks_for_no_reasons() -> None:
     _, found = judged(llm, cancel=lambda: bool(llm.seen))
     assert found.scores[0].value is not None and found.scores[0].reason == ""
     assert all(r.answer == "Score: " for r in llm.seen)
+
+
+def test_a_reason_that_a_stop_cut_is_none() -> None:
+    llm = FakeLLM(script())
+    cancel = iter([False] * 4 + [True] * 100)
+    _, found = judged(llm, cancel=lambda: next(cancel))
+    assert [r.answer for r in llm.seen].count("Score: ") < len(llm.seen)  # one was being written
+    assert [bool(s.reason) for s in found.scores] == [False, False, True]
+
+
+# Scores that are there already
+
+
+def test_only_what_is_not_known_is_asked_and_the_rest_is_taken_over() -> None:
+    llm = FakeLLM(script())
+    known = Score(criterion_id=WARMTH.id, value=0.9, low=0.8, high=1.0, reason="It is warm.")
+    events, found = run(evaluate(1, PROMPT, FIRST, RUBRIC, Judge(llm, overlap, never), [known]))
+    assert found.scores[0] == known and found.rubric_id == RUBRIC.id
+    assert {s.score.criterion_id for s in of(Scored, events)} == {SALT.id, LENGTH.id}
+    assert all("Salt" in r.messages[-1].content and "Warmth" not in r.messages[-1].content for r in llm.seen)
+    _, alone = judged(FakeLLM(script()))
+    assert found.scores[1:] == alone.scores[1:]  # asked with fewer beside it, the verdict is the same
+    assert found.reward == pytest.approx((0.9 + 3 * found.scores[1].value + 1.0) / 5)
+
+
+def test_where_all_is_known_nothing_is_asked_and_a_strangers_score_does_not_count() -> None:
+    llm = FakeLLM(script())
+    rows = [Score(criterion_id=c.id, value=0.5, reason="so") for c in (*RUBRIC.criteria, criterion("Gone"))]
+    rows[0] = rows[0].model_copy(update={"value": None, "reason": CUT})
+    events, found = run(evaluate(1, PROMPT, FIRST, RUBRIC, Judge(llm, overlap, never), rows))
+    assert not llm.seen and of(Scored, events) == [] and len(of(Evaluated, events)) == 1
+    assert [s.value for s in found.scores] == [None, 0.5, 0.5] and found.reward == 0.5
+
+
+def test_a_known_verdict_without_a_reason_is_given_one() -> None:
+    llm = FakeLLM(script())
+    known = [Score(criterion_id=c.id, value=0.5, reason="" if c is SALT else "so") for c in RUBRIC.criteria]
+    events, found = run(evaluate(1, PROMPT, FIRST, RUBRIC, Judge(llm, overlap, never), known))
+    assert [station(r) for r in llm.seen] == ["reason"] and found.scores[1].reason and found.scores[1].value == 0.5
+    assert [s.score for s in of(Scored, events)] == [found.scores[1]]
 
 
 INJECTED = (

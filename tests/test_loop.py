@@ -7,6 +7,7 @@ from scripted import FIRST, PROMPT, criterion, evaluation, model, of, revision, 
 
 from writer_r1.events import (
     BY_USER,
+    CRITERIA_READY,
     Accepted,
     DraftDelta,
     Drafted,
@@ -257,3 +258,28 @@ def test_a_lesson_names_the_criterion_it_served_and_whether_it_helped() -> None:
     assert learned[0].delta == pytest.approx(3 / 8, abs=1e-3) and learned[1].delta == pytest.approx(-2 / 8, abs=1e-3)
     assert {(x.prompt, x.rubric_id, x.trajectory_id) for x in learned} == {(PROMPT, rubric_of(A).id, "t-1")}
     assert len({x.id for x in learned}) == 2
+
+
+# Criteria first
+
+
+def test_a_run_that_is_to_find_criteria_ends_with_them() -> None:
+    llm = model({})
+    events, run = played(llm, rubric=None, stop_after="criteria")
+    assert [e.event for e in events[-3:]] == ["rubric", "stopped", "finished"] and why(events) == CRITERIA_READY
+    assert of(Finished, events) == [Finished(trajectory_id="t-1", best_attempt=None, rounds=0)]
+    assert run.rubric and run.finished and run.attempts == () and station(llm.seen[-1]) == "selective_coding"
+
+
+def test_a_stop_while_criteria_are_found_is_the_users() -> None:
+    llm = model({})
+    events = list(write(task(rubric=None, stop_after="criteria"), team(llm, stop=lambda: bool(llm.seen))))
+    assert why(events) == BY_USER and isinstance(events[-1], Finished) and of(RubricReady, events)
+
+
+def test_kept_criteria_are_part_of_what_is_found_and_judged() -> None:
+    mine = criterion("Rope burns", locked=True)
+    events, _ = played(model({"kept your lamp": 8.5}), rubric=None, kept=(mine,))
+    (ready,) = of(RubricReady, events)
+    assert ready.rubric.criteria[0] == mine and len(ready.rubric.criteria) > 5
+    assert of(Evaluated, events)[0].evaluation.score(mine.id) is not None

@@ -1,6 +1,7 @@
 """The page without a browser: what is rendered, which run is followed, how the studio starts, refuses and ends."""
 
 import http.client
+import inspect
 import json
 import os
 import re
@@ -16,14 +17,17 @@ from typing import Any
 
 import example_run as example
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from writer_r1.events import Drafted, Event, Failed, Finished, Proposed, Scored, Stopped
+from writer_r1.events import Drafted, Event, Failed, Finished, Proposed, Stopped
 from writer_r1.store import Store, this_process
-from writer_r1.trajectory import Trajectory
-from writer_r1.ui import render, scores, write_tab
+from writer_r1.trajectory import Trajectory, prompt_id
+from writer_r1.ui import prose, render, scores, write_tab
 from writer_r1.ui.app import create_app
+from writer_r1.ui.desk import Desk, on_load
+from writer_r1.ui.following import Follower, follow, read_ticket
+from writer_r1.ui.saving import saver
 from writer_r1.ui.view import ENDINGS, INTERRUPTED, View, advance, shown, standing
 from writer_r1.workspace import Workspace
 
@@ -101,7 +105,9 @@ def test_no_text_of_user_or_model_becomes_markup(text: str) -> None:
     view = view._replace(now=Trajectory.model_validate(replaced(view.now.model_dump(exclude={"rubric"}), text)))
     view = view._replace(dropped=(text,), trouble=text, now=view.now.model_copy(update={"rubric": example.RUBRIC}))
     for now in (view.now, view.now.model_copy(update={"rubric": None}), view.now.model_copy(update={"error": text})):
-        for part in render.screen(view._replace(now=now)):
+        seen = view._replace(now=now)
+        parts = (render.phase(seen), render.announcement(seen), render.card(seen), render.manuscript(seen))
+        for part in (*parts, render.mark("id", 1, text, text), render.masthead(text)):
             page = parsed(part)
             assert not {"script", "img", "textarea", "a", "iframe"} & set(page.tags)
             assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
@@ -110,7 +116,7 @@ def test_no_text_of_user_or_model_becomes_markup(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200).filter(str.strip))
 @settings(deadline=None)
 def test_the_manuscript_shows_the_draft_to_the_letter(text: str) -> None:
-    assert parsed(render.prose(text)).text.split() == text.split()
+    assert parsed(prose.prose(text)).text.split() == text.split()
 
 
 def test_a_score_reads_from_1_to_10_and_a_missing_one_is_a_dash_never_a_number() -> None:
@@ -125,31 +131,6 @@ def test_a_change_within_the_judges_ranges_is_shown_as_none() -> None:
     assert parsed(scores.change(before, far)).text == "+2.7"
     assert parsed(scores.change(far, before)).text == "−2.7"
     assert parsed(scores.change(None, far)).text == ""
-
-
-def test_a_whole_run_shows_each_attempt_with_what_was_asked_what_became_of_it_and_one_best() -> None:
-    board = render.rounds(view_of(example.whole_run("run1")))
-    text = parsed(board).text
-    assert [title for title in ("First draft", "Round 1", "Round 2") if title in text] == [
-        "First draft",
-        "Round 1",
-        "Round 2",
-    ]
-    assert board.count('class="badge"') == 1 and 'aria-label="Round 1, 7.8 of 10, best"' in board
-    assert "Not accepted: One voice to one girl fell by 3.1" in text
-    assert example.ADVICE[2][0].edit in text and "a guide, not a verdict" in text
-
-
-def test_the_criteria_say_where_they_came_from_and_what_was_left_out() -> None:
-    text = parsed(render.criteria(view_of(example.whole_run("run1")))).text
-    for words in ("worded by the model", "read in your request", "true of most good writing", "weight 2", "locked"):
-        assert words in text
-    assert "Emotional depth: could be said of any text" in text and "Recalled from earlier work (1)" in text
-
-
-def test_a_criterion_not_yet_judged_has_no_bar() -> None:
-    assert render.criteria(view_of(until(Scored, 2))).count('class="bar"') == 2
-    assert render.rounds(view_of(until(Scored, 2))).count('class="bar"') == 2
 
 
 # The view
@@ -204,59 +185,146 @@ def stored(store: Store, run_id: str, events: list[Event], owner: str | None = N
     store.append(run_id, events)
 
 
-def test_a_page_follows_the_run_it_asks_for_else_the_running_one_else_the_newest(workspace: Workspace) -> None:
-    assert next(write_tab.on_load(workspace, None))[0] is None
+def place(piece: str = "", base: int = 0, run: str = "") -> str:
+    return json.dumps({"piece": piece, "base": base, "run": run})
+
+
+def shown_run(desk: Desk) -> str:
+    return read_ticket(desk.follow)[1]
+
+
+def test_a_page_opens_what_its_address_names_else_what_is_being_written_else_the_newest(workspace: Workspace) -> None:
+    assert shown_run(on_load(workspace, None, None)) == ""
     stored(workspace.store, "older", example.whole_run("older"))
     stored(workspace.store, "going", example.coding())
     stored(workspace.store, "newer", example.whole_run("newer"))
-    assert next(write_tab.on_load(workspace, "older"))[0] == "older"
-    assert next(write_tab.on_load(workspace, None))[0] == "going"
+    assert shown_run(on_load(workspace, None, "older")) == "older"
+    assert shown_run(on_load(workspace, None, None)) == "going"
     workspace.store.append("going", [Finished(trajectory_id="going", best_attempt=None, rounds=0)])
-    assert next(write_tab.on_load(workspace, None))[0] == "newer"
-    with pytest.warns(UserWarning, match="no run 'nowhere'"):
-        assert next(write_tab.on_load(workspace, "nowhere"))[0] == "newer"
+    piece = workspace.store.new_piece("A brief.", "A text.")
+    desk = on_load(workspace, None, None)
+    assert (desk.brief, desk.text, shown_run(desk)) == ("A brief.", "A text.", "")
+    assert piece.id in desk.piece and piece.id in desk.shelf
+    assert shown_run(on_load(workspace, piece.id, None)) == "" and on_load(workspace, "nowhere", None).brief == ""
+
+
+def test_a_run_from_the_command_line_becomes_a_piece_once_it_is_opened(workspace: Workspace) -> None:
+    stored(workspace.store, "run1", example.whole_run("run1"))
+    first, second = on_load(workspace, None, "run1"), on_load(workspace, None, "run1")
+    [piece] = workspace.store.pieces()
+    assert first.brief == second.brief == example.PROMPT == piece.brief and piece.rubric == example.RUBRIC
 
 
 def test_a_follower_sends_only_what_changed_and_ends_with_the_run(workspace: Workspace) -> None:
     stored(workspace.store, "run1", until(Drafted))
-    pages = write_tab.follow(workspace, "run1")
+    pages = follow(workspace, "/run1#1")
     next(pages)  # before the first event
     written = next(pages)
-    assert "Dear Ines" in written[4]
+    assert "Dear Ines" in written.sheet
     workspace.store.append("run1", [Failed(message="The disk is full.")])
     last = list(pages)
-    assert "The disk is full." in last[0][3]
-    assert last[0][5] == {"__type__": "update"}  # the criteria did not change
+    assert "The disk is full." in last[0].trouble
+    assert last[-1].sheet == {"__type__": "update"}  # the text did not change once more
+
+
+def test_a_page_that_asks_for_something_else_stops_following(workspace: Workspace) -> None:
+    stored(workspace.store, "run1", until(Drafted))
+    follower = Follower(workspace)
+    old = follower.follow("/run1#1", "page")
+    next(old)
+    assert next(follower.follow("/#2", "page")).start.value == "Start"
+    assert list(old) == []
+    assert next(follower.follow("/run1#3", "another page"))
 
 
 def test_an_interrupted_run_is_shown_with_its_text_and_start_is_free_again(workspace: Workspace) -> None:
     stored(workspace.store, "run1", until(Drafted)[:-1], owner=DEAD)
-    pages = list(write_tab.follow(workspace, "run1"))
-    assert "was closed while this was being written" in pages[-1][3] and "Dear Ines" in pages[0][4]
-    assert pages[-1][7].interactive and not pages[-1][8].interactive
+    pages = list(follow(workspace, "/run1#1"))
+    assert "was closed while this was being written" in pages[-1].trouble and "Dear Ines" in pages[0].sheet
+    assert pages[-1].start.interactive and not pages[-1].stop.interactive
 
 
 @pytest.mark.parametrize("brief", ["", "  \n"])
 def test_an_empty_brief_is_answered_with_one_sentence_and_no_run(workspace: Workspace, brief: str) -> None:
-    with pytest.warns(UserWarning, match="Say in a sentence"):
-        [page] = write_tab.on_start(workspace, brief, 1)
-    assert "Say in a sentence what the piece should do." in page[3] and workspace.store.latest() is None
+    desk = write_tab.on_start(workspace, place(), brief, "My text.", write_tab.Wishes())
+    assert "Say in a sentence what the piece should do." in desk.trouble and workspace.store.latest() is None
+
+
+def test_a_run_takes_the_criteria_of_this_brief_and_only_what_is_the_users_own_for_another(
+    workspace: Workspace,
+) -> None:
+    piece = workspace.store.new_piece(example.PROMPT)
+    rubric = example.RUBRIC.model_copy(update={"prompt_id": prompt_id(example.PROMPT)})
+    workspace.store.set_rubric(piece.id, rubric)
+    piece = workspace.store.piece(piece.id)
+    assert piece
+    same = write_tab.task_of(piece, example.PROMPT, write_tab.Wishes(look_first=True))
+    assert same.rubric == rubric and same.stop_after == "rounds"
+    other = write_tab.task_of(piece, "Another brief.", write_tab.Wishes())
+    assert other.rubric is None and other.kept == tuple(c for c in rubric.criteria if write_tab.mine(c)) != ()
+    assert write_tab.task_of(piece, example.PROMPT, write_tab.Wishes(anew=True)).rubric is None
 
 
 def test_stop_from_another_page_reaches_the_run_through_the_store(workspace: Workspace) -> None:
     stored(workspace.store, "run1", example.coding())
-    write_tab.on_stop(workspace, "run1")
+    write_tab.on_stop(workspace, place(run="run1"))
     assert workspace.store.stop_asked("run1")
+
+
+def test_a_round_enters_the_manuscript_and_what_stood_there_is_kept(workspace: Workspace) -> None:
+    stored(workspace.store, "run1", example.whole_run("run1"))
+    piece = workspace.store.adopt("run1")
+    mine = place(piece.id, piece.revision, "run1")
+    desk = write_tab.on_round(workspace, mine, piece.brief, "My own words.", {"act": "use", "attempt": "2"})
+    best = workspace.store.trajectory("run1").attempt(2)
+    assert best and desk.text == best.text == workspace.store.piece(piece.id).text  # type: ignore[union-attr]
+    assert "My own words." in [v.text for v in workspace.store.versions(piece.id)]
+    for wish in ({"act": "use", "attempt": "99"}, {"act": "use", "attempt": "x"}, {"act": "other"}):
+        assert write_tab.on_round(workspace, mine, piece.brief, best.text, wish).text == {"__type__": "update"}
+
+
+def test_a_stale_page_may_not_start_over_what_another_saved(workspace: Workspace) -> None:
+    piece = workspace.store.new_piece("A brief.", "One.")
+    workspace.store.save_piece(piece.id, "A brief.", "Two, elsewhere.", piece.revision)
+    desk = write_tab.on_start(workspace, place(piece.id, piece.revision), "A brief.", "Two, here.", write_tab.Wishes())
+    assert "changed in another tab" in desk.trouble and workspace.store.latest() is None
+
+
+# What a page saves
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=9), lambda inner: st.dictionaries(st.text(), inner)))
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_browser_sends_to_be_saved_is_answered(workspace: Workspace, sent: Any) -> None:
+    assert isinstance(saver(workspace)(sent), dict)
+
+
+def test_a_save_is_kept_a_stale_one_goes_back_and_a_deleted_piece_lives_on(workspace: Workspace) -> None:
+    save = saver(workspace)
+    assert save({"brief": " ", "text": ""}) == {"piece": "", "revision": 0}
+    first = save({"brief": "A brief.", "text": "One."})
+    second = save({"piece": first["piece"], "base": first["revision"], "brief": "A brief.", "text": "Two."})
+    assert second["revision"] > first["revision"]
+    stale = save({"piece": first["piece"], "base": first["revision"], "brief": "A brief.", "text": "Three."})
+    assert stale["stale"]["text"] == "Two."
+    copy = save({"copy_of": first["piece"], "brief": "A brief.", "text": "Three."})
+    assert workspace.store.piece(copy["piece"]).title.endswith("(copy)")  # type: ignore[union-attr]
+    workspace.store.delete_piece(first["piece"])
+    again = save({"piece": first["piece"], "base": second["revision"], "brief": "A brief.", "text": "Four."})
+    assert again["moved"] and workspace.store.piece(again["piece"]).text == "Four."  # type: ignore[union-attr]
+    assert "chapters" in save({"text": "x" * 4_000_001})["error"]
 
 
 # The app
 
 
-def test_no_event_of_the_page_is_public_and_the_brief_is_no_output_of_the_server(workspace: Workspace) -> None:
+def test_no_event_of_the_page_is_public_and_none_that_follows_a_run_writes_into_a_box(workspace: Workspace) -> None:
     app = create_app(workspace)
     assert app.fns and all(fn.api_visibility == "private" for fn in app.fns.values())
-    [brief] = [b for b in app.blocks.values() if getattr(b, "elem_id", None) == "brief"]
-    assert not [fn for fn in app.fns.values() if fn.fn is not None and brief in fn.outputs]
+    boxes = {b for b in app.blocks.values() if getattr(b, "elem_id", None) in ("brief", "manuscript")}
+    assert len(boxes) == 2
+    followers = [fn for fn in app.fns.values() if inspect.isgeneratorfunction(fn.fn)]
+    assert followers and not [fn for fn in followers if boxes & set(fn.outputs)]
     assert app.get_api_info()["named_endpoints"] == {}
 
 
@@ -290,7 +358,7 @@ workspace = Workspace()
 workspace.open_studio()
 app, address = serve(workspace, 0, open_browser=False)
 page = urllib.request.urlopen(address).read().decode()
-assert "Writer-R1 Studio" in page and "studio.restore" in page
+assert "Writer-R1 Studio" in page and "window.studio" in page
 print(sorted({"torch", "transformers", "llama_cpp", "gradio"} & set(sys.modules)))
 sys.stdout.flush()
 workspace.close()

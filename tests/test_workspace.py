@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,13 @@ from scripted import PROMPT, overlap, script
 
 from writer_r1 import catalog, places
 from writer_r1.errors import Busy, ModelError, StoreError, WriterError
-from writer_r1.events import DraftDelta, Event, Failed, Status
-from writer_r1.llm import LLM
+from writer_r1.events import DraftDelta, Event, Failed, RubricReady, Status
+from writer_r1.llm import LLM, Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import Task
+from writer_r1.settings import Settings, write_settings
 from writer_r1.trajectory import Criterion, Rubric, prompt_id
-from writer_r1.workspace import PINNED, Workspace
+from writer_r1.workspace import PINNED, SIMILAR, Workspace
 
 RUBRIC = Rubric(prompt_id=prompt_id(PROMPT), criteria=(Criterion(name="Salt", description="It smells of the sea."),))
 HOLD = """
@@ -132,8 +133,8 @@ def test_a_model_is_loaded_once_and_freed_at_the_end(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("writer_r1.workspace.load", load)
     monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
     workspace = Workspace()
-    first, again = workspace.llm("starter"), workspace.llm("starter")
-    assert first is again and loads == ["smollm2-135m"]
+    first, again = workspace.llm("starter"), workspace.llm("smollm2-135m")
+    assert first is again and loads == ["smollm2-135m"]  # by its alias or its name, it is one model
     workspace.close()
     assert isinstance(first, FakeLLM) and first.closed
 
@@ -218,3 +219,277 @@ def test_warming_up_keeps_the_start_of_every_first_prompt(monkeypatch: pytest.Mo
         assert len(model._seq._pins) == len(PINNED)  # type: ignore[attr-defined]
     finally:
         workspace.close()
+
+
+# Pieces and their criteria
+
+
+def piece_of(workspace: Workspace) -> str:
+    return workspace.store.new_piece(brief=PROMPT).id
+
+
+def rubric_on(workspace: Workspace, piece_id: str) -> Rubric | None:
+    piece = workspace.store.piece(piece_id)
+    assert piece is not None
+    return piece.rubric
+
+
+def test_a_run_belongs_to_its_piece_and_gives_it_its_criteria(workspace: Workspace) -> None:
+    piece_id = piece_of(workspace)
+    run_id = workspace.start(Task("", PROMPT, stop_after="criteria"), model="fake", piece_id=piece_id)
+    (ready,) = [e for e in events(workspace, run_id) if isinstance(e, RubricReady)]
+    assert rubric_on(workspace, piece_id) == ready.rubric
+    assert [r.id for r in workspace.store.runs_of(piece_id)] == [run_id]
+    loose = workspace.start(Task("", PROMPT, RUBRIC, rounds=0), model="fake")
+    events(workspace, loose)
+    assert rubric_on(workspace, piece_id) == ready.rubric and workspace.store.piece_of(loose) is None
+
+
+def test_a_piece_that_is_deleted_while_its_criteria_are_found_does_not_end_the_run(workspace: Workspace) -> None:
+    piece_id, seen = piece_of(workspace), list[str]()
+    workspace._loaded["fake"] = FakeLLM(script(), delay_s=0.005)
+    run_id = workspace.start(Task("", PROMPT, rounds=0), model="fake", piece_id=piece_id)
+    for _, event in workspace.jobs.follow(run_id):
+        if not seen:
+            workspace.store.delete_piece(piece_id)
+        seen.append(event.event)
+    assert seen[-1] == "finished"
+    with pytest.raises(StoreError):
+        workspace.start(Task("", PROMPT), model="fake", piece_id=piece_id)
+
+
+SALT = RUBRIC.criteria[0]
+VOICE = Criterion(name="Voice", description="One person speaks.")
+BOTH = Rubric(prompt_id=RUBRIC.prompt_id, criteria=(SALT, VOICE))
+
+
+@pytest.fixture
+def judge_is_fake(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "default_model", lambda self: "fake")
+
+
+def written(workspace: Workspace) -> tuple[str, str]:
+    piece_id = piece_of(workspace)
+    run_id = workspace.start(Task("", PROMPT, RUBRIC, rounds=0), model="fake", piece_id=piece_id)
+    events(workspace, run_id)
+    return piece_id, run_id
+
+
+@pytest.mark.usefixtures("judge_is_fake")
+def test_changed_criteria_are_the_pieces_at_once_and_its_texts_are_judged_by_them(
+    workspace: Workspace, llm: FakeLLM
+) -> None:
+    piece_id, run_id = written(workspace)
+    known = len(list(workspace.jobs.follow(run_id)))
+    workspace.edit_rubric(piece_id, run_id, BOTH)
+    assert rubric_on(workspace, piece_id) == BOTH
+    rows = list(workspace.jobs.follow(run_id, known))
+    assert [n for n, _ in rows] == list(range(known + 1, known + len(rows) + 1))
+    assert rows[0][1].event == "edited" and rows[-1][1].event == "finished"
+    run = workspace.store.trajectory(run_id)
+    evaluation = run.attempts[0].evaluation
+    assert run.rubric == BOTH and run.best == 1 and run.stopped == "criteria changed"
+    assert evaluation and [s.value is not None for s in evaluation.scores] == [True, True]
+
+
+@pytest.mark.usefixtures("judge_is_fake")
+def test_new_weights_need_no_model(workspace: Workspace, llm: FakeLLM) -> None:
+    piece_id, run_id = written(workspace)
+    workspace.jobs.wait(run_id)
+    workspace._loaded.clear()  # and none can be loaded: there is no file of that name
+    seen, heavy = len(llm.seen), RUBRIC.model_copy(update={"criteria": (SALT.model_copy(update={"weight": 3.0}),)})
+    workspace.edit_rubric(piece_id, run_id, heavy)
+    assert events(workspace, run_id)[-1].event == "finished" and len(llm.seen) == seen
+    assert workspace.store.trajectory(run_id).rubric == heavy
+
+
+def test_without_a_text_the_criteria_are_only_kept(workspace: Workspace) -> None:
+    piece_id = piece_of(workspace)
+    workspace.edit_rubric(piece_id, None, BOTH)
+    assert rubric_on(workspace, piece_id) == BOTH
+    run_id = workspace.start(Task("", PROMPT, RUBRIC, stop_after="criteria"), model="fake", piece_id=piece_id)
+    ended = events(workspace, run_id)
+    workspace.edit_rubric(piece_id, run_id, BOTH)
+    assert rubric_on(workspace, piece_id) == BOTH and events(workspace, run_id) == ended
+    workspace.edit_rubric(piece_id, run_id, None)
+    assert rubric_on(workspace, piece_id) is None
+
+
+def test_the_criteria_of_a_run_that_is_being_written_cannot_be_changed(workspace: Workspace) -> None:
+    piece_id = piece_of(workspace)
+    workspace._loaded["fake"] = FakeLLM(script(), delay_s=0.05)
+    run_id = workspace.start(Task("", PROMPT, RUBRIC, rounds=0), model="fake", piece_id=piece_id)
+    next(e for _, e in workspace.jobs.follow(run_id) if isinstance(e, DraftDelta))
+    with pytest.raises(Busy, match="can be changed when this run has ended; press Stop to change them now"):
+        workspace.edit_rubric(piece_id, run_id, BOTH)
+    assert rubric_on(workspace, piece_id) == RUBRIC
+    workspace.jobs.stop(run_id)
+    events(workspace, run_id)
+    workspace.edit_rubric(piece_id, run_id, BOTH)  # at once after its end
+
+
+class Slow(FakeLLM):
+    """A judge that waits at its first question until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(script())
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def choice_logprobs(
+        self, request: Request, suffixes: Sequence[str], choices: Sequence[str], cancel: Cancel = never
+    ) -> list[dict[str, float]] | None:
+        self.asked.set()
+        while not self.go_on.is_set():
+            if cancel():
+                return []
+            time.sleep(0.01)
+        if cancel():
+            return []
+        return super().choice_logprobs(request, suffixes, choices, cancel)
+
+
+def more(*names: str) -> Rubric:
+    added = (Criterion(name=name, description=f"It has {name}.") for name in names)
+    return Rubric(prompt_id=RUBRIC.prompt_id, criteria=(SALT, *added))
+
+
+@pytest.mark.usefixtures("judge_is_fake")
+def test_quick_edits_in_a_row_are_one_job_that_judges_by_the_last(workspace: Workspace) -> None:
+    piece_id, run_id = written(workspace)
+    workspace.jobs.wait(run_id)
+    workspace._loaded["fake"] = slow = Slow()
+    workspace.edit_rubric(piece_id, run_id, more("a"))
+    assert slow.asked.wait(10)
+    for last in (more("a", "b"), more("a", "b", "c"), more("c")):
+        workspace.edit_rubric(piece_id, run_id, last)
+    slow.go_on.set()
+    seen = events(workspace, run_id)
+    assert [e.event for e in seen].count("finished") == 2 and seen[-1].event == "finished"
+    run = workspace.store.trajectory(run_id)
+    assert run.rubric == more("c") == rubric_on(workspace, piece_id)
+    assert run.attempts[0].evaluation and run.attempts[0].evaluation.rubric_id == more("c").id
+    questions = [r.messages[-1].content for r in slow.seen if r.answer == "Score: "]
+    assert len(questions) == 2 and all("It has c." in q for q in questions)
+
+
+@pytest.mark.usefixtures("judge_is_fake")
+def test_no_edit_is_lost_however_close_to_the_end_of_the_one_before_it_comes(workspace: Workspace) -> None:
+    piece_id, run_id = written(workspace)
+    for i in range(12):
+        workspace.edit_rubric(piece_id, run_id, last := more(f"n{i}"))
+        time.sleep(0.03 * (i % 5))
+    events(workspace, run_id)
+    run = workspace.store.trajectory(run_id)
+    assert run.rubric == last and run.finished
+    assert run.attempts[0].evaluation and run.attempts[0].evaluation.rubric_id == last.id
+
+
+@pytest.mark.usefixtures("judge_is_fake")
+def test_an_edit_after_a_stop_is_judged_by_itself(workspace: Workspace) -> None:
+    piece_id, run_id = written(workspace)
+    workspace.jobs.wait(run_id)
+    workspace._loaded["fake"] = slow = Slow()
+    workspace.edit_rubric(piece_id, run_id, more("a"))
+    assert slow.asked.wait(10)
+    workspace.jobs.stop(run_id)
+    slow.go_on.set()
+    workspace.edit_rubric(piece_id, run_id, more("b"))
+    assert [e.why for e in events(workspace, run_id) if e.event == "stopped"][1:] == ["user", "criteria changed"]
+    assert workspace.store.trajectory(run_id).rubric == more("b")
+
+
+# Which model does what
+
+
+def ready(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    rows = [r.model_copy(update={"state": "ready"}) for r in catalog.rows(places.models()) if r.name in names]
+    monkeypatch.setattr(catalog, "rows", lambda folder: rows)
+
+
+def test_the_chosen_models_write_and_judge_where_they_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace()
+    first, second, *_ = [r.name for r in catalog.rows(places.models())]
+    ready(monkeypatch, first, second)
+    usual = workspace.default_model()
+    assert (workspace.writer, workspace.judge) == (usual, usual)
+    write_settings(workspace.home, Settings(writer=first))
+    assert (workspace.writer, workspace.judge) == (first, first)
+    write_settings(workspace.home, Settings(writer=first, judge=second))
+    assert (workspace.writer, workspace.judge) == (first, second)
+    write_settings(workspace.home, Settings(writer="gone", judge="gone too"))
+    assert (workspace.writer, workspace.judge) == (usual, usual)
+
+
+def test_the_chosen_threads_are_used_and_models_no_role_needs_are_freed_before_others_are_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second, *_ = [r.name for r in catalog.rows(places.models())]
+    alive: list[str] = []
+    loads: list[tuple[str, int | None, tuple[str, ...]]] = []
+
+    class Model(FakeLLM):
+        def close(self) -> None:
+            alive.remove(self.name)
+
+    def load(path: Path, *, name: str, threads: int | None = None) -> LLM:
+        loads.append((name, threads, tuple(alive)))
+        alive.append(name)
+        return Model(script(), name=name)
+
+    monkeypatch.setattr("writer_r1.workspace.load", load)
+    monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
+    ready(monkeypatch, first, second)
+    workspace = Workspace()
+    monkeypatch.setattr(workspace, "similarity", overlap)
+    for settings in (Settings(writer=first, judge=first), Settings(writer=second, judge=second, threads=2)):
+        write_settings(workspace.home, settings)
+        started = events(workspace, workspace.start(Task("", PROMPT, RUBRIC, rounds=0)))[0]
+        assert started.event == "status"  # "loading the model"
+    assert loads == [(first, None, ()), (second, 2, ())]
+    write_settings(workspace.home, Settings(writer=second, judge=first))
+    events(workspace, workspace.start(Task("", PROMPT, RUBRIC, rounds=0)))
+    assert loads[2:] == [(first, None, (second,))]
+    workspace.close()
+    assert alive == []
+
+
+def test_a_warm_up_is_given_up_between_its_steps_when_a_job_waits(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_ids: list[str] = []
+
+    class Model(FakeLLM):
+        warmed = 0
+
+        def warm(self, request: Request) -> None:
+            self.warmed += 1
+            if not run_ids:
+                run_ids.append(workspace.start(Task("", PROMPT, RUBRIC, rounds=0)))
+                while not workspace.jobs.waiting():
+                    time.sleep(0.01)
+
+    model = Model(script())
+    monkeypatch.setattr("writer_r1.workspace.load", lambda path, name: model)
+    monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
+    workspace._warm()
+    assert model.warmed == 1 < len(PINNED)
+    assert events(workspace, run_ids[0])[-1].event == "finished"
+
+
+# Criteria saved for similar requests
+
+
+def test_saved_criteria_of_like_requests_are_suggested_best_first_and_the_same_request_before_all(
+    workspace: Workspace,
+) -> None:
+    save = workspace.store.save_rubric
+    save("Other", "A cover letter for a nursing job.", RUBRIC)
+    save("Near", "A farewell from a ferryman to the sea.", RUBRIC)
+    save("Nearer", "A farewell from a lighthouse keeper to the storm.", RUBRIC)
+    save("Reworded", PROMPT.upper() + "!", RUBRIC)
+    save("Same", f"  {PROMPT}\n", RUBRIC)
+    found = workspace.suggest(PROMPT, limit=10)
+    assert [s.name for s, _ in found] == ["Same", "Reworded", "Nearer", "Near"]
+    assert [v for _, v in found[1:]] == sorted((v for _, v in found[1:]), reverse=True) and found[-1][1] >= SIMILAR
+    assert [s.name for s, _ in workspace.suggest(PROMPT)] == ["Same", "Reworded", "Nearer"]
+    assert workspace.suggest("  ") == [] == workspace.suggest("zebra crossing")

@@ -155,7 +155,7 @@ def verify(name: str, folder: Path) -> Model:
         raise ModelError(f"{model.label} is not on this machine; there is no file {str(model.path)!r}.")
     found = digest_file(model.path)
     if model.sha256 not in (None, found):
-        _sidecar(model.path).unlink(missing_ok=True)
+        sidecar(model.path).unlink(missing_ok=True)
         raise ModelError(
             f"{model.path.name!r} has the SHA-256 {found[:12]}… and not {str(model.sha256)[:12]}…: "
             "it was changed or damaged; press Download on the Models page to get it again."
@@ -189,6 +189,13 @@ def add(path: str | Path, folder: Path) -> Model:
     return _added_row(added)
 
 
+def forget(name: str, folder: Path) -> None:
+    """Take a model of the user's own off the list; its file stays where it is."""
+    with FileLock(folder / f"{ADDED}.lock"):
+        kept = tuple(a for a in _read_added(folder) if a.name != name)
+        write_whole(folder / ADDED, ADDITIONS.dump_json(kept, indent=2))
+
+
 def digest_file(path: Path, tick: Callable[[int], None] = lambda done: None) -> str:
     """Return a file's SHA-256 in hex; `tick` hears how many bytes were read so far."""
     state, done = hashlib.sha256(), 0
@@ -206,7 +213,7 @@ def remember(path: Path, sha256: str) -> None:
     note = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     # In a folder that cannot be written, the file is simply read again at the next start.
     with contextlib.suppress(OSError):
-        write_whole(_sidecar(path), json.dumps(note).encode())
+        write_whole(sidecar(path), json.dumps(note).encode())
 
 
 def is_sound(entry: Entry, path: Path) -> bool:
@@ -237,13 +244,14 @@ def amount(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _sidecar(path: Path) -> Path:
+def sidecar(path: Path) -> Path:
+    """Return the file that keeps the digest of `path`."""
     return path.with_name(path.name + ".ok.json")
 
 
 def _remembered(path: Path) -> object:
     try:
-        return json.loads(_sidecar(path).read_bytes())
+        return json.loads(sidecar(path).read_bytes())
     except (OSError, ValueError):
         return None
 

@@ -16,7 +16,7 @@ from writer_r1.facts import codes, measured_criteria, read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling
 from writer_r1.prompts import fixed_start, render
 from writer_r1.review import ABOUT_LENGTH, Review, general_criteria
-from writer_r1.trajectory import Category, Code, Criterion, Rubric, Source, prompt_id
+from writer_r1.trajectory import MAX_CRITERIA, Category, Code, Criterion, Rubric, Source, name_key, prompt_id
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 
@@ -39,23 +39,36 @@ class Analyst(NamedTuple):
 
 
 def derive_rubric(
-    prompt: str, analyst: Analyst, depth: Literal["quick", "full"] = "quick"
+    prompt: str, analyst: Analyst, depth: Literal["quick", "full"] = "quick", kept: Sequence[Criterion] = ()
 ) -> Generator[Event, None, Rubric]:
-    """Return a rubric of measured and judged criteria for `prompt`; never empty, never with two alike."""
+    """Return a rubric of measured and judged criteria for `prompt`; never empty, never with two alike.
+
+    `kept` criteria stand first, as they are; the others are made around them, and none where they are enough.
+    """
     facts = read_facts(prompt)
     for code in codes(facts):
         yield Coded(code=code)
-    found = yield from _open_coding(prompt, analyst, depth)
-    categories = yield from _axial_coding(found, analyst)
-    measured = measured_criteria(facts)
-    review = Review(prompt, analyst.similarity, measured)
-    yield from _selective_coding(prompt, categories, review, analyst)
+    measured = _beside(kept, measured_criteria(facts))
+    review = Review(prompt, analyst.similarity, (*measured, *(c for c in kept if c.check is not None)))
+    own = [c for c in kept if c.check is None]
+    review.kept.extend(own)
+    if len(own) < WANTED:
+        found = yield from _open_coding(prompt, analyst, depth)
+        categories = yield from _axial_coding(found, analyst)
+        yield from _selective_coding(prompt, categories, review, analyst)
     for criterion in general_criteria(facts.form.value if facts.form else None):
         if len(review.kept) < WANTED:
             review.take(criterion)
-    rubric = Rubric(prompt_id=prompt_id(prompt), criteria=(*review.kept, *measured))
+    criteria = (*kept, *review.kept[len(own) :], *measured)[:MAX_CRITERIA]
+    rubric = Rubric(prompt_id=prompt_id(prompt), criteria=criteria)
     yield RubricReady(rubric=rubric, dropped=tuple(review.dropped))
     return rubric
+
+
+def _beside(kept: Sequence[Criterion], measured: Sequence[Criterion]) -> tuple[Criterion, ...]:
+    """Return the measured criteria that none of `kept` stands for already."""
+    names, checks = {name_key(c.name) for c in kept}, [c.check for c in kept if c.check is not None]
+    return tuple(c for c in measured if name_key(c.name) not in names and c.check not in checks)
 
 
 def _open_coding(prompt: str, analyst: Analyst, depth: str) -> Generator[Event, None, list[Code]]:
@@ -71,6 +84,9 @@ def _open_coding(prompt: str, analyst: Analyst, depth: str) -> Generator[Event, 
     if depth == "full" and not analyst.cancel():
         yield Status(text="writing sample drafts to learn from")
         samples = _samples(prompt, analyst)
+        if len(samples) < 2:  # nothing to compare
+            return found
+        yield Status(text="comparing the sample drafts")
         request = render("open_coding_samples", request=prompt, samples="\n\n* * *\n\n".join(samples)).request
         material, most = "\n".join((prompt, *samples)), len(found) + MOST_CODES
         yield from _code_lines(request, material, found, analyst, seed=analyst.seed, most=most)
@@ -78,7 +94,7 @@ def _open_coding(prompt: str, analyst: Analyst, depth: str) -> Generator[Event, 
 
 
 def _samples(prompt: str, analyst: Analyst) -> list[str]:
-    """Return short drafts of different quality: one close to greedy, the others drawn ever more loosely."""
+    """Return up to four short drafts of different quality: one close to greedy, the others drawn ever more loosely."""
     request = render("draft", request=prompt, hints="\n\nWrite only the first 60 words of it.").request
     texts: list[str] = []
     for temperature, count in ((0.3, 1), (0.9, 2), (1.4, 1)):
@@ -210,7 +226,7 @@ def _selective_coding(
     yield Status(text="wording the criteria")
     open_categories = categories
     for call in range(2):
-        if analyst.cancel() or len(review.kept) >= WANTED - 1:
+        if analyst.cancel() or len(review.kept) >= WANTED - call:  # for one alone it is not asked again
             break
         analyst.llm.warm(fixed_start("selective_coding"))
         missing = WANTED - len(review.kept)

@@ -6,11 +6,14 @@ WriterError                 one clear sentence: what happened, with the value, a
 ├── DownloadError           a model could not be fetched or its digest did not match
 ├── RubricError             a rubric file or edited rubric that cannot be used (all faults listed at once)
 ├── StoreError              the library cannot be read or written (read-only, disk full, newer version)
+│   └── StaleSave           a text was saved elsewhere since this page read it
 └── Busy                    something else holds what was asked for (port, home, model)
 
 A model that answers badly is not an error: that is data (`Score.value is None`, `Attempt.faults`).
 A bug is a plain exception and keeps its traceback.
 """
+
+from typing import Any
 
 
 class WriterError(Exception):
@@ -35,6 +38,14 @@ class RubricError(WriterError):
 
 class StoreError(WriterError):
     """The library cannot be read or written."""
+
+
+class StaleSave(StoreError):
+    """The piece was saved elsewhere since; `current` is the `store.Piece` that it is now."""
+
+    def __init__(self, message: str, current: Any) -> None:
+        super().__init__(message)
+        self.current = current
 
 
 class Busy(WriterError):

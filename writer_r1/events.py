@@ -141,6 +141,13 @@ class Failed(Happening):
     message: str
 
 
+class Edited(Happening):
+    """The user changed the criteria of a run that was over: it goes on, and its texts are judged by these."""
+
+    event: Literal["edited"] = "edited"
+    rubric: Rubric
+
+
 Event = Annotated[
     Started
     | Status
@@ -158,11 +165,14 @@ Event = Annotated[
     | Rejected
     | Stopped
     | Finished
-    | Failed,
+    | Failed
+    | Edited,
     Field(discriminator="event"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 BY_USER = "user"  # the `why` of a run that was asked to stop
+CRITERIA_READY = "criteria ready"  # of a run that was to find criteria and no more
+CRITERIA_CHANGED = "criteria changed"  # of a run whose texts were judged anew
 ENDS = ("finished", "error")
 
 
@@ -193,10 +203,22 @@ def _step(now: Trajectory, event: Event) -> Trajectory:
             return now.model_copy(update={"finished": True, "status": "", "best": event.best_attempt})
         case Failed():
             return now.model_copy(update={"finished": True, "status": "", "error": event.message})
+        case Edited():
+            return _edited(now, event.rubric)
         case Proposed():
             return now
         case _:
             return _step_attempt(now, event)
+
+
+def _edited(now: Trajectory, rubric: Rubric) -> Trajectory:
+    """Return a run that goes on with `rubric`; what was chosen and evaluated stands until it is done anew."""
+    ids = {c.id for c in rubric.criteria}
+    attempts = tuple(
+        a.model_copy(update={"scores": tuple(s for s in a.scores if s.criterion_id in ids)}) for a in now.attempts
+    )
+    over = {"finished": False, "stopped": None, "error": None}
+    return now.model_copy(update={"rubric": rubric, "attempts": attempts} | over)
 
 
 def _step_attempt(

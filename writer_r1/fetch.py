@@ -263,7 +263,7 @@ def _run(job: Download, command: list[str], *, watch: Path, done: int, note: str
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env)
         try:
             while child.poll() is None:
-                if (grown := _largest(watch)) != size:
+                if (grown := largest_file(watch)) != size:
                     size, since = grown, time.monotonic()
                 elif time.monotonic() - since > STALL_S:
                     raise Unavailable(f"nothing came for {STALL_S / 60:.0f} minutes")
@@ -277,7 +277,7 @@ def _run(job: Download, command: list[str], *, watch: Path, done: int, note: str
         return child.returncode, log.read().decode("utf-8", "replace")
 
 
-def _largest(folder: Path) -> int:
+def largest_file(folder: Path) -> int:
     """Return the size of the largest file below `folder`: the one on its way (pip copies it at the end)."""
     size = 0
     for root, _, names in os.walk(folder):

@@ -1,39 +1,22 @@
-"""A writing job -> its events in the store, written by a thread that no page owns, followed from any process.
+"""Writing jobs -> runs in the store that go on by themselves, followed, stopped and gone on with from any process.
 
-Each job has two threads. The worker waits for the machine's model lock, runs the work and only ever adds to a list in
-memory. The keeper saves that list, a transaction at a time, so a full disk never holds up or loses what is written.
-Followers see an event once it is saved, or once saving has failed. Nothing here knows what the work does.
+Each run is written by a `Job`; followers see an event once it is saved, or once saving has failed. A run that is over
+may go on: its new events are numbered after the old ones, so a follower that knows how far it was misses none.
 """
 
-import logging
 import secrets
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from writer_r1.errors import Busy, StoreError, WriterError
-from writer_r1.events import ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped, fold
+from writer_r1.errors import Busy
+from writer_r1.events import Event
+from writer_r1.job import Job, Work
 from writer_r1.places import machine_lock
-from writer_r1.store import Store, this_process, whole
-from writer_r1.trajectory import Trajectory
+from writer_r1.store import Store, this_process
 
-log = logging.getLogger(__name__)
-
-Work = Callable[[Callable[[], bool]], Iterator[Event]]
-
-DELTA_S, DELTA_CHARS = 0.5, 200  # text is saved this often; a kill loses no more than this and a tick
-TICK_S = 0.2  # the keeper's pulse
-STOP_POLL_S = 0.5  # how often another process's wish to stop is looked for
-RETRY_S = 2.0  # after a failed save
-LOCK_POLL_S = 0.2
-
-WAITING = "waiting for the model: it is still loading, or busy with another piece"
-BUG = "The studio hit a bug while writing; the text so far is kept. Details are in the log."
-KEPT = "Nothing written is lost while the studio stays open."
+CLOSING_S = 10.0  # how long a run that is ending may take until it can go on
 
 
 class Jobs:
@@ -42,9 +25,12 @@ class Jobs:
     def __init__(self, store: Store, lock_path: Path | None = None) -> None:
         self._store = store
         self._lock_path = lock_path or machine_lock()
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
+        self._resuming = threading.Lock()
 
-    def start(self, prompt: str, model: str, work: Work, trajectory_id: str | None = None) -> str:
+    def start(
+        self, prompt: str, model: str, work: Work, trajectory_id: str | None = None, piece_id: str | None = None
+    ) -> str:
         """Return the id of a run that `work` now writes in the background.
 
         `work(stop)` yields events and ends soon after `stop()` turns true. It ends with Finished or Failed; where it
@@ -54,10 +40,47 @@ class Jobs:
             StoreError: the run cannot be recorded; nothing was started.
         """
         run_id = trajectory_id or secrets.token_hex(6)
-        self._store.begin(run_id, prompt, model, this_process())
-        job = self._jobs[run_id] = _Job(self._store, run_id, work, self._lock_path)
-        threading.Thread(target=self._keep, args=(job,), name=f"keeper {run_id}", daemon=True).start()
+        self._store.begin(run_id, prompt, model, this_process(), piece_id=piece_id)
+        self._begin(Job(self._store, run_id, work, self._lock_path))
         return run_id
+
+    def resume(self, run_id: str, work: Work) -> None:
+        """Go on with a run that is over: what `work` yields is added to its events, as `start` does it.
+
+        Raises:
+            Busy: it is still being written, here or in another process.
+            StoreError: there is no such run, or it cannot be recorded; nothing was started.
+        """
+        run_id = self._store.resolve(run_id)
+        with self._resuming:
+            if not self.writes(run_id):
+                self.wait(run_id)  # what is over may still be on its way to the disk
+            if run_id in self._jobs or self.writes(run_id):
+                raise Busy(f"The run {run_id!r} is still being written; wait for its end or stop it.")
+            earlier = [event for _, event in self._store.events(run_id)]
+            self._store.reopen(run_id, this_process())
+            self._begin(Job(self._store, run_id, work, self._lock_path, earlier))
+
+    def writes(self, run_id: str) -> bool:
+        """Return whether a run is being written, here or in another process."""
+        if job := self._jobs.get(run_id):
+            return not job.over()
+        run = self._store.run(run_id)
+        return run is not None and run.state == "running"
+
+    def wait(self, run_id: str, timeout_s: float = CLOSING_S) -> bool:
+        """Return whether a run of this process has ended and is saved, waiting up to `timeout_s` for it."""
+        job = self._jobs.get(run_id)
+        return job is None or job.ended.wait(timeout_s)
+
+    def stopping(self, run_id: str) -> bool:
+        """Return whether a run of this process was asked to stop and has not ended yet."""
+        job = self._jobs.get(run_id)
+        return job is not None and job.stop.is_set()
+
+    def waiting(self) -> bool:
+        """Return whether a job of this process waits for the model."""
+        return any(job.waiting for job in list(self._jobs.values()))
 
     def stop(self, run_id: str) -> None:
         """Ask a run to stop, in whichever process it is written."""
@@ -104,11 +127,16 @@ class Jobs:
             job.hurry()
         return [job.id for job in jobs if not job.kept.wait(max(0.0, deadline - time.monotonic()))]
 
-    def _keep(self, job: "_Job") -> None:
+    def _begin(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        threading.Thread(target=self._keep, args=(job,), name=f"keeper {job.id}", daemon=True).start()
+
+    def _keep(self, job: Job) -> None:
         try:
             job.keep()
         finally:
             del self._jobs[job.id]
+            job.ended.set()
 
     def _look(self, run_id: str, after: int) -> tuple[bool, list[tuple[int, Event]]]:
         """Return whether the run is over and its events above `after`; looked at in that order, so none is missed."""
@@ -116,169 +144,3 @@ class Jobs:
             return job.over(), job.seen(after)
         run = self._store.run(run_id)
         return run is None or run.state != "running", self._store.events(run_id, after)
-
-
-class _Job:
-    """One run's events: `saved` of them are in the store, `shown` may be seen, the last text is still held back."""
-
-    def __init__(self, store: Store, run_id: str, work: Work, lock_path: Path) -> None:
-        self.id = run_id
-        self.stop = threading.Event()
-        self.kept = threading.Event()  # all is written and saved
-        self.trouble: str | None = None
-        self._store, self._work, self._lock_path = store, work, lock_path
-        self._guard = threading.Lock()  # of the five below
-        self._events: list[Event] = []
-        self._saved = self._shown = 0
-        self._held: DraftDelta | None = None
-        self._held_since = 0.0
-        self._wake = threading.Event()
-        self._began = time.monotonic()
-        self._retry_at = 0.0
-
-    def seen(self, after: int) -> list[tuple[int, Event]]:
-        with self._guard:
-            return list(enumerate(self._events[after : self._shown], after + 1))
-
-    def over(self) -> bool:
-        with self._guard:
-            return self.kept.is_set() or (self._shown > 0 and self._events[self._shown - 1].event in ENDS)
-
-    def hurry(self) -> None:
-        """Try a failed save again now."""
-        self._retry_at = 0.0
-        self._wake.set()
-
-    def keep(self) -> None:
-        """Run the worker and save what it adds, until the end is saved."""
-        worker = threading.Thread(target=self._run, name=f"worker {self.id}", daemon=True)
-        worker.start()
-        asked_at = 0.0
-        try:
-            while worker.is_alive() or self._saved < len(self._events):
-                self._wake.wait(TICK_S)
-                self._wake.clear()
-                self._save()
-                if time.monotonic() - asked_at >= STOP_POLL_S and not self.stop.is_set():
-                    asked_at = time.monotonic()
-                    self._hear_stop()
-        finally:
-            self.stop.set()  # a worker that nobody saves for must not go on
-            self.kept.set()
-
-    def _save(self) -> None:
-        now = time.monotonic()
-        with self._guard:
-            if now - self._held_since >= DELTA_S:
-                self._let_go()
-            batch = self._events[self._saved :]
-            if self.trouble:
-                self._shown = len(self._events)
-        if not batch or (self.trouble and now < self._retry_at):
-            return
-        try:
-            self._store.append(self.id, batch)
-        except StoreError as error:
-            self._retry_at = now + RETRY_S
-            self._report(f"{error} {KEPT}")
-        else:
-            with self._guard:
-                self._saved += len(batch)
-                self._shown = max(self._shown, self._saved)
-                self.trouble = None
-
-    def _report(self, sentence: str) -> None:
-        with self._guard:
-            if not self.trouble:
-                status = Status(t=self._events[self._saved].t, text=sentence)
-                self._events.insert(self._saved, status)  # nobody has seen what comes after
-                self._shown = len(self._events)
-            self.trouble = sentence
-        self.stop.set()
-
-    def _hear_stop(self) -> None:
-        try:
-            if self._store.stop_asked(self.id):
-                self.stop.set()
-        except StoreError:
-            return  # the same fault meets the next save, which reports it
-
-    def _add(self, event: Event) -> None:
-        event = whole(event.model_copy(update={"t": round(time.monotonic() - self._began, 3)}))
-        with self._guard:
-            held = self._held
-            if isinstance(event, DraftDelta) and held and held.attempt == event.attempt:
-                self._held = held.model_copy(update={"text": held.text + event.text})
-            else:
-                self._let_go()
-                if isinstance(event, DraftDelta):
-                    self._held, self._held_since = event, time.monotonic()
-                else:
-                    self._events.append(event)
-            if self._held is None or len(self._held.text) >= DELTA_CHARS:
-                self._let_go()
-                self._wake.set()
-
-    def _let_go(self) -> None:
-        if self._held:
-            self._events.append(self._held)
-            self._held = None
-
-    def _run(self) -> None:
-        try:
-            if self._write():
-                return
-        except WriterError as error:
-            self._add(Failed(message=str(error)))
-            return
-        except BaseException as error:  # the one place a bug is caught: it must reach whoever waits for the text
-            # Not logging.exception: the message of an exception may quote the draft.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error(
-                "Run %s stopped by a bug, %s (message left out, it may quote the text):\n%s",
-                self.id,
-                type(error).__name__,
-                where,
-            )
-            self._add(Failed(message=BUG))
-            return
-        self._finish()
-
-    def _write(self) -> bool:
-        """Run the work under the machine's lock and return whether it said how it ended."""
-        lock = FileLock(self._lock_path)
-        if not self._acquire(lock):
-            return False
-        try:
-            for event in self._work(self.stop.is_set):
-                self._add(event)
-                if event.event in ENDS:
-                    return True
-            return False
-        finally:
-            lock.release()
-
-    def _acquire(self, lock: FileLock) -> bool:
-        """Return whether the lock was got; False where the run was stopped while it waited."""
-        waiting = False
-        while not self.stop.is_set():
-            try:
-                lock.acquire(timeout=0)
-                return True
-            except Timeout:
-                if not waiting:
-                    self._add(Status(text=WAITING))
-                waiting = True
-                self.stop.wait(LOCK_POLL_S)
-            except OSError as error:
-                name = repr(str(self._lock_path))
-                raise Busy(f"The lock file {name} cannot be used ({error.strerror}); set TMPDIR elsewhere.") from error
-        return False
-
-    def _finish(self) -> None:
-        with self._guard:
-            self._let_go()
-            now = fold(self._events, Trajectory(id=self.id, prompt=""))
-        if self.stop.is_set() and now.stopped is None:
-            self._add(Stopped(why="user"))
-        self._add(Finished(trajectory_id=self.id, best_attempt=now.best, rounds=len(now.attempts)))

@@ -10,7 +10,7 @@ Source: expected value over score tokens (`docs/papers.md` 2). Nothing here retr
 
 import math
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
 
 from writer_r1.checks import measure
@@ -22,6 +22,7 @@ from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Rubric
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 
 DIGITS = tuple("123456789")
+CUT = "stopped before it was judged"  # the reason of a score that a stop left open
 QUESTIONS = (
     "Criterion: {name}. {description}\n"
     "How well does the draft meet it? Answer with one digit from 1 (not at all) to 9 (fully).",
@@ -38,33 +39,49 @@ class Judge(NamedTuple):
     cancel: Cancel
 
 
-def evaluate(attempt: int, prompt: str, draft: str, rubric: Rubric, judge: Judge) -> Generator[Event, None, Evaluation]:
-    """Return the evaluation of `draft`, yielding each score as it is known and again with its reason."""
-    scores: dict[str, Score] = {}
-    for criterion in rubric.criteria:
+def evaluate(
+    attempt: int, prompt: str, draft: str, rubric: Rubric, judge: Judge, known: Sequence[Score] = ()
+) -> Generator[Event, None, Evaluation]:
+    """Return the evaluation of `draft`, yielding each score as it is known and again with its reason.
+
+    `known` are scores of this very text: they are taken over, and only what they lack is asked for.
+    """
+    scores = {s.criterion_id: s for s in known}
+    asked, judged = [c for c in rubric.criteria if c.id not in scores], [c for c in rubric.criteria if c.check is None]
+    for criterion in asked:
         if criterion.check is not None:
             scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
             yield Scored(attempt=attempt, score=scores[criterion.id])
-    judged = [c for c in rubric.criteria if c.check is None]
-    evidence: dict[str, float] = {
-        g.type: v for g in GATES if (v := measure(g, draft, prompt, judge.similarity).value) is not None
-    }
-    for criterion, score in zip(judged, verdicts(prompt, draft, judged, evidence, judge), strict=True):
-        scores[criterion.id] = score
-        yield Scored(attempt=attempt, score=score)
+    if fresh := [c for c in asked if c.check is None]:
+        evidence = gates(prompt, draft, judge.similarity)
+        for criterion, score in zip(fresh, verdicts(prompt, draft, fresh, evidence, judge), strict=True):
+            scores[criterion.id] = score
+            yield Scored(attempt=attempt, score=score)
     for criterion in judged:
-        if scores[criterion.id].value is None or judge.cancel():
+        if scores[criterion.id].value is None or scores[criterion.id].reason or judge.cancel():
             continue
         scores[criterion.id] = with_reason(scores[criterion.id], criterion, prompt, draft, judge)
         yield Scored(attempt=attempt, score=scores[criterion.id])
-    evaluation = Evaluation(
+    info = JudgeInfo(model=judge.llm.name, prompt_hash=prompt_hash("judge"))
+    evaluation = settled(rubric, scores, info)
+    yield Evaluated(attempt=attempt, evaluation=evaluation)
+    return evaluation
+
+
+def settled(rubric: Rubric, scores: Mapping[str, Score], judge: JudgeInfo) -> Evaluation:
+    """Return the evaluation that the scores of all criteria come to."""
+    return Evaluation(
         rubric_id=rubric.id,
         reward=weighted_reward(rubric, {k: s.value for k, s in scores.items()}),
         scores=tuple(scores[c.id] for c in rubric.criteria),
-        judge=JudgeInfo(model=judge.llm.name, prompt_hash=prompt_hash("judge")),
+        judge=judge,
     )
-    yield Evaluated(attempt=attempt, evaluation=evaluation)
-    return evaluation
+
+
+def gates(prompt: str, draft: str, similarity: Similarity | None) -> dict[str, float]:
+    """Return how whole the draft is by the checks that bound every verdict."""
+    found = ((g.type, measure(g, draft, prompt, similarity).value) for g in GATES)
+    return {kind: value for kind, value in found if value is not None}
 
 
 def measured_score(criterion: Criterion, check: Check, prompt: str, draft: str, similarity: Similarity | None) -> Score:
@@ -97,7 +114,7 @@ def verdicts(
         return []
     rows = judge.llm.choice_logprobs(shared.request, suffixes, DIGITS, judge.cancel)
     if not rows:
-        why = "stopped before it was judged" if rows == [] else f"{judge.llm.name} cannot be asked for digits"
+        why = CUT if rows == [] else f"{judge.llm.name} cannot be asked for digits"
         return [Score(criterion_id=c.id, value=None, reason=why) for c in criteria]
     n = len(QUESTIONS)
     return [score_from(c, rows[i * n : i * n + n], evidence) for i, c in enumerate(criteria)]
@@ -140,10 +157,15 @@ def mix(verdict: float, evidence: dict[str, float]) -> float:
 
 
 def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, judge: Judge) -> Score:
-    """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft."""
+    """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft.
+
+    A reason that a stop cut is none, so that it can still be asked for.
+    """
     asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
     sampling = Sampling(max_tokens=40, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
     text, finish = complete(judge.llm, asked.request, sampling, judge.cancel)
+    if finish.reason == "cancelled":
+        return score
     reason = (asked.request.answer + text).strip() if text.strip() else ""
     if finish.reason == "length":
         reason = reason.rstrip(" ,;:") + " …"

@@ -14,6 +14,7 @@ from writer_r1.criteria import Analyst, Similarity, derive_rubric
 from writer_r1.drafting import Writer, Written, revise_draft, write_draft
 from writer_r1.events import (
     BY_USER,
+    CRITERIA_READY,
     Accepted,
     Event,
     Finished,
@@ -29,7 +30,7 @@ from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
 from writer_r1.reflection import Critic, Recall, reflect
-from writer_r1.trajectory import Attempt, Evaluation, Fault, Lesson, Reflection, Rubric, weighted_reward
+from writer_r1.trajectory import Attempt, Criterion, Evaluation, Fault, Lesson, Reflection, Rubric, weighted_reward
 
 ONE_POINT = 1 / 9  # one step of the ten shown to the user
 DELTA = 0.1 / 9  # the least gain that counts, even from a judge without range
@@ -49,6 +50,8 @@ class Task(NamedTuple):
     target: float = 7 / 9
     each: float = 5 / 9
     patience: int = 1
+    kept: tuple[Criterion, ...] = ()  # where criteria are still to be found, these stand first
+    stop_after: Literal["criteria", "rounds"] = "rounds"
 
 
 class Team(NamedTuple):
@@ -77,9 +80,18 @@ def write(task: Task, team: Team) -> Iterator[Event]:
     }
     yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
-    rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth))
+    rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept))
     if task.rubric is not None:
         yield RubricReady(rubric=rubric)
+    if task.stop_after == "criteria":
+        yield Stopped(why=BY_USER if team.cancel() else CRITERIA_READY)
+        yield Finished(trajectory_id=task.trajectory_id, best_attempt=None, rounds=0)
+    else:
+        yield from _rounds(task, rubric, team)
+
+
+def _rounds(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
+    """Yield the attempts, each with what came of it, and why they ended."""
     best: Attempt | None = None
     misses, why = 0, "round limit reached"
     for number in range(1, task.rounds + 2):
@@ -145,7 +157,7 @@ def _attempt(
     )
 
 
-def usable(written: Written) -> bool:
+def usable(written: Written | Attempt) -> bool:
     """Return whether a text is worth judging. A cut one is: it is marked, and its missing end lowers its scores."""
     return not set(written.faults) & set(UNUSABLE)
 

@@ -6,25 +6,30 @@ Models are touched only inside a job or `with workspace.machine():`; one model j
 import logging
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from writer_r1 import catalog, places
 from writer_r1.errors import Busy, StoreError, WriterError
-from writer_r1.events import Event, Status
+from writer_r1.events import Event, RubricReady, Status
 from writer_r1.jobs import Jobs
-from writer_r1.llm import LLM, load
+from writer_r1.judge import Judge
+from writer_r1.llm import LLM, Cancel, load
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
-from writer_r1.store import Store
-from writer_r1.trajectory import Lesson
+from writer_r1.pulls import pulls_into
+from writer_r1.rescoring import Wanted, rescore
+from writer_r1.settings import Settings, read_settings
+from writer_r1.store import SavedRubric, Store
+from writer_r1.trajectory import Lesson, Rubric, prompt_id
 
 PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
+SIMILAR = 0.4  # cosine of two requests from which criteria of one may serve the other
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,8 @@ class Workspace:
         self.store = Store(self.home / "library.db")
         self.jobs = Jobs(self.store)
         self._loaded: dict[str, LLM] = {}
+        self._editing = threading.Lock()
+        self._rescoring: dict[str, Wanted] = {}  # the rubric wanted of each run that is, or was, judged anew
         self._studio_lock: FileLock | None = None
 
     def open_studio(self) -> None:
@@ -56,57 +63,162 @@ class Workspace:
         except OSError as e:
             raise StoreError(f"The folder {str(self.home)!r} cannot be written; choose another with --home.") from e
         self._studio_lock = lock
+        threading.Thread(target=self._backup, name="backup", daemon=True).start()
+
+    def _backup(self) -> None:
+        try:
+            self.store.backup(self.store.backups)
+        except WriterError as e:
+            log.warning("no backup today: %s", e)
+
+    @property
+    def settings(self) -> Settings:
+        """Return what the user chose, as it is kept now."""
+        return read_settings(self.home)
+
+    @property
+    def writer(self) -> str:
+        """Return the name of the model that writes: the one chosen if it is ready, else the best that is."""
+        return self._ready(self.settings.writer) or self.default_model()
+
+    @property
+    def judge(self) -> str:
+        """Return the name of the model that judges: the one chosen if ready; where none was chosen, the writer."""
+        chosen = self.settings.judge
+        return self._ready(chosen) or (self.default_model() if chosen else self.writer)
 
     def default_model(self) -> str:
         """Return the best model that is ready on this machine: standard, else starter."""
-        ready = {a for row in catalog.rows(self.models) if row.state == "ready" for a in (row.name, *row.aliases)}
-        return "standard" if "standard" in ready else "starter"
+        return "standard" if self._ready("standard") else "starter"
 
-    def start(self, task: Task, *, model: str | None = None, judge: str | None = None) -> str:
+    def _ready(self, name: str | None) -> str | None:
+        ready = {a for row in catalog.rows(self.models) if row.state == "ready" for a in (row.name, *row.aliases)}
+        return name if name in ready else None
+
+    def start(
+        self, task: Task, *, model: str | None = None, judge: str | None = None, piece_id: str | None = None
+    ) -> str:
         """Return the id of a writing run that now goes on in the background; see `jobs.Jobs.follow`.
 
+        The criteria it finds become those of the piece. Without `model` the chosen writer writes; without `judge` the
+        chosen judge judges, or where none was chosen the model that writes.
+
         Raises:
-            WriterError: an empty request, or a model that is not there.
+            WriterError: an empty request, a model that is not there, or a piece that was deleted.
         """
         if not task.prompt.strip():
             raise WriterError("Say in a sentence what the piece should do.")
-        writer, judging = model or self.default_model(), judge or model or self.default_model()
+        writer = model or self.writer
+        judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
         run_id = task.trajectory_id or secrets.token_hex(6)
         task = task._replace(trajectory_id=run_id)
 
-        def work(stop: Any) -> Iterator[Event]:
-            if any(name not in self._loaded for name in {writer, judging}):
+        def work(stop: Cancel) -> Iterator[Event]:
+            if self._free({writer, judging}):
                 yield Status(text="loading the model")
                 self.llm(writer)
                 self.similarity("warm", ["up"])  # now, so that no stage waits for the embedding model later
             team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop)
-            yield from write(task, team)
+            for event in write(task, team):
+                if isinstance(event, RubricReady) and piece_id:
+                    with suppress(StoreError):  # a full disk is told by whoever saves the events
+                        self.store.set_rubric(piece_id, event.rubric)
+                yield event
 
-        return self.jobs.start(task.prompt, writer, work, run_id)
+        return self.jobs.start(task.prompt, writer, work, run_id, piece_id)
+
+    def edit_rubric(self, piece_id: str, run_id: str | None, rubric: Rubric | None) -> None:
+        """Make these the piece's criteria; the texts of the run, if it has any, are judged by them in the background.
+
+        Raises:
+            Busy: the run is still being written.
+            StoreError: the piece was deleted, or the library cannot be written.
+        """
+        with self._editing:  # one after another, so that the last edit is the one that stays
+            rescoring = self._rescoring.get(run_id or "")
+            written = run_id is not None and self.jobs.writes(run_id)
+            if written and rescoring is None:
+                raise Busy("The criteria can be changed when this run has ended; press Stop to change them now.")
+            self.store.set_rubric(piece_id, rubric)
+            if run_id is None or rubric is None:
+                return
+            if written and rescoring:
+                if not self.jobs.stopping(run_id) and rescoring.ask(rubric):
+                    return
+                self.jobs.wait(run_id)  # it has chosen, or was stopped: it ends in a moment
+            if self.store.trajectory(run_id).attempts:
+                self._rescore(run_id, rubric)
+
+    def _rescore(self, run_id: str, rubric: Rubric) -> None:
+        wanted = Wanted(rubric)
+
+        def work(stop: Cancel) -> Iterator[Event]:
+            @cache
+            def judge() -> Judge:
+                name = self.judge
+                self._free({name})
+                return Judge(self.llm(name), self.similarity, stop)
+
+            earlier = [event for _, event in self.store.events(run_id)]
+            yield from rescore(self.store.trajectory(run_id), judge, wanted, stop, earlier)
+
+        self.jobs.resume(run_id, work)
+        self._rescoring[run_id] = wanted
+
+    def suggest(self, brief: str, limit: int = 3) -> list[tuple[SavedRubric, float]]:
+        """Return the saved rubrics made for requests like this one, each with its cosine; the same request first."""
+        saved = self.store.saved_rubrics() if brief.strip() else []
+        likeness = self.similarity(brief, [s.prompt for s in saved]) if saved else []
+        here = prompt_id(brief)
+        rows = [(s, value) for s, value in zip(saved, likeness, strict=True) if value >= SIMILAR]
+        rows.sort(key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)
+        return rows[:limit]
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
-        if name not in self._loaded:
-            self._loaded[name] = load(catalog.path_of(name, self.models), name=catalog.find(name, self.models).name)
-        return self._loaded[name]
+        key = self._key(name)
+        if key not in self._loaded:
+            threads = self.settings.threads
+            options = {} if threads is None else {"threads": threads}
+            self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
+        return self._loaded[key]
+
+    def _key(self, name: str) -> str:
+        """Return the one name a model is kept by, whatever it is called by."""
+        return name if name in self._loaded else catalog.find(name, self.models).name
+
+    def _free(self, needed: set[str]) -> bool:
+        """Close the models that no role needs any more, and return whether one of `needed` is still to be loaded."""
+        wanted = {self._key(name) for name in needed}
+        for key in self._loaded.keys() - wanted - {self._key(self.writer), self._key(self.judge)}:
+            self._loaded.pop(key).close()
+        return not wanted <= self._loaded.keys()
 
     def warm(self) -> None:
-        """Load the usual model in the background and evaluate the fixed start of its first prompt."""
+        """Load the usual models in the background and evaluate the fixed start of their first prompts."""
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
 
     def _warm(self) -> None:
+        """Do in small steps what the first run would; given up between two of them where a job waits for the model."""
         try:
             with self.machine(timeout_s=0):
-                name = self.default_model()
-                if name not in self._loaded:
-                    model = self.llm(name)
-                    for prompt in PINNED:
-                        model.warm(fixed_start(prompt))
-                    self.similarity("warm", ["up"])
+                judge, writer = self.judge, self.writer
+                if not self._free({judge, writer}):
+                    return
+                steps: list[Callable[[], object]] = [lambda: self.llm(judge)]
+                steps += [partial(self._pin, judge, prompt) for prompt in PINNED]
+                steps += [lambda: self.llm(writer), lambda: self.similarity("warm", ["up"])]
+                for step in steps:
+                    if self.jobs.waiting():
+                        return
+                    step()
         except WriterError as e:
             log.info("not warmed up: %s", e)  # another job is using the machine, or no model is there yet
+
+    def _pin(self, name: str, prompt: str) -> None:
+        self.llm(name).warm(fixed_start(prompt))
 
     @contextmanager
     def machine(self, timeout_s: float = -1) -> Iterator[None]:
@@ -133,6 +245,7 @@ class Workspace:
 
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
+        pulls_into(self.models).close()
         left = self.jobs.close()
         if not left:
             for model in self._loaded.values():

@@ -1,7 +1,8 @@
 """The page: stored events of writing runs -> what a browser shows, and the wishes of its user -> the workspace.
 
 The only package that imports gradio. Importing gradio checks and rewrites a type stub beside each of its 76 components,
-almost half of the import's time; a class whose source file cannot be told is spared that, so here none can.
+almost half of the import's time; a class whose source file cannot be told is spared that, so here none can, and
+neither can our own subclasses of them.
 """
 
 import inspect
@@ -11,11 +12,12 @@ from typing import Any
 
 
 @contextmanager
-def _without_stubs() -> Iterator[None]:
+def without_stubs() -> Iterator[None]:
+    """Keep gradio from writing stubs for the component classes defined meanwhile."""
     found = inspect.getfile
 
     def getfile(thing: Any) -> str:
-        if str(getattr(thing, "__module__", "")).startswith("gradio."):
+        if str(getattr(thing, "__module__", "")).startswith(("gradio.", "writer_r1.ui.")):
             raise OSError("not told while gradio is imported")
         return found(thing)
 
@@ -26,5 +28,5 @@ def _without_stubs() -> Iterator[None]:
         inspect.getfile = found
 
 
-with _without_stubs():
+with without_stubs():
     import gradio as gradio

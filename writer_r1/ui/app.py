@@ -5,20 +5,30 @@ outside: system fonts, no analytics, and no way to share.
 """
 
 import os
+import secrets
 import socket
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from writer_r1.errors import Busy
-from writer_r1.ui import write_tab
+from writer_r1 import catalog
+from writer_r1.errors import Busy, WriterError
+from writer_r1.ui import compare_tab, models_tab, render, settings_tab, write_tab
+from writer_r1.ui import gradio as gr
+from writer_r1.ui.board import QUIET, Board
+from writer_r1.ui.desk import mark
+from writer_r1.ui.help import key_sheet
+from writer_r1.ui.saving import saver
 from writer_r1.workspace import Workspace
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
+SCRIPTS = ("studio.js", "comfort.js")  # the others belong to their boards
+STYLES = ("style.css", "criteria_board.css", "round_board.css", "compare.css", "tabs.css")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 LINES = {"block_shadow": "none", "input_shadow": "none", "block_border_width": "0px"}
 LINES |= {"button_border_width": "1px", "input_border_width": "1px"}
@@ -29,8 +39,53 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     """Return the studio's page."""
     app = gr.Blocks(title="Writer-R1 Studio", analytics_enabled=False, fill_width=True)
     with app:
-        write_tab.build(workspace)
+        piece = Board(mark(None), elem_id="piece", script="guard.js", server_functions=[saver(workspace)])
+        gr.HTML(render.masthead(model_line(workspace)) + key_sheet(), elem_id="masthead", apply_default_css=False)
+        with gr.Row(elem_id="studio"):
+            shelf = Board("", elem_id="library")
+            with gr.Tabs(elem_id="tabs"):
+                with gr.Tab("Write", id="write") as write:
+                    parts = write_tab.build()
+                with gr.Tab("Compare", id="compare") as compare:
+                    rounds = compare_tab.build(workspace)
+                with gr.Tab("Models", id="models") as models:
+                    cards = models_tab.build(workspace)
+                with gr.Tab("Settings & help", id="settings") as settings:
+                    choices = settings_tab.build(workspace)
+        compare.select(rounds.refresh, rounds.inputs, rounds.outputs, **QUIET)
+        models.select(cards.load, cards.inputs, cards.outputs, **QUIET)
+        for other in (write, compare, settings):
+            other.select(cards.leave, None, cards.timer, **QUIET)
+        shown = settings.select(choices.load, None, choices.outputs, **QUIET)
+        shown.then(None, choices.comfort, None, js=choices.applied, **QUIET)
+        app.load(choices.load, None, choices.outputs, **QUIET).then(
+            None, choices.comfort, None, js=choices.applied, **QUIET
+        )
+        write_tab.wire(workspace, parts, piece, shelf)
     return app
+
+
+def model_line(workspace: Workspace) -> str:
+    """Return which model writes, and that it does so here."""
+    try:
+        model = catalog.find(workspace.writer, workspace.models)
+        return model.label if model.state == "ready" else "no model is set up yet: see Models"
+    except WriterError as error:
+        return str(error)
+
+
+class Alive:
+    """Answers `/studio/alive` with the name of this start, so that an open page notices a studio that went or came."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._born = app, secrets.token_hex(4)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the page's question, or pass on what is none."""
+        if scope["type"] == "http" and scope["path"] == "/studio/alive":
+            await PlainTextResponse(self._born, headers={"cache-control": "no-store"})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def serve(workspace: Workspace, port: int, *, open_browser: bool) -> tuple[gr.Blocks, str]:
@@ -55,7 +110,9 @@ def serve(workspace: Workspace, port: int, *, open_browser: bool) -> tuple[gr.Bl
         footer_links=[],
         max_file_size="1mb",
         blocked_paths=[str(workspace.home), str(workspace.models)],
-        app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])]},
+        app_kwargs={
+            "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]), Middleware(Alive)]
+        },
         **look(),
     )
     return app, f"http://{HOST}:{port}"
@@ -81,8 +138,10 @@ def look() -> dict[str, Any]:
     """Return the theme, style and script of the page, as `launch` takes them."""
     return {
         "theme": theme(),
-        "css": (HERE / "style.css").read_text("utf-8"),
-        "head": f"<script>{(HERE / 'studio.js').read_text('utf-8')}</script>",
+        "css": "\n".join((HERE / name).read_text("utf-8") for name in STYLES),
+        # Gradio binds the styles above to its own container; whether the sidebar is open stands on the body outside it.
+        "head": f"<style>{(HERE / 'library.css').read_text('utf-8')}</style>"
+        + "".join(f"<script>{(HERE / name).read_text('utf-8')}</script>" for name in SCRIPTS),
     }
 
 

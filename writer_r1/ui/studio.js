@@ -1,49 +1,76 @@
-// What the server cannot do for the page: keep the typed brief in this browser, keys, and what the reader has opened.
+// What the server cannot do for the page: keys, what the reader has opened, and noticing that the studio is gone or
+// back. What is typed is kept by guard.js.
 (() => {
-  const KEY = "writer-r1.brief";
-  const SAVE_AFTER_MS = 400;
-
-  const save = (text) => {
+  const PING_MS = 5000;
+  const stored = (key) => {
     try {
-      localStorage.setItem(KEY, text);
+      return localStorage.getItem(key);
     } catch {
-      // No storage in this browser: the brief then lives as long as the page.
+      return null; // no storage in this browser
     }
   };
-  const saved = () => {
-    try {
-      return localStorage.getItem(KEY) ?? "";
-    } catch {
-      return "";
-    }
-  };
-  window.studio = {
-    restore: (now) => now || saved(),
-    example: (text) => {
-      save(text);
-      return text;
-    },
-  };
 
-  const brief = () => document.querySelector("#brief textarea");
-  let timer = 0;
-  document.addEventListener("input", (event) => {
-    if (event.target !== brief()) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => save(event.target.value), SAVE_AFTER_MS);
+  window.studio = Object.assign(window.studio ?? {}, {
+    place: () => "{}",
+    flush: async () => "{}",
+    save: async () => {},
+    fill: (text) => text,
   });
-  addEventListener("pagehide", () => brief()?.value && save(brief().value));
 
+  // Keys. Single letters act only inside boards (see their scripts), never in a text field.
   const press = (id) => document.querySelector(`button#${id}:not([disabled])`)?.click();
+  const inField = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+  const help = () => {
+    const sheet = document.querySelector("template[data-dialog=keys]");
+    if (!sheet || document.querySelector("dialog[open]")) return;
+    const dialog = document.createElement("dialog");
+    dialog.className = "asking";
+    dialog.append(sheet.content.cloneNode(true));
+    dialog.addEventListener("click", (e) => (e.target === dialog || e.target.closest("[data-close]")) && dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    document.querySelector(".gradio-container").append(dialog);
+    dialog.showModal();
+  };
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    if (event.isComposing || event.defaultPrevented) return;
+    const command = event.ctrlKey || event.metaKey;
+    if (event.key === "Enter" && command && !document.querySelector("dialog[open]")) {
       event.preventDefault();
       press("start");
-    } else if (event.key === "Escape") {
+    } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
       press("stop");
+    } else if (event.key.toLowerCase() === "s" && command) {
+      event.preventDefault();
+      window.studio.save("kept by hand");
+    } else if (event.altKey && !command && /^Digit[1-9]$/.test(event.code)) {
+      const tab = document.querySelectorAll("#tabs button[role=tab]")[+event.code.slice(5) - 1];
+      if (!tab) return;
+      event.preventDefault();
+      tab.click();
+      tab.focus();
+    } else if (event.key === "?" && !command && !inField(event.target)) {
+      help();
     }
   });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("[data-help]")) help();
+    const toggle = event.target.closest?.("[data-shelf]");
+    if (toggle) shelf(!document.body.classList.contains("shelf-open"));
+    else if (narrow.matches && event.target.closest?.("#library .open, #library .new")) shelf(false);
+  });
+
+  // The sidebar: open at start where there is room beside the page, a sheet over it where there is not.
+  const narrow = matchMedia("(max-width: 1099px)");
+  const shelf = (open) => {
+    document.body.classList.toggle("shelf-open", open);
+    document.querySelector("[data-shelf]")?.setAttribute("aria-expanded", String(open));
+    try {
+      if (!narrow.matches) localStorage.setItem("writer-r1.shelf", open ? "open" : "closed");
+    } catch {
+      // No storage in this browser: it opens as usual next time.
+    }
+  };
+  if (!narrow.matches && stored("writer-r1.shelf") !== "closed") document.body.classList.add("shelf-open");
 
   // An update of a part closes its details, because the server does not know which are open.
   const open = new Set();
@@ -59,17 +86,43 @@
     }
     const region = document.querySelector("#announce");
     if (region && region.getAttribute("aria-live") !== "polite") region.setAttribute("aria-live", "polite");
-    const run = document.querySelector("#phase [data-run]")?.dataset.run;
-    const url = new URL(location.href);
-    if (run && url.searchParams.get("run") !== run) {
-      url.searchParams.set("run", run);
-      history.replaceState(history.state, "", url);
-    }
+    const toggle = document.querySelector("[data-shelf]");
+    const expanded = String(document.body.classList.contains("shelf-open"));
+    if (toggle && toggle.getAttribute("aria-expanded") !== expanded) toggle.setAttribute("aria-expanded", expanded);
   };
   new MutationObserver(settle).observe(document, {
     attributes: true,
-    attributeFilter: ["open", "data-key", "data-run"],
+    attributeFilter: ["open", "data-key"],
     childList: true,
     subtree: true,
   });
+
+  // The studio may be closed behind an open page: then the page says so, and takes up again when it is back.
+  let born = null;
+  let gone = false;
+  const ping = async () => {
+    let answer = null;
+    try {
+      const reply = await fetch("studio/alive", { cache: "no-store", signal: AbortSignal.timeout(PING_MS) });
+      answer = reply.ok ? await reply.text() : null;
+    } catch {
+      // Not answering: shown below.
+    }
+    const banner = document.querySelector("#gone");
+    if (answer === null) {
+      gone = true;
+      if (banner) banner.hidden = false;
+      return;
+    }
+    if (banner) banner.hidden = true;
+    if (gone || (born && born !== answer)) {
+      gone = false;
+      // A new studio knows nothing of this page: loaded again, it finds the piece, the run and what was typed.
+      if (born !== answer) return location.reload();
+      await window.studio.save();
+    }
+    born = answer;
+  };
+  setInterval(() => document.visibilityState === "visible" && ping(), PING_MS);
+  ping();
 })();

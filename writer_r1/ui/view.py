@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from writer_r1.events import DraftDelta, Drafted, Event, Proposed, RubricReady, Started, fold
+from writer_r1.events import DraftDelta, Drafted, Edited, Event, Finished, Proposed, RubricReady, Started, fold
 from writer_r1.trajectory import Attempt, Trajectory
 
 ENDINGS = {
@@ -11,6 +11,8 @@ ENDINGS = {
     "no improvement": "Done: another round brought nothing better",
     "round limit reached": "Done: all rounds are written",
     "user": "Stopped by you; the text so far is kept",
+    "criteria ready": "The criteria are ready: change them as you like, then press Start",
+    "criteria changed": "Done: every round is judged by the changed criteria",
     "stopped by you": "Stopped by you; the text so far is kept",
 }
 INTERRUPTED = "Interrupted; the text so far is kept"
@@ -27,6 +29,7 @@ class View(NamedTuple):
     proposed: tuple[Proposed, ...] = ()
     dropped: tuple[str, ...] = ()
     writing_since: float | None = None  # when the attempt now being written began; None between attempts
+    rescoring: bool = False  # the criteria were changed and the rounds are judged anew
     trouble: str | None = None  # why the last events are not on disk
     ended: bool = False  # nothing more will come, even where no event said so
 
@@ -41,6 +44,10 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():
                 view = view._replace(dropped=event.dropped, proposed=())
+            case Edited():
+                view = view._replace(rescoring=True)
+            case Finished():
+                view = view._replace(rescoring=False)
             case DraftDelta() if view.writing_since is None:
                 view = view._replace(writing_since=event.t)
             case Drafted():

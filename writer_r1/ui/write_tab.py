@@ -1,60 +1,87 @@
-"""The writing tab: a brief -> a run that goes on by itself, and a page that follows the run's stored events.
+"""The writing tab: a brief -> a run that goes on by itself, shown from its stored events.
 
-A page owns nothing: it may be reloaded, closed or opened twice. Every handler here only asks the workspace to begin or
-stop, or reads on from the last event it saw.
+A page owns nothing: it may be reloaded, closed or opened twice. Handlers begin or stop something and keep what was
+typed; what goes on is followed by `following.follow`.
 """
 
 import json
-import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-import gradio as gr
-
-from writer_r1 import catalog
-from writer_r1.errors import WriterError
+from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
 from writer_r1.places import data
-from writer_r1.trajectory import Trajectory
+from writer_r1.store import Piece
+from writer_r1.trajectory import Criterion, prompt_id
+from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
-from writer_r1.ui.view import View, advance, over
+from writer_r1.ui.board import QUIET, Board, asked
+from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
+from writer_r1.ui.editing import Edited, on_criteria, on_suggest
+from writer_r1.ui.following import Follower, Page
+from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.saving import Sent, keep
+from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
-Page = tuple[Any, ...]  # run id, the parts of a `render.Screen`, Start, Stop
+CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
+WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
 
-POLL_S = 0.125  # a browser falls behind above about ten updates a second
+
+class Wishes(NamedTuple):
+    """How a run shall go."""
+
+    rounds: float = 3
+    thorough: bool = False
+    look_first: bool = False
+    anew: bool = False
 
 
-def on_start(workspace: Workspace, brief: str, rounds: float) -> Iterator[Page]:
-    """Yield the page of a new run for `brief`, to its end."""
+def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
+    """Keep what was typed, begin a run for `brief`, and follow it."""
     try:
-        run_id = workspace.start(Task("", brief, rounds=int(rounds)))
+        piece = _kept(workspace, place_of(said), brief, text)
+        run_id = workspace.start(task_of(piece, brief, wishes), piece_id=piece.id if piece else None)
     except WriterError as error:
-        gr.Warning(str(error))
-        yield _refused(str(error))
-        return
-    yield from follow(workspace, run_id)
+        return refused(str(error))
+    shelf = library(workspace.store, Shelf(piece.id if piece else ""))
+    return Desk(mark(piece, run_id), gr.skip(), gr.skip(), ticket(piece, run_id), shelf)
 
 
-def on_load(workspace: Workspace, wanted: str | None) -> Iterator[Page]:
-    """Yield the page of the wanted run; without one, that of a running run, else of the newest."""
-    try:
-        known = wanted if wanted and workspace.store.run(wanted) else None
-        run_id = known or next(iter(workspace.store.running()), None) or workspace.store.latest()
-    except WriterError as error:
-        yield _refused(str(error))
-        return
-    if wanted and known is None:
-        gr.Warning(f"There is no run {wanted!r} in this library.")
-    if run_id is None:
-        yield (None, *render.screen(None), *_buttons(busy=False))
-        return
-    yield from follow(workspace, run_id)
+def _kept(workspace: Workspace, place: Place, brief: str, text: str) -> Piece | None:
+    sent = Sent(piece=place.piece, base=place.base, brief=brief, text=text)
+    if not brief.strip():
+        raise WriterError("Say in a sentence what the piece should do.")
+    answer = keep(workspace, sent)
+    if "stale" in answer:
+        raise Busy(CHANGED_ELSEWHERE)
+    return workspace.store.piece(str(answer["piece"]))
 
 
-def on_stop(workspace: Workspace, run_id: str | None) -> Any:
+def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
+    """Return what a run shall do: with the criteria on the board where they were made for this very brief."""
+    rubric = piece.rubric if piece else None
+    here = rubric is not None and rubric.prompt_id == prompt_id(brief) and not wishes.anew
+    return Task(
+        "",
+        brief,
+        rubric=rubric if here else None,
+        rounds=int(wishes.rounds),
+        depth="full" if wishes.thorough else "quick",
+        kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
+        stop_after="criteria" if wishes.look_first and not here else "rounds",
+    )
+
+
+def mine(criterion: Criterion) -> bool:
+    """Return whether the user made or locked this criterion, so that it outlives a new search."""
+    return criterion.locked or criterion.source.stage == "user"
+
+
+def on_stop(workspace: Workspace, said: str) -> Any:
     """Ask the run to stop and return what the Stop button says meanwhile."""
-    if run_id is None:
+    run_id = place_of(said).run
+    if not run_id:
         return gr.skip()
     try:
         workspace.jobs.stop(run_id)
@@ -64,90 +91,105 @@ def on_stop(workspace: Workspace, run_id: str | None) -> Any:
     return gr.Button("Stopping …", interactive=False)
 
 
-def follow(workspace: Workspace, run_id: str) -> Iterator[Page]:
-    """Yield the page of a run as its events come, only what changed, until it ends."""
-    last: Page = ()
+def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Desk:
+    """Put a round's text into the manuscript; what stood there is kept as a version."""
+    place, store, same = place_of(said), workspace.store, gr.skip()
+    number = wish.get("attempt", "")
+    if wish["act"] != "use" or not number.isdigit() or not place.run:
+        return Desk(same, same, same, same, same)
     try:
-        for view, elapsed_s in _views(workspace, run_id):
-            page = (run_id, *render.screen(view, elapsed_s), not over(view))
-            parts = [new if i >= len(last) or new != last[i] else gr.skip() for i, new in enumerate(page[:-1])]
-            buttons = _buttons(busy=page[-1]) if page[-1:] != last[-1:] else (gr.skip(), gr.skip())
-            last = page
-            yield (*parts, *buttons)
+        attempt = store.trajectory(place.run).attempt(int(number))
+        piece = _kept(workspace, place, brief, text)
+        if attempt is None or piece is None:
+            return Desk(same, same, same, same, same)
+        piece = store.save_piece(piece.id, piece.brief, attempt.text, piece.revision, f"{title(attempt)} taken over")
     except WriterError as error:
-        yield _refused(str(error))
+        return refused(str(error))
+    gr.Info(f"{title(attempt)} is your manuscript now. What stood there is kept.")
+    return Desk(mark(piece, place.run), same, piece.text, same, same)
 
 
-def _views(workspace: Workspace, run_id: str) -> Iterator[tuple[View, float]]:
-    run = workspace.store.run(run_id)
-    began = run.created if run else time.time()
-    view = View(Trajectory(id=run_id, prompt=run.prompt if run else ""))
-    if run and run.state == "running":
-        yield view, time.time() - began
-    for batch in workspace.jobs.follow_batches(run_id, poll_s=POLL_S):
-        view = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run_id))
-        yield view, time.time() - began
-    yield view._replace(ended=True), view.t
+class Parts(NamedTuple):
+    """The tab's components, for wiring."""
+
+    brief: gr.Textbox
+    text: gr.Textbox
+    page: Page
+    wishes: tuple[Any, ...]
 
 
-def _refused(sentence: str) -> Page:
-    same = gr.skip()
-    notice = render.notice(sentence, "Your request is still in the box.", "")
-    return (same, same, same, notice, same, same, same, *_buttons(busy=False))
-
-
-def _buttons(busy: bool) -> tuple[Any, Any]:
-    return gr.Button("Start", interactive=not busy), gr.Button("Stop", interactive=busy)
-
-
-def model_line(workspace: Workspace) -> str:
-    """Return which model writes, and that it does so here."""
-    try:
-        model = catalog.find(workspace.default_model(), workspace.models)
-        name = model.label if model.state == "ready" else "no model is set up yet: run `make models`"
-    except WriterError as error:
-        name = str(error)
-    return render.masthead(name)
-
-
-def build(workspace: Workspace) -> None:
-    """Place the tab's parts in the open Blocks and wire them."""
-    _html(model_line(workspace), "masthead")
-    brief, rounds = _place_brief()
+def build() -> Parts:
+    """Place the tab's parts in the open tab."""
+    brief, wishes = _place_brief()
     with gr.Row(elem_id="actions"):
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=96, scale=0)
         stop = gr.Button("Stop", elem_id="stop", min_width=96, scale=0, interactive=False)
         phase = _html(render.phase(None), "phase")
-    announce = _html("", "announce")
-    card = _html("", "trouble")
+    announce, trouble = _html("", "announce"), _html("", "trouble")
     with gr.Row(elem_id="desk"):
-        manuscript = _html(render.manuscript(None), "manuscript")
-        criteria = _html(render.criteria(None), "criteria")
-    board = _html("", "rounds")
-    run_id = gr.State(None)
-    page = [run_id, phase, announce, card, manuscript, criteria, board, start, stop]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+        with gr.Column(elem_id="paper", min_width=0):
+            sheet = _html(render.manuscript(None), "sheet")
+            text = _place_manuscript()
+        criteria = Board("", elem_id="criteria", script="criteria_board.js")
+    rounds = Board("", elem_id="rounds", script="round_board.js")
+    return Parts(brief, text, Page(phase, announce, trouble, sheet, criteria, rounds, start, stop), wishes)
 
-    def started(text: str, count: float) -> Iterator[Page]:
-        yield from on_start(workspace, text, count)
 
-    def loaded(request: gr.Request) -> Iterator[Page]:
-        yield from on_load(workspace, request.query_params.get("run"))
+def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
+    """Connect the tab, the sidebar and the part that knows the open piece."""
+    said, wish_to_follow, page = gr.Textbox(visible=False), gr.State(""), parts.page
+    desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble]
+    typed = [parts.brief, parts.text, said]
+    told: dict[str, Any] = QUIET | {"js": WITH_PLACE}
+    follower = Follower(workspace)
+
+    def followed(wish: str, request: gr.Request) -> Iterator[Page]:
+        yield from follower.follow(wish, request.session_hash or "")
+
+    def left(request: gr.Request) -> None:
+        follower.leave(request.session_hash or "")
+
+    def loaded(request: gr.Request) -> Desk:
+        return on_load(workspace, request.query_params.get("piece"), request.query_params.get("run"))
+
+    def started(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
+        return on_start(workspace, place, brief, text, Wishes(rounds, thorough, look))
+
+    def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
+        wish = asked(event)
+        if wish["act"] != "find":
+            return on_criteria(workspace, place, brief, text, wish)
+        desk = on_start(workspace, place, brief, text, Wishes(look_first=True, anew=True))
+        return Edited(desk.piece, desk.follow, desk.trouble, gr.skip())
+
+    def chosen(brief: str, text: str, place: str, event: gr.EventData) -> Desk:
+        return on_round(workspace, place, brief, text, asked(event))
+
+    def shelved(place: str, event: gr.EventData) -> Desk:
+        return on_shelf(workspace, place, asked(event))
 
     root = gr.context.Context.root_block
-    assert root is not None, "build() needs an open Blocks"
-    root.load(None, brief, brief, js="(now) => window.studio.restore(now)", **quiet)
-    root.load(loaded, None, page, **quiet)
-    start.click(started, [brief, rounds], page, concurrency_id="start", trigger_mode="once", **quiet)
-    stop.click(lambda run: on_stop(workspace, run), run_id, stop, queue=False, **quiet)
-    brief.focus(workspace.warm, None, None, queue=False, **quiet)
+    assert root is not None, "wire() needs an open Blocks"
+    wish_to_follow.change(followed, wish_to_follow, list(page), trigger_mode="multiple", **QUIET)
+    root.load(loaded, None, desk, **QUIET)
+    root.unload(left)
+    start = [parts.brief, parts.text, *parts.wishes, said]
+    page.start.click(started, start, desk, concurrency_id="start", trigger_mode="once", **told)
+    page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
+    page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria], **told)
+    page.rounds.submit(chosen, typed, desk, **told)
+    shelf.submit(shelved, said, desk, **told)
+    parts.brief.focus(workspace.warm, None, None, **QUIET)
+    parts.brief.blur(
+        lambda brief, place: on_suggest(workspace, place, brief), [parts.brief, said], page.criteria, **told
+    )
 
 
 def _html(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False)  # its type would fight ours
 
 
-def _place_brief() -> tuple[gr.Textbox, gr.Slider]:
+def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
     brief = gr.Textbox(
         label="What should the piece do?",
         placeholder="What it is, for whom, how long, and what must be in it.",
@@ -156,11 +198,34 @@ def _place_brief() -> tuple[gr.Textbox, gr.Slider]:
         interactive=True,
         elem_id="brief",
     )
+    with gr.Row(elem_id="examples"):
+        for example in json.loads(data("assets/examples.json").read_text("utf-8")):
+            button = gr.Button(example["label"], size="sm", min_width=40, scale=0, elem_classes="example")
+            fill = f"() => window.studio.fill({json.dumps(example['prompt'])})"
+            button.click(None, None, brief, js=fill, api_visibility="private")
     with gr.Row(elem_id="setup"):
-        with gr.Row(elem_id="examples"):
-            for example in json.loads(data("assets/examples.json").read_text("utf-8")):
-                button = gr.Button(example["label"], size="sm", min_width=40, scale=0, elem_classes="example")
-                fill = f"() => window.studio.example({json.dumps(example['prompt'])})"
-                button.click(None, None, brief, js=fill, api_visibility="private")
-        rounds = gr.Slider(0, 5, 3, step=1, label="Rounds of revision", elem_id="count", scale=0, min_width=260)
-    return brief, rounds
+        rounds = gr.Slider(0, 6, 3, step=1, label="Rounds of revision", elem_id="count", scale=0, min_width=240)
+        thorough = gr.Checkbox(
+            False, label="Thorough criteria", info="Short sample drafts are written first; takes longer.", min_width=220
+        )
+        look = gr.Checkbox(
+            False,
+            label="Show me the criteria first",
+            info="Stops before the draft, so you can change them.",
+            min_width=220,
+        )
+    return brief, (rounds, thorough, look)
+
+
+def _place_manuscript() -> gr.Textbox:
+    text = gr.Textbox(
+        label="Your manuscript",
+        placeholder="Yours alone: nothing is written here unless you type it or press “Use this round”.",
+        lines=12,
+        max_lines=40,
+        interactive=True,
+        elem_id="manuscript",
+        buttons=["copy"],
+    )
+    _html('<p class="saved"><span class="words"></span><span class="state" role="status"></span></p>', "saved")
+    return text

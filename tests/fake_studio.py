@@ -1,0 +1,84 @@
+"""The studio as a process, with a scripted model: `python tests/fake_studio.py HOME PORT`.
+
+What the model does is read from HOME/script.json before each reply, so a test may change it while the studio runs:
+`delay` (seconds a piece of four characters), `texts` (drafts, then revisions, in turn), `fail` (raise this sentence).
+"""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import scripted
+from scripted import overlap, script
+
+from writer_r1 import catalog
+from writer_r1.errors import ModelError
+from writer_r1.llm import Cancel, Reply, Request, Sampling, never
+from writer_r1.llm.fake import FakeLLM
+from writer_r1.ui.app import serve
+from writer_r1.workspace import Workspace
+
+LONG = "\n\n".join(
+    f"Paragraph {n}. The keeper went down to the {place} and counted the {thing} that the night had left there, "
+    f"one by one, until the light was thin enough to see his own hands. Nobody had asked him to. " * 2
+    for n, (place, thing) in enumerate(
+        (("harbour", "ropes"), ("slip", "boats"), ("wall", "gulls"), ("stair", "steps")), 1
+    )
+)
+
+
+class Paced(FakeLLM):
+    """Answers as `script.json` says at this moment."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(script(), name="fake")
+        self.file, self.calls = home / "script.json", 0
+        self.judge = lambda draft, question: 3.0 + min(5.0, draft.count("plain") + len(draft) % 3)
+
+    def now(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.file.read_text("utf-8")) if self.file.exists() else {}
+        return found
+
+    def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+        """Reply at the pace of the moment, or fail as asked."""
+        told = self.now()
+        if told.get("fail"):
+            raise ModelError(str(told["fail"]))
+        station = scripted.station(request)
+        texts = told.get("texts") or [LONG]
+        self.delay_s = float(told.get("delay", 0.0))
+        if station in ("draft", "revise", "extend"):
+            text = texts[self.calls % len(texts)]
+            self.calls += 1
+            self.script = script(draft=text, revise=text, extend=text)
+        return (yield from super().stream(request, sampling._replace(max_tokens=100_000), cancel))
+
+
+def main(home: Path, port: int) -> None:
+    """Run until SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    workspace = Workspace(home, home / "models")
+    workspace.open_studio()
+    real = catalog.path_of
+    catalog.path_of = lambda name, folder: home if name == "fake" else real(name, folder)
+    found, model = catalog.find, catalog.rows(home / "models")[0].model_copy(update={"name": "fake", "state": "ready"})
+    catalog.find = lambda name, folder: model if name == "fake" else found(name, folder)
+    workspace.default_model = lambda: "fake"  # type: ignore[method-assign]
+    workspace.similarity = overlap  # type: ignore[assignment, method-assign]
+    workspace._loaded["fake"] = Paced(home)
+    try:
+        _, address = serve(workspace, port, open_browser=False)
+        print(f"Writer-R1 Studio: {address}", flush=True)
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        workspace.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

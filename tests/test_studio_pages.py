@@ -1,0 +1,261 @@
+"""The page in a real Chromium on a live studio with a scripted model: every state, and that nothing typed is lost."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live import SOON_MS, Pages, Studio, done, eventually, write
+from playwright.sync_api import Browser, expect
+from scripted import FIRST, revision
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+BRIEF = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
+HOSTILE = (
+    "</textarea><script>document.title='owned'</script> ![x](http://evil.example/x.png) "
+    "<img src=x onerror=alert(1)> {{value}} ${1+1}"
+)
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    live = Studio(tmp_path_factory.mktemp("studio"))
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
+    studio.script(texts=[FIRST, revision("plainer"), revision("plain plain plain")])
+    opened = Pages(browser, studio)
+    yield opened
+    opened.close()
+    assert opened.faults == []
+
+
+def new(page) -> None:  # type: ignore[no-untyped-def]
+    """Begin a piece of its own."""
+    page.evaluate("document.querySelector('[data-act=new]').click()")
+    expect(page.locator("#brief textarea")).to_have_value("", timeout=SOON_MS)
+    page.wait_for_timeout(400)
+
+
+def test_first_run_says_what_to_do_and_an_empty_brief_is_answered_in_one_sentence(pages: Pages) -> None:
+    page = pages.open()
+    expect(page.locator("#criteria")).to_contain_text("Criteria appear when you start")
+    expect(page.locator("#sheet")).to_contain_text("Your draft will appear here")
+    expect(page.locator("#stop")).to_be_disabled()
+    page.locator("#start").click()
+    expect(page.locator("#trouble")).to_contain_text("Say in a sentence what the piece should do", timeout=SOON_MS)
+
+
+def test_a_run_goes_from_brief_to_rounds_and_a_round_enters_the_manuscript_only_when_asked(pages: Pages) -> None:
+    page = pages.open()
+    new(page)
+    write(page, BRIEF, rounds=1)
+    done(page)
+    expect(page.locator("#rounds")).to_contain_text("First draft")
+    manuscript = page.locator("#manuscript textarea")
+    expect(manuscript).to_have_value("")
+    page.locator("#rounds [data-act=use]").first.click()
+    expect(manuscript).to_have_value(re.compile("thirty winters"), timeout=SOON_MS)
+    pages.reload(page)
+    expect(manuscript).to_have_value(re.compile("thirty winters"), timeout=SOON_MS)
+
+
+def test_typing_during_a_run_loses_no_character(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    studio.script(delay=0.02)
+    write(page, BRIEF)
+    expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=SOON_MS)
+    box = page.locator("#manuscript textarea")
+    said = "It was a cold spring and nobody came down to the water. " * 4
+    box.press_sequentially(said, delay=5)
+    expect(box).to_have_value(said)
+    page.keyboard.press("Escape")
+    expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
+    expect(box).to_have_value(said)
+    eventually(lambda: any(p.text == said for p in studio.store.pieces()))
+
+
+def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    studio.script(delay=0.02)
+    write(page, BRIEF)
+    expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=SOON_MS)
+    before = page.locator("#sheet .text").inner_text()
+    pages.leaving = True
+    page.context.close()
+    page = pages.open()
+    expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
+    page.wait_for_function(
+        "n => (document.querySelector('#sheet .text')?.innerText.length ?? 0) > n", arg=len(before), timeout=SOON_MS
+    )
+    assert page.locator("#sheet .text").inner_text().startswith(before.rstrip()[:200])
+    page.locator("#stop").click()
+    expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
+
+
+def test_two_tabs_on_one_piece_the_stale_one_gets_a_choice_and_both_texts_live(pages: Pages, studio: Studio) -> None:
+    first = pages.open()
+    new(first)
+    first.locator("#brief textarea").fill("Two tabs on one piece.")
+    first.locator("#manuscript textarea").fill("Common ground.")
+    expect(first.locator("#saved .state")).to_have_text("Saved", timeout=SOON_MS)
+    piece = re.search(r"piece=([\w-]+)", first.url)
+    assert piece
+    second = pages.tab(first.context.new_page(), f"?piece={piece[1]}")
+    expect(second.locator("#manuscript textarea")).to_have_value("Common ground.", timeout=SOON_MS)
+    second.wait_for_timeout(500)
+    second.locator("#manuscript textarea").fill("Common ground. Said in the second.")
+    expect(second.locator("#saved .state")).to_have_text("Saved", timeout=SOON_MS)
+    eventually(lambda: studio.store.piece(piece[1]).text.endswith("second."))  # type: ignore[union-attr]
+    first.locator("#manuscript textarea").fill("Common ground. Said in the first.")
+    dialog = first.locator("dialog.choice")
+    expect(dialog).to_contain_text("Said in the second.", timeout=SOON_MS)
+    expect(dialog).to_contain_text("Said in the first.")
+    assert studio.store.piece(piece[1]).text.endswith("second.")  # type: ignore[union-attr]
+    dialog.get_by_role("button", name="Keep what I typed here").click()
+    eventually(lambda: studio.store.piece(piece[1]).text.endswith("first."))  # type: ignore[union-attr]
+    assert any(v.text.endswith("second.") for v in studio.store.versions(piece[1]))
+
+
+def test_the_other_choice_keeps_my_text_as_a_piece_of_its_own(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    page.locator("#manuscript textarea").fill("Mine, begun.")
+    expect(page.locator("#saved .state")).to_have_text("Saved", timeout=SOON_MS)
+    piece = re.search(r"piece=([\w-]+)", page.url)
+    assert piece
+    there = studio.store.piece(piece[1])
+    assert there
+    studio.store.save_piece(there.id, there.brief, "Theirs, meanwhile.", there.revision)
+    page.locator("#manuscript textarea").fill("Mine, gone on.")
+    page.locator("dialog.choice").get_by_role("button", name="Take the other").click(timeout=SOON_MS)
+    expect(page.locator("#manuscript textarea")).to_have_value("Theirs, meanwhile.", timeout=SOON_MS)
+    eventually(lambda: any(p.text == "Mine, gone on." for p in studio.store.pieces()))
+    assert studio.store.piece(piece[1]).text == "Theirs, meanwhile."  # type: ignore[union-attr]
+
+
+def test_a_killed_and_restarted_studio_finds_text_that_was_never_saved(browser: Browser, tmp_path: Path) -> None:
+    live = Studio(tmp_path)
+    live.start()
+    pages = Pages(browser, live)
+    page = pages.open()
+    page.locator("#manuscript textarea").fill("Saved before.")
+    expect(page.locator("#saved .state")).to_have_text("Saved", timeout=SOON_MS)
+    pages.leaving = True
+    live.kill()
+    page.locator("#manuscript textarea").fill("Saved before. And this while it was dead.")
+    expect(page.locator("#gone")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator("#gone")).to_contain_text("Your text is safe in this browser")
+    live.start()
+    expect(page.locator("#gone")).to_be_hidden(timeout=SOON_MS)
+    expect(page.locator("#manuscript textarea")).to_have_value(
+        "Saved before. And this while it was dead.", timeout=SOON_MS
+    )
+    eventually(lambda: any(p.text.endswith("while it was dead.") for p in live.store.pieces()))
+    pages.close()
+    live.stop()
+
+
+def test_a_failed_run_says_what_happened_and_keeps_the_brief(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    studio.script(fail="The model file was removed; choose another on the Models page.")
+    write(page, BRIEF)
+    expect(page.locator("#trouble")).to_contain_text("The model file was removed", timeout=SOON_MS)
+    expect(page.locator("#brief textarea")).to_have_value(BRIEF)
+    expect(page.locator("#start")).to_be_enabled()
+
+
+def test_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    studio.script(delay=0.05)
+    write(page, BRIEF)
+    expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
+    began = time.monotonic()
+    page.keyboard.press("Escape")
+    expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
+    assert time.monotonic() - began < 10 and studio.store.running() == []
+
+
+def test_hostile_text_stays_text_everywhere(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    studio.script(texts=[HOSTILE + " " + FIRST])
+    write(page, f"{BRIEF} {HOSTILE}")
+    done(page)
+    page.locator("#rounds [data-act=use]").first.click()
+    expect(page.locator("#manuscript textarea")).to_have_value(re.compile(r"\$\{1\+1\}"), timeout=SOON_MS)
+    expect(page.locator("#sheet .text")).to_contain_text("<script>document.title='owned'</script>")
+    expect(page.locator("#sheet .text")).to_contain_text("{{value}} ${1+1}")
+    assert page.title() != "owned" and page.locator("#sheet img, #rounds img, #library img").count() == 0
+
+
+def test_pieces_are_found_renamed_deleted_and_brought_back(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    page.locator("#brief textarea").fill("A letter about quinces.")
+    expect(page.locator("#saved .state")).to_have_text("Saved", timeout=SOON_MS)
+    page.wait_for_timeout(300)
+    pages.reload(page)
+    shelf = page.locator("#library")
+    shelf.get_by_role("searchbox").fill("quinces")
+    expect(shelf.locator("li")).to_have_count(1, timeout=SOON_MS)
+    shelf.get_by_role("searchbox").fill("")
+    row = shelf.locator("li", has_text="quinces")
+    expect(row).to_be_visible(timeout=SOON_MS)
+    row.hover()
+    row.get_by_role("button", name="Rename").click()
+    page.locator("dialog input[name=title]").fill("Quince letter")
+    page.keyboard.press("Enter")
+    expect(shelf.locator("li", has_text="Quince letter")).to_be_visible(timeout=SOON_MS)
+    row = shelf.locator("li", has_text="Quince letter")
+    row.hover()
+    row.get_by_role("button", name="Delete").click()
+    expect(shelf.locator("li", has_text="Quince letter")).to_have_count(0, timeout=SOON_MS)
+    shelf.get_by_role("button", name="Undo").click()
+    expect(shelf.locator("li", has_text="Quince letter")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator("#brief textarea")).to_have_value("A letter about quinces.", timeout=SOON_MS)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_tab_scrolls_sideways_and_stop_is_in_sight(pages: Pages, width: int) -> None:
+    page = pages.open(width)
+    for number in range(1, 5):
+        page.keyboard.press(f"Alt+{number}")
+        page.wait_for_timeout(600)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, number
+    page.keyboard.press("Alt+1")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.locator("#stop")).to_be_in_viewport()
+
+
+def test_the_library_is_closed_at_start_on_a_narrow_screen_and_open_on_a_wide_one(pages: Pages) -> None:
+    expect(pages.open(390).locator("#library")).to_be_hidden()
+    expect(pages.open(1440).locator("#library")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_tab(pages: Pages, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = pages.open(color_scheme=scheme)
+    new(page)
+    write(page, BRIEF, rounds=1)
+    done(page)
+    for number in range(1, 5):
+        page.keyboard.press(f"Alt+{number}")
+        page.wait_for_timeout(800)
+        found = Axe().run(page).response["violations"]
+        grave = [
+            (v["id"], [n["html"][:160] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")
+        ]
+        assert grave == [], (number, grave)

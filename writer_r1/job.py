@@ -1,0 +1,210 @@
+"""One run's work -> its events in the store, by two threads that no page owns.
+
+The worker waits for the machine's model lock, runs the work and only ever adds to a list in memory. The keeper saves
+that list, a transaction at a time, so a full disk never holds up or loses what is written. Nothing here knows what the
+work does, or who follows it.
+"""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped, fold
+from writer_r1.store import Store, whole
+from writer_r1.trajectory import Trajectory
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Callable[[], bool]], Iterator[Event]]
+
+DELTA_S, DELTA_CHARS = 0.5, 200  # text is saved this often; a kill loses no more than this and a tick
+TICK_S = 0.2  # the keeper's pulse
+STOP_POLL_S = 0.5  # how often another process's wish to stop is looked for
+RETRY_S = 2.0  # after a failed save
+LOCK_POLL_S = 0.2
+
+WAITING = "waiting for the model: it is still loading, or busy with another piece"
+BUG = "The studio hit a bug while writing; the text so far is kept. Details are in the log."
+KEPT = "Nothing written is lost while the studio stays open."
+
+
+class Job:
+    """One run's events: `saved` of them are in the store, `shown` may be seen, the last text is still held back.
+
+    `earlier` events of a run that goes on are in the store already; numbers and times go on from them.
+    """
+
+    def __init__(self, store: Store, run_id: str, work: Work, lock_path: Path, earlier: Sequence[Event] = ()) -> None:
+        self.id = run_id
+        self.stop = threading.Event()
+        self.kept = threading.Event()  # all is written and saved
+        self.ended = threading.Event()  # and it may go on
+        self.waiting = False  # for the machine's model lock
+        self.trouble: str | None = None
+        self._store, self._work, self._lock_path = store, work, lock_path
+        self._guard = threading.Lock()  # of the five below
+        self._events: list[Event] = list(earlier)
+        self._earlier = self._saved = self._shown = len(earlier)
+        self._held: DraftDelta | None = None
+        self._held_since = 0.0
+        self._wake = threading.Event()
+        self._began = time.monotonic() - max((e.t for e in earlier), default=0.0)
+        self._retry_at = 0.0
+
+    def seen(self, after: int) -> list[tuple[int, Event]]:
+        """Return the events above number `after` that may be seen."""
+        with self._guard:
+            return list(enumerate(self._events[after : self._shown], after + 1))
+
+    def over(self) -> bool:
+        """Return whether no further event will be seen."""
+        with self._guard:
+            ended = self._shown > self._earlier and self._events[self._shown - 1].event in ENDS
+            return self.kept.is_set() or ended
+
+    def hurry(self) -> None:
+        """Try a failed save again now."""
+        self._retry_at = 0.0
+        self._wake.set()
+
+    def keep(self) -> None:
+        """Run the worker and save what it adds, until the end is saved."""
+        worker = threading.Thread(target=self._run, name=f"worker {self.id}", daemon=True)
+        worker.start()
+        asked_at = 0.0
+        try:
+            while worker.is_alive() or self._saved < len(self._events):
+                self._wake.wait(TICK_S)
+                self._wake.clear()
+                self._save()
+                if time.monotonic() - asked_at >= STOP_POLL_S and not self.stop.is_set():
+                    asked_at = time.monotonic()
+                    self._hear_stop()
+        finally:
+            self.stop.set()  # a worker that nobody saves for must not go on
+            self.kept.set()
+
+    def _save(self) -> None:
+        now = time.monotonic()
+        with self._guard:
+            if now - self._held_since >= DELTA_S:
+                self._let_go()
+            batch = self._events[self._saved :]
+            if self.trouble:
+                self._shown = len(self._events)
+        if not batch or (self.trouble and now < self._retry_at):
+            return
+        try:
+            self._store.append(self.id, batch)
+        except StoreError as error:
+            self._retry_at = now + RETRY_S
+            self._report(f"{error} {KEPT}")
+        else:
+            with self._guard:
+                self._saved += len(batch)
+                self._shown = max(self._shown, self._saved)
+                self.trouble = None
+
+    def _report(self, sentence: str) -> None:
+        with self._guard:
+            if not self.trouble:
+                status = Status(t=self._events[self._saved].t, text=sentence)
+                self._events.insert(self._saved, status)  # nobody has seen what comes after
+                self._shown = len(self._events)
+            self.trouble = sentence
+        self.stop.set()
+
+    def _hear_stop(self) -> None:
+        try:
+            if self._store.stop_asked(self.id):
+                self.stop.set()
+        except StoreError:
+            return  # the same fault meets the next save, which reports it
+
+    def _add(self, event: Event) -> None:
+        event = whole(event.model_copy(update={"t": round(time.monotonic() - self._began, 3)}))
+        with self._guard:
+            held = self._held
+            if isinstance(event, DraftDelta) and held and held.attempt == event.attempt:
+                self._held = held.model_copy(update={"text": held.text + event.text})
+            else:
+                self._let_go()
+                if isinstance(event, DraftDelta):
+                    self._held, self._held_since = event, time.monotonic()
+                else:
+                    self._events.append(event)
+            if self._held is None or len(self._held.text) >= DELTA_CHARS:
+                self._let_go()
+                self._wake.set()
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._events.append(self._held)
+            self._held = None
+
+    def _run(self) -> None:
+        try:
+            if self._write():
+                return
+        except WriterError as error:
+            self._add(Failed(message=str(error)))
+            return
+        except BaseException as error:  # the one place a bug is caught: it must reach whoever waits for the text
+            # Not logging.exception: the message of an exception may quote the draft.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error(
+                "Run %s stopped by a bug, %s (message left out, it may quote the text):\n%s",
+                self.id,
+                type(error).__name__,
+                where,
+            )
+            self._add(Failed(message=BUG))
+            return
+        self._finish()
+
+    def _write(self) -> bool:
+        """Run the work under the machine's lock and return whether it said how it ended."""
+        lock = FileLock(self._lock_path)
+        if not self._acquire(lock):
+            return False
+        try:
+            for event in self._work(self.stop.is_set):
+                self._add(event)
+                if event.event in ENDS:
+                    return True
+            return False
+        finally:
+            lock.release()
+
+    def _acquire(self, lock: FileLock) -> bool:
+        """Return whether the lock was got; False where the run was stopped while it waited."""
+        try:
+            while not self.stop.is_set():
+                try:
+                    lock.acquire(timeout=0)
+                    return True
+                except Timeout:
+                    if not self.waiting:
+                        self._add(Status(text=WAITING))
+                    self.waiting = True
+                    self.stop.wait(LOCK_POLL_S)
+            return False
+        except OSError as error:
+            name = repr(str(self._lock_path))
+            raise Busy(f"The lock file {name} cannot be used ({error.strerror}); set TMPDIR elsewhere.") from error
+        finally:
+            self.waiting = False
+
+    def _finish(self) -> None:
+        with self._guard:
+            self._let_go()
+            now = fold(self._events, Trajectory(id=self.id, prompt=""))
+        if self.stop.is_set() and now.stopped is None:
+            self._add(Stopped(why=BY_USER))
+        self._add(Finished(trajectory_id=self.id, best_attempt=now.best, rounds=len(now.attempts)))

@@ -1,0 +1,59 @@
+"""The library: what the user wrote and what was written for them -> one SQLite file, and back.
+
+`Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again;
+`File` is the file under all three. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.store.file import MIGRATIONS, WRITE
+from writer_r1.store.pieces import Hit, Piece, Pieces, Version
+from writer_r1.store.rubrics import SavedRubric, SavedRubrics
+from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
+
+__all__ = [
+    "MIGRATIONS",
+    "Hit",
+    "Piece",
+    "Run",
+    "SavedRubric",
+    "StaleSave",
+    "State",
+    "Store",
+    "Version",
+    "alive",
+    "this_process",
+    "whole",
+]
+
+
+class Store(Runs, Pieces, SavedRubrics):
+    """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        with suppress(StoreError):  # what is in the way of reading and writing is told by whoever wants to
+            self._forget()
+
+    def delete_all(self) -> None:
+        """Remove every piece, run, lesson and saved rubric, so that no word of them is left in the file; backups stay.
+
+        Raises:
+            Busy: a run is still being written; nothing was removed.
+        """
+        with self._transaction(WRITE) as db:
+            owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
+            if any(alive(owner) for (owner,) in owners):
+                raise Busy("A session is still being written; stop it first, then delete everything.")
+            for table in ("found", "texts", "events", "lessons", "runs", "versions", "pieces", "rubrics"):
+                db.execute(f"DELETE FROM {table}")
+            db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows
+        self._compact()
+
+    def delete_backups(self, folder: Path | None = None) -> None:
+        """Remove every backup in `folder`, by default where the library keeps its own."""
+        with self._explained():
+            for made in (folder or self.backups).glob("library-????-??-??.zip"):
+                made.unlink(missing_ok=True)

@@ -1,0 +1,258 @@
+"""What the user writes -> pieces in the library, each with its versions, and back; and the search over all of it.
+
+No text is ever lost to a save: a save made from an older revision is refused, and what a save replaces is kept as a
+version, but for the last minute of saves that the page makes by itself. Deleting only hides; see `Pieces._forget`.
+"""
+
+import secrets
+import sqlite3
+import time
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from writer_r1.errors import StaleSave, StoreError
+from writer_r1.events import fold
+from writer_r1.store.file import READ, WRITE, File, as_json
+from writer_r1.store.runs import stored, texts_with
+from writer_r1.store.words import most_telling, pure, shortened, terms
+from writer_r1.trajectory import Rubric, Trajectory
+
+AUTOSAVE_S = 60.0  # saves that the page makes by itself share a version for so long
+DELETED_S = 30 * 86400.0  # how long a deleted piece can be restored
+
+PIECES = "SELECT id, title, brief, text, revision, rubric, created, updated FROM pieces"
+NEWEST = "ORDER BY updated DESC, rowid DESC"
+VERSIONS = "SELECT revision, brief, text, why, created FROM versions WHERE piece_id = ? ORDER BY revision DESC"
+# Read whole: an index of the texts would be made anew with every save of the page, and searches are rare.
+OWN_WORDS = "folded(title || char(10) || brief || char(10) || text)"
+
+
+class Piece(NamedTuple):
+    """A document of the user's. `updated`: its words were last saved or a run of it begun. Seconds since the epoch."""
+
+    id: str
+    title: str
+    brief: str
+    text: str
+    revision: int
+    rubric: Rubric | None
+    created: float
+    updated: float
+
+
+class Version(NamedTuple):
+    """What a piece held at a revision. `why` is empty where the page saved by itself, from `created` on."""
+
+    revision: int
+    brief: str
+    text: str
+    why: str
+    created: float
+
+
+class Hit(NamedTuple):
+    """A piece found. `snippet` is plain text from the run with this id, or from the piece's own words where None."""
+
+    piece: Piece
+    run_id: str | None
+    snippet: str
+
+
+class Pieces(File):
+    """The user's documents."""
+
+    def new_piece(self, brief: str = "", text: str = "", title: str = "") -> Piece:
+        """Return a new piece, at revision 1."""
+        with self._transaction(WRITE) as db:
+            return _begin(db, pure(brief), pure(text), " ".join(pure(title).split()))
+
+    def piece(self, piece_id: str) -> Piece | None:
+        """Return the piece with this id, or None where there is none or it was deleted."""
+        with self._transaction(READ) as db:
+            return next(iter(_pieces(db, "WHERE id = ? AND deleted IS NULL", piece_id)), None)
+
+    def pieces(self, limit: int = 200) -> list[Piece]:
+        """Return the pieces worked on last, newest first."""
+        with self._transaction(READ) as db:
+            return _pieces(db, f"WHERE deleted IS NULL {NEWEST} LIMIT ?", limit)
+
+    def latest_piece(self) -> str | None:
+        """Return the id of the piece worked on last."""
+        return next((p.id for p in self.pieces(1)), None)
+
+    def save_piece(self, piece_id: str, brief: str, text: str, base_revision: int, why: str = "") -> Piece:
+        """Return the piece as it is after the save; `why` names the version, empty where the page saves by itself.
+
+        Where nothing changed nothing is written, except that `why` then names the version that is there.
+
+        Raises:
+            StaleSave: the piece is not at `base_revision` any more and holds other words; nothing was written.
+            StoreError: the piece was deleted.
+        """
+        brief, text, why, now = pure(brief), pure(text), pure(why), time.time()
+        with self._transaction(WRITE) as db:
+            piece = _kept(db, piece_id)
+            if (brief, text) == (piece.brief, piece.text):
+                if why:
+                    name = "UPDATE versions SET why = ? WHERE piece_id = ? AND revision = ? AND why = ''"
+                    db.execute(name, (why, piece_id, piece.revision))
+                return piece
+            if base_revision != piece.revision:
+                raise StaleSave(f"{piece.title!r} was changed in another window; choose which text to keep.", piece)
+            _keep_version(db, piece_id, Version(piece.revision + 1, brief, text, why, now))
+            changed = (brief, text, piece.revision + 1, now, piece_id)
+            db.execute("UPDATE pieces SET brief = ?, text = ?, revision = ?, updated = ? WHERE id = ?", changed)
+            return _kept(db, piece_id)
+
+    def versions(self, piece_id: str) -> list[Version]:
+        """Return the kept versions of this piece, newest first; the newest is what the piece holds."""
+        with self._transaction(READ) as db:
+            return [Version(*row) for row in db.execute(VERSIONS, (piece_id,))]
+
+    def set_rubric(self, piece_id: str, rubric: Rubric | None) -> None:
+        """Make these the criteria of the piece.
+
+        Raises:
+            StoreError: the piece was deleted.
+        """
+        self._set(piece_id, "rubric", as_json(rubric) if rubric else None)
+
+    def rename_piece(self, piece_id: str, title: str) -> None:
+        """Give the piece this title, or where it is blank its first words.
+
+        Raises:
+            StoreError: the piece was deleted.
+        """
+        self._set(piece_id, "title", " ".join(pure(title).split()))
+
+    def delete_piece(self, piece_id: str) -> None:
+        """Hide the piece and ask its runs to stop; it can be restored for thirty days."""
+        with self._transaction(WRITE) as db:
+            db.execute("UPDATE pieces SET deleted = ? WHERE id = ? AND deleted IS NULL", (time.time(), piece_id))
+            db.execute("UPDATE runs SET stop_asked = 1 WHERE piece_id = ? AND state = 'running'", (piece_id,))
+
+    def restore_piece(self, piece_id: str) -> None:
+        """Bring a deleted piece back.
+
+        Raises:
+            StoreError: it was removed for good.
+        """
+        with self._transaction(WRITE) as db:
+            if not db.execute("UPDATE pieces SET deleted = NULL WHERE id = ?", (piece_id,)).rowcount:
+                raise StoreError(f"The piece {piece_id!r} was removed for good; look for it in a backup.")
+
+    def adopt(self, run_id: str) -> Piece:
+        """Return the piece of this run, which is made of its prompt and rubric where it has none.
+
+        Raises:
+            StoreError: there is no such run, it is damaged, or its piece was deleted.
+        """
+        with self._transaction(WRITE) as db:
+            run = db.execute("SELECT prompt, piece_id FROM runs WHERE id = ?", (run_id,)).fetchone()
+            if run is None:
+                raise StoreError(f"The session {run_id!r} is not in the library any more.")
+            prompt, piece_id = run
+            if piece_id is None:
+                rubric = fold((e for _, e in stored(db, run_id)), Trajectory(id=run_id, prompt=prompt)).rubric
+                piece_id = _begin(db, prompt, "", "", rubric).id
+                db.execute("UPDATE runs SET piece_id = ? WHERE id = ?", (piece_id, run_id))
+            return _kept(db, piece_id)
+
+    def find(self, query: str, limit: int = 50) -> list[Hit]:
+        """Return the pieces that hold every term of `query`, themselves or in the texts of their runs, newest first.
+
+        Terms are those of `Runs.search`; a query without any finds every piece.
+        """
+        words, tests, values = terms(query), ["deleted IS NULL"], list[object]()
+        for word in words:
+            select, bound = texts_with(word)
+            runs = f"id IN (SELECT piece_id FROM runs WHERE id IN ({select}))"
+            tests.append(f"({runs} OR instr({OWN_WORDS}, folded(?)))")
+            values += [*bound, word]
+        with self._transaction(READ) as db:
+            found = _pieces(db, f"WHERE {' AND '.join(tests)} {NEWEST} LIMIT ?", *values, limit)
+            return [_hit(db, piece, words) for piece in found]
+
+    def _set(self, piece_id: str, column: str, value: str | None) -> None:
+        with self._transaction(WRITE) as db:
+            _kept(db, piece_id)
+            db.execute(f"UPDATE pieces SET {column} = ? WHERE id = ?", (value, piece_id))
+
+    def _forget(self) -> None:
+        """Remove for good what was deleted more than thirty days ago, with its runs and the lessons learned in them."""
+        old = "SELECT id FROM pieces WHERE deleted < :before"
+        at = {"before": time.time() - DELETED_S}
+        with self._transaction(READ) as db:
+            if db.execute(old, at).fetchone() is None:
+                return
+        runs = f"SELECT id FROM runs WHERE piece_id IN ({old})"
+        lesson_of = "CASE WHEN json_valid(lesson) THEN json_extract(lesson, '$.trajectory_id') END"
+        with self._transaction(WRITE) as db:
+            for rows in (
+                f"found WHERE rowid IN (SELECT id FROM texts WHERE trajectory_id IN ({runs}))",
+                f"texts WHERE trajectory_id IN ({runs})",
+                f"events WHERE trajectory_id IN ({runs})",
+                f"lessons WHERE {lesson_of} IN ({runs})",
+                f"runs WHERE piece_id IN ({old})",
+                f"versions WHERE piece_id IN ({old})",
+                "pieces WHERE deleted < :before",
+            ):
+                db.execute(f"DELETE FROM {rows}", at)
+
+
+def _begin(db: sqlite3.Connection, brief: str, text: str, title: str, rubric: Rubric | None = None) -> Piece:
+    id_, now = secrets.token_hex(6), time.time()
+    row = (id_, title, brief, text, as_json(rubric) if rubric else None, now, now)
+    columns = "id, title, brief, text, rubric, created, updated, revision"
+    db.execute(f"INSERT INTO pieces ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, 1)", row)
+    why = "begun" if brief or text else ""  # an empty beginning is not worth a version of its own
+    _keep_version(db, id_, Version(1, brief, text, why, now))
+    return _kept(db, id_)
+
+
+def _keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
+    """Add a version, or bring the newest one up to date where both were saved by the page within a minute."""
+    row = db.execute(f"{VERSIONS} LIMIT 1", (piece_id,)).fetchone()
+    last = Version(*row) if row else None
+    if last and not (last.why or new.why) and 0 <= new.created - last.created < AUTOSAVE_S and not _shrank(last, new):
+        values = (new.revision, new.brief, new.text, piece_id, last.revision)
+        db.execute("UPDATE versions SET revision = ?, brief = ?, text = ? WHERE piece_id = ? AND revision = ?", values)
+    else:
+        db.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", (piece_id, *new))
+
+
+def _shrank(old: Version, new: Version) -> bool:
+    """Return whether the brief or the text lost more than half: perhaps by mistake, so the old words are kept."""
+    return any(
+        2 * len(after.strip()) < len(before.strip()) for before, after in ((old.brief, new.brief), (old.text, new.text))
+    )
+
+
+def _kept(db: sqlite3.Connection, piece_id: str) -> Piece:
+    for piece in _pieces(db, "WHERE id = ? AND deleted IS NULL", piece_id):
+        return piece
+    raise StoreError("This piece was deleted; restore it, or put its words into a new one.")
+
+
+def _pieces(db: sqlite3.Connection, clause: str, *values: object) -> list[Piece]:
+    return [_piece(*row) for row in db.execute(f"{PIECES} {clause}", values).fetchall()]
+
+
+def _piece(id_: str, title: str, brief: str, text: str, revision: int, line: str | None, *times: float) -> Piece:
+    title = title or shortened(brief) or shortened(text) or "Untitled"
+    try:
+        rubric = Rubric.model_validate_json(line) if line else None
+    except ValidationError:  # the user's words must open even where the criteria beside them are damaged
+        rubric = None
+    return Piece(id_, title, brief, text, revision, rubric, *times)
+
+
+def _hit(db: sqlite3.Connection, piece: Piece, words: list[str]) -> Hit:
+    own = [(None, piece.text), (None, piece.brief), (None, piece.title)]
+    best = most_telling(own, words)
+    if best[0] < len(words):
+        of_runs = """SELECT runs.id, texts.text FROM runs JOIN texts ON trajectory_id = runs.id
+            WHERE piece_id = ? ORDER BY created DESC, runs.rowid DESC, attempt DESC"""
+        best = most_telling([*own, *db.execute(of_runs, (piece.id,))], words)
+    return Hit(piece, best[1], best[2])

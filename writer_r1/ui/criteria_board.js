@@ -1,0 +1,111 @@
+// Keys and dragging on the criteria, and the keyboard's place among them: an update rewrites the rows under it.
+const rows = () => [...element.querySelectorAll(".criterion[data-id]")];
+const press = (row, selector) => row.querySelector(`${selector}:not(:disabled)`)?.click();
+
+// Keys, where a row or one of its buttons has the focus. A key that is held down acts once.
+const KEYS = { l: ["lock"], Delete: ["delete"], "Alt+ArrowUp": ["up"], "Alt+ArrowDown": ["down"], Enter: ["edit"] };
+element.addEventListener("keydown", (event) => {
+  const row = event.target.closest(".criterion[data-id]");
+  if (!row || event.isComposing || event.ctrlKey || event.metaKey || event.target.matches("select")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const wish = KEYS[event.altKey ? `Alt+${key}` : key];
+  if (!wish || (key === "Enter" && event.target !== row)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (!event.repeat || event.altKey) press(row, `[data-key^="${wish}:"]`);
+});
+
+// The keyboard's place: which control of which criterion, and how far down, should that criterion be gone.
+let held = null;
+const place = (node) => {
+  const key = node.closest?.("[data-key]")?.dataset.key;
+  return key ? { key, at: rows().indexOf(node.closest(".criterion")) } : null;
+};
+element.addEventListener("focusin", (event) => (held = place(event.target)));
+element.addEventListener("focusout", (event) => {
+  // An update takes the node away, a user leaves it where it is; which of the two is known a moment later.
+  const left = event.target;
+  queueMicrotask(() => {
+    if (left.isConnected && !element.contains(document.activeElement)) held = null;
+  });
+});
+const usable = (node) => (node && !node.disabled ? node : null);
+const again = () => {
+  const same = usable(element.querySelector(`[data-key="${CSS.escape(held.key)}"]`));
+  if (same) return same;
+  const kind = held.key.split(":")[0];
+  const row = held.at < 0 ? null : rows()[Math.min(held.at, rows().length - 1)];
+  if (!row) return usable(element.querySelector('[data-key="add"]'));
+  const alike = kind === "delete" ? null : usable(row.querySelector(`[data-key^="${kind}:"]`));
+  return alike ?? row; // never the next Delete
+};
+const settle = () => {
+  // A choice once made by hand does not follow its options any more.
+  for (const select of element.querySelectorAll("select[data-act]")) {
+    const chosen = select.querySelector("option[selected]");
+    if (chosen && !chosen.selected) chosen.selected = true;
+  }
+  const now = document.activeElement;
+  if (!held || !(now === document.body || element.contains(now))) return;
+  const next = again();
+  if (!next || next === now) return;
+  next.focus({ preventScroll: true });
+  next.closest(".criterion")?.scrollIntoView({ block: "nearest" });
+};
+new MutationObserver(settle).observe(element, {
+  attributes: true,
+  attributeFilter: ["data-key", "disabled", "selected"],
+  childList: true,
+  subtree: true,
+});
+const ANSWERED_MS = 2000;
+element.addEventListener("change", () => setTimeout(settle, ANSWERED_MS)); // a choice that was refused goes back
+
+// Dragging by the handle. Rows are found anew at each move, because an update may have replaced them.
+let dragged = null;
+const others = () => rows().filter((row) => row.dataset.id !== dragged);
+const target = (y) => {
+  const below = others().findIndex((row) => {
+    const box = row.getBoundingClientRect();
+    return y < box.top + box.height / 2;
+  });
+  return below < 0 ? others().length : below;
+};
+const paint = (y) => {
+  const to = dragged === null ? -1 : target(y);
+  const rest = dragged === null ? [] : others();
+  for (const row of rows()) {
+    row.classList.toggle("dragged", row.dataset.id === dragged);
+    row.classList.toggle("before", row === rest[to]);
+    row.classList.toggle("after", to === rest.length && to > 0 && row === rest[to - 1]);
+  }
+};
+const move = (event) => paint(event.clientY);
+const end = (event) => {
+  const id = dragged;
+  const to = event.type === "pointerup" ? target(event.clientY) : -1;
+  const from = rows().findIndex((row) => row.dataset.id === id);
+  dragged = null;
+  paint(0);
+  removeEventListener("pointermove", move);
+  removeEventListener("pointerup", end);
+  removeEventListener("pointercancel", end);
+  removeEventListener("keydown", cancel, true);
+  if (to >= 0 && from >= 0 && to !== from) trigger("submit", { act: "move", id, to });
+};
+const cancel = (event) => {
+  if (event.key !== "Escape") return;
+  event.stopPropagation(); // elsewhere on the page it stops a run
+  end(event);
+};
+element.addEventListener("pointerdown", (event) => {
+  const row = event.target.closest(".grip")?.closest(".criterion[data-id]");
+  if (!row || event.button !== 0) return;
+  event.preventDefault();
+  dragged = row.dataset.id;
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", end);
+  addEventListener("pointercancel", end);
+  addEventListener("keydown", cancel, true);
+  paint(event.clientY);
+});

@@ -1,0 +1,75 @@
+"""What the buttons of the criteria board ask for -> changed criteria, kept with the piece and judged by anew."""
+
+from typing import Any, NamedTuple
+
+from writer_r1.errors import WriterError
+from writer_r1.rubric_edits import apply, carried, deleted, merge
+from writer_r1.store import Piece
+from writer_r1.trajectory import Rubric, prompt_id
+from writer_r1.ui import gradio as gr
+from writer_r1.ui.criteria_board import criteria_board
+from writer_r1.ui.desk import mark, place_of, ticket
+from writer_r1.ui.following import criteria_now
+from writer_r1.workspace import Workspace
+
+
+class Edited(NamedTuple):
+    """What an edit of the criteria changes on the page."""
+
+    piece: Any
+    follow: Any
+    trouble: Any
+    criteria: Any
+
+
+def on_criteria(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Edited:
+    """Do what a button of the criteria board asks for; rounds are judged again by the changed criteria."""
+    place, same = place_of(said), gr.skip()
+    try:
+        piece = workspace.store.piece(place.piece)
+        if piece is None:
+            piece = workspace.store.new_piece(brief, text)
+        rubric = wanted(workspace, piece, brief, wish)
+        if rubric != piece.rubric:
+            workspace.edit_rubric(piece.id, place.run or None, rubric)
+    except WriterError as error:
+        gr.Warning(str(error))
+        return Edited(same, same, same, same)
+    board = criteria_now(workspace, piece.id, place.run, deleted(piece.rubric, dict(wish)))
+    moved = rubric != piece.rubric and bool(place.run)
+    return Edited(mark(piece, place.run), ticket(piece, place.run) if moved else same, "", board)
+
+
+def wanted(workspace: Workspace, piece: Piece, brief: str, wish: dict[str, str]) -> Rubric | None:
+    """Return the criteria as the user wants them, and keep or forget saved ones."""
+    store, rubric = workspace.store, piece.rubric
+    saved = {s.id: s for s in store.saved_rubrics()} if wish["act"] in ("use", "merge", "forget") else {}
+    chosen = saved.get(wish.get("rubric", ""))
+    match wish["act"]:
+        case "save" if rubric is not None:
+            kept = store.save_rubric(wish.get("name", ""), brief, rubric)
+            gr.Info(f"Saved as “{kept.name}”.")
+            return rubric
+        case "use" if chosen is not None:
+            return carried(chosen.rubric, prompt_id(brief))
+        case "merge" if chosen is not None:
+            return merge(rubric, carried(chosen.rubric, prompt_id(brief)))
+        case "forget" if chosen is not None:
+            store.delete_saved_rubric(chosen.id)
+            return rubric
+        case "save" | "use" | "merge" | "forget":
+            return rubric
+    return apply(rubric, dict(wish), brief)
+
+
+def on_suggest(workspace: Workspace, said: str, brief: str) -> Any:
+    """Return the criteria board with what was saved for a similar request, where there are no criteria yet."""
+    place = place_of(said)
+    try:
+        piece = workspace.store.piece(place.piece)
+        if place.run or (piece and piece.rubric) or not brief.strip() or not workspace.store.saved_rubrics():
+            return gr.skip()
+        near = workspace.suggest(brief)
+    except WriterError:
+        return gr.skip()  # only a help: what is wrong with the library is said by the next save
+    return criteria_board(None, rubric=None, busy=False, suggestions=near, saved=workspace.store.saved_rubrics())

@@ -1,0 +1,156 @@
+"""A run's stored events -> the parts of the page that show it, as they come.
+
+One generator per page. It reads on from the last event it saw and yields only what changed, so a page may come, go and
+come again, in any browser, and a run never knows who watches.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from writer_r1.errors import WriterError
+from writer_r1.rubric_edits import Deleted
+from writer_r1.store import Run
+from writer_r1.trajectory import Trajectory
+from writer_r1.ui import gradio as gr
+from writer_r1.ui import render
+from writer_r1.ui.criteria_board import criteria_board
+from writer_r1.ui.round_board import round_board
+from writer_r1.ui.view import View, advance, over
+from writer_r1.workspace import Workspace
+
+POLL_S = 0.125  # a browser falls behind above about ten updates a second
+
+
+class Page(NamedTuple):
+    """The parts of the page that follow a run."""
+
+    phase: Any
+    announce: Any
+    trouble: Any
+    sheet: Any
+    criteria: Any
+    rounds: Any
+    start: Any
+    stop: Any
+
+
+def read_ticket(ticket: str) -> tuple[str, str]:
+    """Return the ids of the piece and the run that a ticket names; see `desk.ticket`."""
+    piece_id, _, rest = ticket.partition("/")
+    return piece_id, rest.partition("#")[0]
+
+
+class Follower:
+    """The one follower of each page: a new ticket from a page ends what the page followed before."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._latest: dict[str, str] = {}
+
+    def follow(self, ticket: str, page: str) -> Iterator[Page]:
+        """Yield what `follow` does for the page of this session until it asks for something else."""
+        self._latest[page] = ticket
+        for parts in follow(self._workspace, ticket):
+            if self._latest.get(page) != ticket:
+                return
+            yield parts
+
+    def leave(self, page: str) -> None:
+        """Forget a page that was closed."""
+        self._latest.pop(page, None)
+
+
+def follow(workspace: Workspace, ticket: str) -> Iterator[Page]:
+    """Yield the page of a run as its events come, only what changed, until it ends."""
+    piece_id, run_id = read_ticket(ticket)
+    try:
+        run = workspace.store.run(run_id) if run_id else None
+        if run is None:
+            yield blank(workspace, piece_id)
+            return
+        last: Page | None = None
+        was_busy: bool | None = None
+        for view, elapsed_s in _views(workspace, run):
+            page, busy = screen(workspace, piece_id, view, elapsed_s), not over(view)
+            pressed = buttons(busy) if busy != was_busy else (gr.skip(), gr.skip())
+            parts = [p if last is None or p != last[i] else gr.skip() for i, p in enumerate(page)]
+            yield Page(*[*parts[:6], *pressed])
+            last, was_busy = page, busy
+    except WriterError as error:
+        same = gr.skip()
+        notice = render.notice(str(error), "Your text is still in its box.", "")
+        yield Page(same, same, notice, same, same, same, *buttons(busy=False))
+
+
+def blank(workspace: Workspace, piece_id: str) -> Page:
+    """Return the page of a piece that has no run yet."""
+    piece = workspace.store.piece(piece_id) if piece_id else None
+    board = criteria_board(
+        None,
+        rubric=piece.rubric if piece else None,
+        busy=False,
+        suggestions=(),
+        saved=workspace.store.saved_rubrics(),
+    )
+    sheet = render.manuscript(None)
+    return Page(render.phase(None), "", "", sheet, board, "", *buttons(busy=False))
+
+
+def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float) -> Page:
+    """Return the whole page for a run as far as it was followed; the buttons are left to `follow`."""
+    busy = not over(view)
+    return Page(
+        render.phase(view, elapsed_s),
+        render.announcement(view),
+        render.card(view),
+        render.manuscript(view),
+        criteria_of(workspace, piece_id, view),
+        round_board(view, busy=busy),
+        None,
+        None,
+    )
+
+
+def criteria_of(workspace: Workspace, piece_id: str, view: View | None) -> str:
+    """Return the criteria board of a piece and the run shown with it."""
+    busy = view is not None and not over(view)
+    rescoring = view is not None and view.rescoring
+    asks = piece_id and (
+        view is None or not busy or rescoring or view.now.rubric is None
+    )  # a run being written has its own
+    piece = workspace.store.piece(piece_id) if asks else None
+    saved = () if busy else workspace.store.saved_rubrics()
+    return criteria_board(view, rubric=piece.rubric if piece else None, busy=busy and not rescoring, saved=saved)
+
+
+def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted | None = None) -> str:
+    """Return the criteria board of a piece as it stands this moment."""
+    store = workspace.store
+    run, piece = store.run(run_id) if run_id else None, store.piece(piece_id)
+    view = None
+    if run:
+        view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
+        view = view._replace(ended=run.state != "running")
+    return criteria_board(
+        view,
+        rubric=piece.rubric if piece else None,
+        busy=view is not None and not over(view) and not view.rescoring,
+        saved=store.saved_rubrics(),
+        deleted=gone,
+    )
+
+
+def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
+    view = View(Trajectory(id=run.id, prompt=run.prompt))
+    if run.state == "running":
+        yield view, time.time() - run.created
+    for batch in workspace.jobs.follow_batches(run.id, poll_s=POLL_S):
+        view = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id))
+        yield view, time.time() - run.created
+    yield view._replace(ended=True), view.t
+
+
+def buttons(busy: bool) -> tuple[Any, Any]:
+    """Return Start and Stop as they are while a run goes on, or not."""
+    return gr.Button("Start", interactive=not busy), gr.Button("Stop", interactive=busy)

@@ -1,0 +1,235 @@
+// Nothing typed is lost: a copy in this browser 0.4 s after a keystroke, in the studio's library 3 s after the last one.
+// `place` is what this page holds: the piece, the revision it was typed upon, and the run that is shown.
+const LOCAL_MS = 400;
+const SERVER_MS = 3000;
+const KEEP = 20; // pieces whose copies this browser holds
+const PREFIX = "writer-r1.piece.";
+const place = { piece: "", base: 0, run: "" };
+const boxes = { brief: "#brief textarea", text: "#manuscript textarea" };
+const box = (name) => document.querySelector(boxes[name]);
+const typed = () => ({ brief: box("brief")?.value ?? "", text: box("text")?.value ?? "" });
+const local = {
+  get(key) {
+    try {
+      return JSON.parse(localStorage.getItem(PREFIX + key) ?? "null");
+    } catch {
+      return null; // no storage in this browser, or a copy that was cut: the library has its own
+    }
+  },
+  set(key, value) {
+    try {
+      localStorage.setItem(PREFIX + key, JSON.stringify(value));
+      const old = Object.keys(localStorage)
+        .filter((k) => k.startsWith(PREFIX))
+        .map((k) => [JSON.parse(localStorage.getItem(k)).at, k])
+        .sort()
+        .slice(0, -KEEP);
+      for (const [, k] of old) localStorage.removeItem(k);
+    } catch {
+      // No storage, or full: the text then lives in the page and the library.
+    }
+  },
+  drop(key) {
+    try {
+      localStorage.removeItem(PREFIX + key);
+    } catch {
+      // As above.
+    }
+  },
+};
+
+let known = typed(); // what the library has
+let dirty = false;
+let localTimer = 0;
+let serverTimer = 0;
+let saving = null;
+let asking = false;
+let first = true;
+
+const say = (state, words) => {
+  const line = document.querySelector("#saved .state");
+  if (line) Object.assign(line, { textContent: words }).dataset.state = state;
+};
+const put = (name, value) => {
+  const field = box(name);
+  if (!field || field.value === value) return;
+  const set = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set;
+  set.call(field, value);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+};
+const keepHere = () => local.set(place.piece || "new", { ...typed(), base: place.base, at: Date.now() });
+
+const save = async (why = "") => {
+  if (asking) return;
+  clearTimeout(serverTimer);
+  if (saving) await saving;
+  const now = typed();
+  if (!why && now.brief === known.brief && now.text === known.text) {
+    dirty = false;
+    local.drop(place.piece || "new");
+    return;
+  }
+  say("saving", "Saving …");
+  const at = { ...place };
+  saving = server.save({ ...now, piece: at.piece, base: at.base, why }).catch(() => ({ offline: true }));
+  const answer = await saving;
+  saving = null;
+  if (at.piece !== place.piece) return; // another piece was opened meanwhile
+  if (answer.offline) return say("failed", "The studio is not answering. Your text is safe in this browser.");
+  if (answer.error) return say("failed", `Not saved: ${answer.error}`);
+  if (answer.stale) return choose(now, answer.stale);
+  settle(answer, now);
+};
+
+const settle = (answer, now) => {
+  local.drop(place.piece || "new");
+  place.piece = answer.piece;
+  place.base = answer.revision;
+  known = now;
+  const later = typed();
+  dirty = later.brief !== now.brief || later.text !== now.text;
+  if (dirty) later_(0);
+  say("saved", answer.piece ? "Saved" : "");
+  address();
+  const name = document.querySelector(`#library [data-piece="${CSS.escape(answer.piece)}"] .title`);
+  if (!name && answer.piece) document.querySelector("#refresh button, button#refresh")?.click();
+  else if (name && answer.title && name.textContent !== answer.title) name.textContent = answer.title;
+};
+
+const later_ = (ms = SERVER_MS) => {
+  clearTimeout(serverTimer);
+  serverTimer = setTimeout(() => save(), ms);
+};
+
+const address = () => {
+  const url = new URL(location.href);
+  for (const [key, value] of [["piece", place.piece], ["run", place.run]]) {
+    if (value) url.searchParams.set(key, value);
+    else url.searchParams.delete(key);
+  }
+  if (url.href !== location.href) history.replaceState(history.state, "", url);
+};
+
+// Two texts of one piece: both are shown, the user chooses, and neither is thrown away.
+const choose = (mine, theirs, words = "This piece was changed in another tab or window") => {
+  if (asking) return;
+  if (mine.brief === theirs.brief && mine.text === theirs.text) return settle({ ...theirs, title: "" }, mine);
+  asking = true;
+  say("failed", "Not saved: this piece was changed elsewhere.");
+  const dialog = document.createElement("dialog");
+  dialog.className = "asking choice";
+  dialog.innerHTML = `<h2></h2><p>Both texts are safe. Which one shall stand here? The other is kept.</p>
+    <div class="two"><section><h3>Typed here</h3><pre dir="auto"></pre></section>
+    <section><h3>Saved there</h3><pre dir="auto"></pre></section></div>
+    <footer><button data-choice="mine" class="main">Keep what I typed here</button>
+    <button data-choice="theirs">Take the other, keep mine as a copy</button></footer>`;
+  dialog.querySelector("h2").textContent = words;
+  const [a, b] = dialog.querySelectorAll("pre");
+  a.textContent = [mine.brief, mine.text].filter(Boolean).join("\n\n");
+  b.textContent = [theirs.brief, theirs.text].filter(Boolean).join("\n\n");
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.addEventListener("click", async (event) => {
+    const choice = event.target.dataset?.choice;
+    if (!choice) return;
+    asking = false;
+    dialog.remove();
+    place.base = theirs.revision;
+    if (choice === "mine") {
+      known = { brief: theirs.brief, text: theirs.text };
+      await save("kept over what another tab saved");
+    } else {
+      const copy = await server.save({ ...typed(), copy_of: theirs.piece }).catch(() => null);
+      if (!copy || copy.error) return choose(mine, theirs, "The copy could not be saved; try again");
+      put("brief", theirs.brief);
+      put("text", theirs.text);
+      settle({ ...theirs, title: "" }, { brief: theirs.brief, text: theirs.text });
+      document.querySelector("button#refresh")?.click();
+    }
+  });
+  (document.querySelector(".gradio-container") ?? document.body).append(dialog);
+  dialog.showModal();
+};
+
+// The studio put another piece or text into the boxes: what is there now is what the library has.
+const adopt = () => {
+  const told = element.querySelector("[data-piece]");
+  if (!told) return;
+  const { piece, revision, run } = told.dataset;
+  const other = piece !== place.piece;
+  Object.assign(place, { piece, run, base: Math.max(+revision, other ? 0 : place.base) });
+  address();
+  clearTimeout(serverTimer);
+  if (!other && !first) return later_(300); // saves only where something differs
+  first = false;
+  setTimeout(() => {
+    const now = typed();
+    const copy = local.get(place.piece || "new");
+    known = now;
+    dirty = false;
+    say("saved", place.piece ? "Saved" : "");
+    count();
+    if (!copy || (copy.brief === now.brief && copy.text === now.text)) return local.drop(place.piece || "new");
+    if (!place.piece || (copy.base === place.base)) {
+      // Typed upon just this text and never saved, as when the studio or the browser died: it goes on from there.
+      put("brief", copy.brief);
+      put("text", copy.text);
+      say("saved", "Restored what you had typed");
+      later_(0);
+    } else {
+      choose(copy, { ...now, piece: place.piece, revision: place.base }, "This browser holds a text that was not saved");
+    }
+  }, 60); // after the boxes got their values
+};
+new MutationObserver(adopt).observe(element, { attributes: true, childList: true, subtree: true });
+adopt();
+
+const count = () => {
+  const text = typed().text;
+  const words = text.match(/[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu)?.length ?? 0;
+  const line = document.querySelector("#saved .words");
+  const said = words ? `${words.toLocaleString("en")} ${words === 1 ? "word" : "words"} · ${Math.max(1, Math.round(words / 230))} min to read` : "";
+  if (line && line.textContent !== said) line.textContent = said;
+};
+
+document.addEventListener("input", (event) => {
+  if (event.target !== box("brief") && event.target !== box("text")) return;
+  dirty = true;
+  clearTimeout(localTimer);
+  localTimer = setTimeout(() => {
+    keepHere();
+    count();
+  }, LOCAL_MS);
+  later_();
+});
+document.addEventListener("focusout", (event) => {
+  if (dirty && (event.target === box("brief") || event.target === box("text"))) later_(50);
+});
+addEventListener("pagehide", () => dirty && keepHere());
+addEventListener("beforeunload", (event) => {
+  const now = typed();
+  const copy = local.get(place.piece || "new");
+  const unsafe = dirty && !(copy && copy.brief === now.brief && copy.text === now.text);
+  if (unsafe) keepHere();
+});
+
+window.studio.place = () => JSON.stringify(place);
+addEventListener("studio:deleted", () => {
+  Object.assign(place, { piece: "", base: 0, run: "" });
+  dirty = false;
+  location.assign(location.pathname);
+});
+
+window.studio.save = save;
+window.studio.fill = (text) => {
+  setTimeout(() => {
+    keepHere();
+    later_();
+  }, 100); // after the box got it
+  return text;
+};
+// Before a wish goes to the studio what was typed is in the library, or two saves would make two pieces of it.
+window.studio.flush = async () => {
+  if (saving) await saving;
+  if (dirty) await save();
+  return JSON.stringify(place);
+};

@@ -1,0 +1,60 @@
+"""The words of the studio and its keys, as data, and as HTML for the help page. Pure; knows no gradio."""
+
+from html import escape
+
+GLOSSARY = (
+    ("Brief", "What you want written, in your own words: what it is, for whom, how long, and what must be in it."),
+    ("Piece", "One document of yours: its brief, its text and its criteria."),
+    ("Session", "One time the studio wrote on a piece: a draft and the rounds that followed."),
+    ("Code", "A short note on something your brief asks for, with the words of the brief it comes from."),
+    ("Category", "Codes that belong together, under one name."),
+    ("Criterion", "One thing the text should do well, said in a sentence and made from your brief or by you."),
+    ("Weight", "How much a criterion counts in the overall score: ×2 counts twice as much as ×1."),
+    ("Locked", "A locked criterion is never reworded or dropped by the model, and a new round may not do worse on it."),
+    ("Judge", "The model that scores a text, one criterion at a time; it may be the one that wrote it, or another."),
+    ("Score", "A number from 1 to 10 for one criterion: a guide, not a verdict."),
+    ("Range", "How sure the judge was: a wide range means that it would nearly as soon have given another score."),
+    ("Measured", "A criterion that is counted instead of judged, such as length or words that must appear."),
+    ("Not scored", "The judge gave no usable answer; that is left out of the overall score and never counts as zero."),
+    ("Round", "One rewrite of the best text so far, with advice on its weakest criteria; it is kept only if better."),
+    ("Lesson", "Advice that helped, or did not, in earlier work, remembered for briefs that are alike."),
+    ("Model", "The program that writes and judges: one large file that runs on this machine."),
+    ("GGUF", "The kind of file a model comes in here; many models can be had as GGUF."),
+    ("Memory", "The working space of this machine (RAM), which a model must fit into while it is in use."),
+    ("Token", "A piece of a word, the unit a model reads and writes in: 100 tokens are about 75 English words."),
+    ("Context", "How much a model can keep in view at once, brief, criteria and text together, counted in tokens."),
+)
+
+KEYS = (
+    (("Ctrl+Enter", "⌘ Enter"), "Write: begin with the brief as it is"),
+    (("Esc",), "Stop writing; what is written stays"),
+    (("Ctrl+S", "⌘ S"), "Keep this version of your text"),
+    (("Alt+1 … Alt+4",), "Go to a tab"),
+    (("[", "]"), "Previous or next round, in the rounds"),
+    (("L",), "Lock or unlock, on a criterion"),
+    (("Alt+↑", "Alt+↓"), "Move a criterion up or down"),
+    (("?",), "This list"),
+)
+
+
+def glossary() -> str:
+    """Return every word of the studio with one sentence."""
+    rows = "".join(f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>" for word, meaning in GLOSSARY)
+    return f'<section class="help"><h2>What the words mean</h2><dl>{rows}</dl></section>'
+
+
+def key_sheet() -> str:
+    """Return the keys as a dialog that the page opens on `?`."""
+    close = '<footer><button type="button" class="main" data-close autofocus>Close</button></footer>'
+    return f'<template data-dialog="keys">{shortcuts()}{close}</template>'
+
+
+def shortcuts() -> str:
+    """Return every key with what it does."""
+    rows = "".join(
+        f"<dt>{' <span>or</span> '.join(f'<kbd>{escape(key)}</kbd>' for key in keys)}</dt><dd>{escape(what)}</dd>"
+        for keys, what in KEYS
+    )
+    note = "Single letters and signs act only outside text fields, and can be switched off in the settings."
+    list_ = f'<dl class="keys">{rows}</dl><p class="quiet">{note}</p>'
+    return f'<section class="help"><h2>Keys</h2>{list_}</section>'

@@ -1,0 +1,109 @@
+"""The store's pieces -> the sidebar: what there is, what was found, what was just deleted. Pure HTML, no gradio."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from html import escape
+from typing import NamedTuple
+
+from writer_r1.store import Hit, Piece, Run, Store
+
+STATES = {"running": "being written", "failed": "failed", "interrupted": "interrupted", "stopped": "stopped"}
+RENAME = """<template data-dialog="rename"><form method="dialog" data-act="rename"><h2>Rename this piece</h2>
+<label>Title <input name="title" maxlength="120" required autofocus></label>
+<footer><button type="button" data-close>Cancel</button><button class="main">Rename</button></footer>
+</form></template>"""
+
+
+class Shelf(NamedTuple):
+    """What the sidebar shows besides the pieces: the open piece, the words looked for, the piece just deleted."""
+
+    open: str = ""
+    query: str = ""
+    deleted: str = ""
+
+
+def library(store: Store, shelf: Shelf) -> str:
+    """Return the sidebar."""
+    rows = found(store, shelf) if shelf.query.strip() else kept(store, shelf)
+    undo = ""
+    if shelf.deleted:
+        undo = (
+            '<p class="undo" role="status">Moved to the bin. '
+            f'<button data-act="undelete" data-piece="{escape(shelf.deleted)}">Undo</button></p>'
+        )
+    return (
+        '<nav class="shelf" aria-label="Your pieces"><header><h2>Your pieces</h2>'
+        '<button data-act="new" class="new">New piece</button></header>'
+        '<label class="find"><span class="unseen">Search everything you wrote</span>'
+        '<input type="search" data-act="search" placeholder="Search" autocomplete="off"></label>'
+        f"{undo}{rows}{RENAME}</nav>"
+    )
+
+
+def kept(store: Store, shelf: Shelf) -> str:
+    """Return every piece, newest first, the open one with its sessions."""
+    pieces = store.pieces()
+    rows = [row(piece, store.runs_of(piece.id) if piece.id == shelf.open else (), shelf.open) for piece in pieces]
+    loose = store.loose_runs(20)
+    others = "".join(
+        f'<li><button data-act="adopt" data-run="{escape(run.id)}" class="open" dir="auto">{escape(run.title)}'
+        f"<small>{when(run.created)}</small></button></li>"
+        for run in loose
+    )
+    apart = f"<h3>From the command line</h3><ul>{others}</ul>" if others else ""
+    none = (
+        '<p class="quiet">Nothing here yet. What you write is kept on this machine.</p>' if not (rows or loose) else ""
+    )
+    return f"<ul>{''.join(rows)}</ul>{apart}{none}"
+
+
+def row(piece: Piece, runs: Sequence[Run], opened: str) -> str:
+    """Return one piece with what can be done to it."""
+    here = ' aria-current="true"' if piece.id == opened else ""
+    id_, fill = escape(piece.id), escape(json.dumps({"title": piece.title, "piece": piece.id}))
+    sessions = "".join(session(run) for run in runs)
+    name = escape(piece.title)
+    return (
+        f'<li data-key="{id_}"><div class="piece">'
+        f'<button data-act="open" data-piece="{id_}" class="open" dir="auto"{here}><span class="title">{name}</span>'
+        f"<small>{when(piece.updated)}</small></button>"
+        f'<button class="tool" data-dialog="rename" data-fill="{fill}" aria-label="Rename {name}">✎</button>'
+        f'<button class="tool" data-act="delete" data-piece="{id_}" aria-label="Delete {name}">✕</button>'
+        f"</div>{f'<ul class=sessions>{sessions}</ul>' if sessions else ''}</li>"
+    )
+
+
+def session(run: Run) -> str:
+    """Return one session of the open piece."""
+    state = f" · {STATES[run.state]}" if run.state in STATES else ""
+    return (
+        f'<li><button data-act="session" data-run="{escape(run.id)}" class="open">Session '
+        f"<small>{when(run.created)}{state}</small></button></li>"
+    )
+
+
+def found(store: Store, shelf: Shelf) -> str:
+    """Return what holds every word looked for."""
+    hits = store.find(shelf.query)
+    if not hits:
+        return f'<p class="quiet" role="status">Nothing holds “{escape(shelf.query.strip()[:80])}”.</p>'
+    return f"<ul>{''.join(hit_row(hit, shelf) for hit in hits)}</ul>"
+
+
+def hit_row(hit: Hit, shelf: Shelf) -> str:
+    """Return one piece that was found, with the words around the first match."""
+    here = ' aria-current="true"' if hit.piece.id == shelf.open else ""
+    return (
+        f'<li data-key="{escape(hit.piece.id)}"><button data-act="open" data-piece="{escape(hit.piece.id)}" '
+        f'data-run="{escape(hit.run_id or "")}" class="open" dir="auto"{here}><span class="title">'
+        f"{escape(hit.piece.title)}</span><small>{escape(hit.snippet)}</small></button></li>"
+    )
+
+
+def when(seconds: float) -> str:
+    """Return a time as a reader says it: the hour today, else the day."""
+    moment, now = datetime.fromtimestamp(seconds), datetime.now()
+    if moment.date() == now.date():
+        return f"today {moment:%H:%M}"
+    return f"{moment.day} {moment:%B}" if moment.year == now.year else f"{moment.day} {moment:%B %Y}"

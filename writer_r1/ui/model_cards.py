@@ -1,0 +1,228 @@
+"""Models, their downloads and this machine -> the cards of the Models page. Pure; knows no gradio.
+
+Every card says what the model can and cannot do, what it takes and whether this machine has it, before it is fetched.
+"""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Literal, NamedTuple
+
+from writer_r1.catalog import Model, amount
+from writer_r1.pulls import STOPPING, Progress
+
+Fit = Literal["fits", "tight", "does not fit"]
+Role = Literal["writer", "judge"]
+
+AMPLE = 0.9  # of the free memory: past it the browser and the system are pushed out
+WORDS_PER_TOKEN = 0.75  # English prose, roughly
+SAME = (
+    "The same model writes and judges. A model tends to like its own prose, so another judge is fairer, "
+    "if this machine has the memory for both."
+)
+NEXT_RUN = "Switching takes effect with the next run."
+DOES: dict[Role, str] = {"writer": "writes", "judge": "judges"}
+USE: dict[Role, str] = {"writer": "Use for writing", "judge": "Use for judging"}
+
+REMOVE = """<template data-dialog="remove"><form method="dialog" data-act="remove"><h2>Remove the file?</h2>
+<p><b data-fill="label"></b> will be deleted from this machine. It can be downloaded again; your writing is not
+touched.</p><footer><button type="button" data-close autofocus>Keep it</button>
+<button class="main">Remove the file</button></footer></form></template>"""
+
+
+class Machine(NamedTuple):
+    """This machine's memory, in bytes."""
+
+    total: int
+    free: int
+
+
+class Shelf(NamedTuple):
+    """All that the cards show: `kept` bytes of partial files, and for each role the model in use and the one chosen."""
+
+    models: tuple[Model, ...]
+    kept: Mapping[str, int]
+    pulls: Mapping[str, Progress]
+    machine: Machine
+    using: Mapping[Role, str]
+    chosen: Mapping[Role, str | None]
+
+    def named(self, name: str) -> Model | None:
+        return next((m for m in self.models if m.name == name), None)
+
+
+def fit(need: int, machine: Machine) -> Fit:
+    """Return whether a model that needs so many bytes of memory can be used well on this machine."""
+    if need > machine.total:
+        return "does not fit"
+    return "fits" if need <= AMPLE * machine.free else "tight"
+
+
+def cards(shelf: Shelf) -> str:
+    """Return who writes and judges now, then a card for each model."""
+    return (
+        f'<div class="models">{roles(shelf)}<ul class="plain" role="list">'
+        f"{''.join(card(m, shelf) for m in shelf.models)}</ul>{REMOVE}</div>"
+    )
+
+
+def roles(shelf: Shelf) -> str:
+    """Return which model writes and which judges, and what to think of it."""
+    writer, judge = shelf.named(shelf.using["writer"]), shelf.named(shelf.using["judge"])
+    if writer is None or writer.state != "ready":
+        least = min((m for m in shelf.models if m.sha256), key=lambda m: m.bytes, default=None)
+        quickest = f" {escape(least.label)} is the smallest, {amount(least.bytes)}." if least else ""
+        return f'<div class="roles"><p>No model is here yet, and none can write without one.{quickest}</p></div>'
+    lines = [f"<p><b>{escape(writer.label)}</b> writes.</p>"]
+    if judge is None or judge.name == writer.name:
+        lines = [f"<p><b>{escape(writer.label)}</b> writes and judges.</p>", f'<p class="quiet">{SAME}</p>']
+    else:
+        both = writer.memory_bytes + judge.memory_bytes
+        lines.append(f"<p><b>{escape(judge.label)}</b> judges.</p>")
+        lines.append(f'<p class="quiet">Together they need {memory_words(both, shelf.machine)}</p>')
+    lines += [f"<p>{line}</p>" for role in DOES if (line := missed(shelf, role))]
+    return f'<div class="roles">{"".join(lines)}<p class="quiet">{NEXT_RUN}</p></div>'
+
+
+def missed(shelf: Shelf, role: Role) -> str:
+    """Return a sentence where the model chosen for a role cannot be used now."""
+    name = shelf.chosen[role]
+    chosen = shelf.named(name) if name else None
+    if name is None or (chosen and chosen.state == "ready"):
+        return ""
+    what = f"{chosen.label} is chosen but its file is not here" if chosen else f"{name!r} is chosen but not listed"
+    now = shelf.named(shelf.using[role])
+    return escape(f"{what}; until it is, {now.label if now else 'another model'} {DOES[role]}.")
+
+
+def card(model: Model, shelf: Shelf) -> str:
+    """Return one model: what it is, what it takes, where its file is, and what can be done."""
+    pull = shelf.pulls.get(model.name)
+    here = [does for role, does in DOES.items() if model.name == shelf.using[role] and model.state == "ready"]
+    marks = "".join(f'<span class="mark">{does}</span>' for does in here)
+    name = escape(model.name)
+    return (
+        f'<li class="model" data-model="{name}" aria-labelledby="model-{name}">'
+        f'<header><h3 id="model-{name}" dir="auto">{escape(model.label)}</h3>{marks}</header>'
+        f'<p class="about" dir="auto">{escape(model.about)}</p>{facts(model, shelf.machine)}'
+        f"{where(model, shelf, pull)}{actions(model, shelf, pull)}</li>"
+    )
+
+
+def facts(model: Model, machine: Machine) -> str:
+    """Return licence, size, memory and how much text the model can read at once."""
+    words = round(model.context * WORDS_PER_TOKEN / 1000) * 1000
+    reads = f"{model.context:,} tokens, about {words:,} words" if words else f"{model.context:,} tokens"
+    verdict = fit(model.memory_bytes, machine)
+    rows = [
+        ("Licence", escape(model.licence)),
+        ("Size on disk", amount(model.bytes)),
+        ("Reads at once", reads),
+        (
+            "Memory",
+            f'<b class="fit {verdict.replace(" ", "-")}">{verdict.capitalize()}</b>: needs '
+            f"{memory_words(model.memory_bytes, machine)}",
+        ),
+    ]
+    return f"<dl>{''.join(f'<dt>{term}</dt><dd>{value}</dd>' for term, value in rows)}</dl>"
+
+
+def memory_words(need: int, machine: Machine) -> str:
+    """Return a need for memory against what this machine has, and what to do about it."""
+    todo = {"fits": "", "tight": " Close other programs before you use it.", "does not fit": ""}[fit(need, machine)]
+    return f"{amount(need)} of memory; {amount(machine.free)} of {amount(machine.total)} is free.{todo}"
+
+
+def where(model: Model, shelf: Shelf, pull: Progress | None) -> str:
+    """Return where the model's file is, or how its download goes."""
+    if pull and pull.state == "running":
+        return progress(model, pull)
+    wrong = f'<p class="wrong">{escape(pull.message)}</p>' if pull and pull.state == "failed" else ""
+    if model.state == "ready":
+        return '<p class="state">On this machine.</p>'
+    if model.sha256 is None:
+        gone = "Its file is not where it was." if model.state == "absent" else "Its file was changed or cut short."
+        return f'<p class="state">{gone}</p>'
+    kept = shelf.kept.get(model.name, 0)
+    if model.state == "partial":
+        came = f"{megabytes(kept, model.bytes)} are here." if kept else "What is here is not whole and cannot be used."
+        return f'{wrong}<p class="state">{came}</p>'
+    return f'{wrong}<p class="state">Not downloaded.</p>'
+
+
+def progress(model: Model, pull: Progress) -> str:
+    """Return a download under way: bar, bytes, speed and time left."""
+    total = max(pull.total_bytes, 1)
+    share = min(pull.done_bytes / total, 1)
+    parts = [megabytes(pull.done_bytes, total)]
+    if pull.bytes_per_s:
+        parts.append(f"{pull.bytes_per_s / 1e6:.1f} MB a second")
+    if pull.eta_s is not None:
+        parts.append(f"{time_words(pull.eta_s)} left")
+    parts.append(escape(pull.message))
+    return (
+        f'<div class="pull"><div class="track" role="progressbar" aria-label="{escape(model.label)}" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}"><i class="fill" style="width:{share:.1%}"></i></div>'
+        f'<p class="state">{" · ".join(parts)}</p></div>'
+    )
+
+
+def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
+    """Return the buttons that make sense now."""
+    if pull and pull.state == "running":
+        return row([] if pull.message == STOPPING else [button("cancel", model, "Cancel")])
+    buttons = []
+    if model.sha256 and model.state != "ready":
+        resumed = model.state == "partial" and shelf.kept.get(model.name, 0)
+        text = "Resume" if resumed else f"Download {amount(model.bytes)}"
+        buttons.append(button("download", model, text, kind="main"))
+    if model.state == "ready":
+        buttons += [
+            button("use", model, text, role=role)
+            for role, text in USE.items()
+            if shelf.using[role] != model.name or shelf.chosen[role] not in (model.name, None)
+        ]
+    if model.sha256 is None:
+        buttons.append(button("forget", model, "Take off the list"))
+    elif model.state != "absent":
+        buttons.append(removal(model))
+    return row(buttons)
+
+
+def row(buttons: list[str]) -> str:
+    """Return buttons side by side."""
+    return f'<div class="acts">{"".join(buttons)}</div>' if buttons else ""
+
+
+def button(act: str, model: Model, text: str, role: str = "", kind: str = "") -> str:
+    """Return a button that asks for `act` on this model; `data-key` lets it keep the keyboard through an update."""
+    name = escape(model.name)
+    return (
+        f'<button type="button" class="act {kind}" data-act="{act}" data-name="{name}" data-role="{role}" '
+        f'data-key="{act}{role}-{name}" aria-label="{escape(f"{text}: {model.label}")}">{text}</button>'
+    )
+
+
+def removal(model: Model) -> str:
+    """Return the button that asks, in a dialog, whether to remove the file."""
+    fill = escape(json.dumps({"name": model.name, "label": model.label}))
+    what = "Remove file" if model.state == "ready" else "Remove what is here"
+    return (
+        f'<button type="button" class="act" data-dialog="remove" data-fill="{fill}" '
+        f'data-key="remove-{escape(model.name)}" aria-label="{escape(f"{what}: {model.label}")}">{what}</button>'
+    )
+
+
+def megabytes(done: int, total: int) -> str:
+    """Return how much of a file is there, both in megabytes so that they compare at a glance."""
+    return f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+
+
+def time_words(seconds: float) -> str:
+    """Return a time left, no finer than it is known."""
+    if seconds < 60:
+        return f"about {max(5, round(seconds / 5) * 5)} seconds"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    return f"about {minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,167 @@
+"""The Models page: what there is, what it takes, and the wish to fetch, use, add or remove a model -> the workspace.
+
+A page owns no download: it looks once a second while one runs, so pages may be closed, reloaded or opened twice.
+"""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any, NamedTuple, get_args
+
+import gradio as gr
+import psutil
+
+from writer_r1 import catalog
+from writer_r1.catalog import Model
+from writer_r1.errors import Busy, WriterError
+from writer_r1.pulls import kept_bytes, pulls_into, remove
+from writer_r1.settings import change_settings, read_settings
+from writer_r1.ui import render
+from writer_r1.ui.board import QUIET, Board, asked
+from writer_r1.ui.model_cards import Machine, Role, Shelf, cards
+from writer_r1.workspace import Workspace
+
+LOOK_S = 1.0
+ROLES: tuple[Role, ...] = get_args(Role)
+Page = tuple[Any, Any, Any]  # the cards, the names of the downloads this page watches, the timer
+
+
+class Wiring(NamedTuple):
+    """For the page around: `load(*inputs) -> outputs` when the tab is chosen, `leave() -> timer` when another is."""
+
+    load: Callable[[list[str]], Page]
+    inputs: list[Any]
+    outputs: list[Any]
+    leave: Callable[[], gr.Timer]
+    timer: gr.Timer
+
+
+def look(workspace: Workspace) -> Shelf:
+    """Return what the cards show now.
+
+    Raises:
+        ModelError: the list of the user's own models cannot be read.
+    """
+    models = tuple(catalog.rows(workspace.models))
+    settings, pulls = read_settings(workspace.home), pulls_into(workspace.models)
+    memory = psutil.virtual_memory()
+    using: dict[Role, str] = {"writer": workspace.writer, "judge": workspace.judge}
+    return Shelf(
+        models,
+        {m.name: kept_bytes(m.name, workspace.models) for m in models if m.state == "partial"},
+        {m.name: p for m in models if (p := pulls.progress(m.name))},
+        Machine(memory.total, memory.available),
+        {role: catalog.find(name, workspace.models).name for role, name in using.items()},
+        {"writer": settings.writer, "judge": settings.judge},
+    )
+
+
+def show(workspace: Workspace, watched: list[str]) -> Page:
+    """Return the page as it is now, telling of each watched download that has ended."""
+    try:
+        shelf = look(workspace)
+    except WriterError as error:
+        return render.notice(str(error), "Your writing is not touched.", ""), [], gr.Timer(active=False)
+    for name in watched:
+        _tell(shelf, name)
+    running = pulls_into(workspace.models).running()
+    return cards(shelf), running, gr.Timer(active=bool(running))
+
+
+def _tell(shelf: Shelf, name: str) -> None:
+    model, pull = shelf.named(name), shelf.pulls.get(name)
+    if model and pull and pull.state == "done":
+        gr.Info(f"{model.label} is here and can be used.")
+    elif pull and pull.state == "failed":
+        gr.Warning(pull.message)
+
+
+def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Page:
+    """Do what a card's button asks, and return the page."""
+    try:
+        _act(workspace, wish)
+    except WriterError as error:
+        gr.Warning(str(error))
+    return show(workspace, watched)
+
+
+def _act(workspace: Workspace, wish: dict[str, str]) -> None:
+    """Do what a browser asked; it may have sent anything, so only listed models and known wishes count."""
+    model = next((m for m in catalog.rows(workspace.models) if m.name == wish.get("name")), None)
+    if model is None:
+        return
+    pulls = pulls_into(workspace.models)
+    match wish["act"]:
+        case "download" if model.sha256:
+            pulls.start(model.name)
+        case "cancel":
+            pulls.cancel(model.name)
+        case "remove":
+            _remove(workspace, model)
+        case "forget" if model.sha256 is None:
+            catalog.forget(model.name, workspace.models)
+        case "use" if wish.get("role") in ROLES and model.state == "ready":
+            change_settings(workspace.home, **{wish["role"]: model.name})
+
+
+def _remove(workspace: Workspace, model: Model) -> None:
+    """Delete what was downloaded of a model that no job uses.
+
+    Raises:
+        Busy: a piece is being written, or the model is being downloaded.
+    """
+    if workspace.store.running():
+        raise Busy(f"A piece is being written; remove {model.label} when that has ended, or press Stop first.")
+    with workspace.machine(timeout_s=0):  # another home's job may use it
+        remove(model.name, workspace.models)
+    pulls_into(workspace.models).forget(model.name)
+
+
+def on_add(workspace: Workspace, path: str) -> tuple[str, str]:
+    """Return what came of adding the user's own file, and what the field then holds."""
+    path = path.strip().strip("\"'")
+    if not path:
+        return said("Type or paste the path of a GGUF file on this machine.", wrong=True), path
+    try:
+        model = catalog.add(path, workspace.models)
+    except WriterError as error:
+        return said(str(error), wrong=True), path
+    return said(f"{model.label} is listed; its file stays where it is."), ""
+
+
+def said(sentence: str, wrong: bool = False) -> str:
+    """Return an answer to stand below a field."""
+    return f'<p class="{"wrong" if wrong else "state"}" role="status">{escape(sentence)}</p>'
+
+
+def build(workspace: Workspace) -> Wiring:
+    """Place the tab's parts in the open Tab and wire them."""
+    board = Board("", elem_id="models", script="keep_focus.js")
+    watched, timer = gr.State([]), gr.Timer(LOOK_S, active=False)
+    page: list[Any] = [board, watched, timer]
+    with gr.Row(elem_id="add-model"):
+        path = gr.Textbox(
+            label="Add a model of your own",
+            info="The path of a GGUF chat model on this machine. It is used where it lies and never deleted.",
+            placeholder="~/models/my-model.gguf",
+            max_lines=1,
+            elem_id="model-path",
+        )
+        add = gr.Button("Add", elem_id="model-add", scale=0, min_width=96)
+    answer = gr.HTML("", elem_id="model-answer", apply_default_css=False)
+
+    def acted(now: list[str], event: gr.EventData) -> Page:
+        return on_act(workspace, now, asked(event))
+
+    def looked(now: list[str]) -> Page:
+        return show(workspace, now)
+
+    def ticked(now: list[str]) -> Page:
+        html, running, clock = show(workspace, now)
+        return html, running, gr.skip() if running else clock
+
+    board.submit(acted, watched, page, **QUIET)
+    timer.tick(ticked, watched, page, **QUIET)
+    for event in (add.click, path.submit):
+        added = event(lambda text: on_add(workspace, text), path, [answer, path], **QUIET)
+        added.then(looked, watched, page, **QUIET)
+    return Wiring(looked, [watched], page, lambda: gr.Timer(active=False), timer)

@@ -1,0 +1,61 @@
+"""Texts -> HTML: paragraphs as written, and what changed from one text to another. Pure."""
+
+import re
+from functools import lru_cache
+from html import escape
+
+from writer_r1.checks import word_count
+from writer_r1.differences import REWRITTEN, Change, changes, rewritten, side_by_side
+
+TAGS = {"insert": "ins", "delete": "del"}
+
+
+def prose(text: str) -> str:
+    """Return paragraphs as written, line breaks kept."""
+    parts = [p.strip("\n") for p in re.split(r"\n\s*\n", text)]
+    return "".join(f'<p dir="auto">{escape(p)}</p>' for p in parts if p.strip())
+
+
+@lru_cache(maxsize=64)  # a page asks again at each of its updates
+def differing(old: str, new: str, names: tuple[str, str]) -> str:
+    """Return `new` with what was taken out and put in; two columns, headed by `names`, where little was kept."""
+    if old == new:
+        return '<p class="quiet">The two texts are the same.</p>'
+    if rewritten(old, new) > REWRITTEN:
+        return columns(old, new, names, '<p class="rewritten">Rewritten: more than half of the words are new.</p>')
+    return f'<p class="marked" dir="auto">{"".join(marked(change) for change in changes(old, new))}</p>'
+
+
+def marked(change: Change) -> str:
+    """Return a stretch of text, inside `<ins>` or `<del>` where it is in one text only."""
+    if change.kind == "same":
+        return escape(change.text)
+    text = change.text
+    if not text.strip() and "\n" in text:  # a line break alone could not be seen
+        text = "¶" + text if change.kind == "insert" else "¶ "
+    tag = TAGS[change.kind]
+    return f"<{tag}>{escape(text)}</{tag}>"
+
+
+def columns(old: str, new: str, names: tuple[str, str], note: str = "") -> str:
+    """Return the paragraphs of both texts side by side, those most alike in one row."""
+    rows = "".join(
+        f'<div class="pair{" alike" if left == right else ""}">{_cell(left, names[0])}{_cell(right, names[1])}</div>'
+        for left, right in side_by_side(old, new)
+    )
+    heads = "".join(f'<p class="side">{escape(name)}</p>' for name in names)
+    return f'{note}<div class="pairs"><div class="pair heads">{heads}</div>{rows}</div>'
+
+
+def _cell(paragraph: str, side: str) -> str:
+    return f'<p dir="auto" data-side="{escape(side)}">{escape(paragraph)}</p>'
+
+
+def longer(old: str, new: str) -> str:
+    """Return by how many words `new` is longer (+) or shorter (−) than `old`."""
+    return f"{word_count(new) - word_count(old):+,}".replace("-", "−")
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

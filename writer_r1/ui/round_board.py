@@ -1,0 +1,280 @@
+"""View -> the round board's HTML: each text of a run a column, each criterion a row through them all. Pure.
+
+A text being written is only counted here, in tens of words, and a card depends on nothing but its own attempt, the one
+it was made of and the criteria: so an update while a round is written changes one card, a few times a minute.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+from writer_r1.checks import word_count
+from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
+from writer_r1.ui.prose import differing, longer, plural, prose
+from writer_r1.ui.scores import GUIDE, bar, change, details, score_of, ten
+from writer_r1.ui.view import View, over, standing, title
+
+SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
+BECAUSE = {
+    "target reached": "Stopped because the scores reached the target",
+    "no improvement": "Stopped because another round brought nothing better",
+    "round limit reached": "Stopped because all rounds are written",
+}
+FAULTS = {
+    "empty": "nothing was written",
+    "truncated": "cut off before its end",
+    "looping": "repeats itself",
+    "off-language": "not in the language asked for",
+    "copied": "copied instead of written anew",
+    "echoes the instructions": "repeats the instructions",
+}
+WRITING, WORDS_STEP = "being written", 10
+LINE_WIDTH, LINE_HEIGHT, DOT = 72, 22, 2.5  # a sparkline, in its own units
+
+
+def round_board(view: View | None, *, busy: bool) -> str:
+    """Return every text of the run side by side, or an empty string before the first is written.
+
+    `busy` says that a job works on this run: what a round is used for then has to wait.
+    """
+    if view is None or not any(a.complete for a in view.now.attempts):
+        return ""
+    rows = len(view.now.rubric.criteria) if view.now.rubric else 0
+    cards = "".join(card(view, attempt, busy) for attempt in view.now.attempts)
+    strip = (
+        f'<div class="round-strip" role="list" aria-label="Rounds" style="--rows:{rows}">{legend(view)}{cards}</div>'
+    )
+    run = escape(view.now.id)
+    return f'<section class="round-board" data-run="{run}" data-view="all">{head(view)}{strip}</section>'
+
+
+def head(view: View) -> str:
+    """Return why the rounds ended, and what can be chosen for all of them."""
+    why = BECAUSE.get(view.now.stopped or "", standing(view)) if over(view) else ""
+    ending = f'<p class="ending">{escape(why)}.</p>' if why else ""
+    best = view.now.attempt(view.now.best) if view.now.best is not None else None
+    if best and len(view.now.attempts) > 1:
+        ending += f'<button type="button" class="go" data-go="{best.number}">Best: {title(best)}</button>'
+    choose = segments("What the rounds show", "show", SHOWN)
+    only = '<label class="only"><input type="checkbox" data-only> only what changed</label>'
+    return f'<header class="board-head"><h2>Rounds</h2>{ending}<div class="board-tools">{only}{choose}</div></header>'
+
+
+def segments(label: str, name: str, choices: dict[str, str]) -> str:
+    """Return a choice of one, the first as long as the reader has not chosen (the page's script knows)."""
+    buttons = "".join(
+        f'<button type="button" data-{name}="{key}" aria-pressed="{"false" if i else "true"}">{words}</button>'
+        for i, (key, words) in enumerate(choices.items())
+    )
+    return f'<div class="segments" role="group" aria-label="{label}">{buttons}</div>'
+
+
+# The rows' names
+
+
+def legend(view: View) -> str:
+    """Return the name of each row with its way through the rounds; the numbers are in the cards."""
+    now = view.now
+    if now.rubric is None:
+        return ""
+    means = [a.evaluation.reward if a.evaluation else None for a in now.attempts]
+    rows = ""
+    for criterion in now.rubric.criteria:
+        values = [s.value if (s := score_of(a, criterion)) else None for a in now.attempts]
+        named = escape(criterion.name)
+        name = f'<span class="name" dir="auto" title="{named}">{named}</span>'
+        rows += f'<li class="row{still(now, criterion)}">{name}{sparkline(values)}</li>'
+    whole = f'<p class="whole"><span class="name">Overall, {GUIDE}</span>{sparkline(means)}</p>'
+    return f'<div class="legend" aria-hidden="true">{whole}<ol class="rows">{rows}</ol></div>'
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return a small line through the values from 0 to 1, broken where one is missing."""
+    step = LINE_WIDTH / max(len(values) - 1, 1)
+    places = [None if v is None else (DOT + i * step, DOT + (1 - v) * LINE_HEIGHT) for i, v in enumerate(values)]
+    runs: list[list[str]] = [[]]
+    for place in places:
+        runs = [*runs[:-1], [*runs[-1], f"{place[0]:.1f},{place[1]:.1f}"]] if place else [*runs, []]
+    lines = "".join(f'<polyline points="{" ".join(run)}"/>' for run in runs if len(run) > 1)
+    dots = "".join(f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{DOT}"/>' for place in places if place)
+    box = f'viewBox="0 0 {LINE_WIDTH + 2 * DOT:g} {LINE_HEIGHT + 2 * DOT:g}"'
+    return f'<svg class="spark" {box} aria-hidden="true" focusable="false">{lines}{dots}</svg>' if dots else ""
+
+
+def still(now: Trajectory, criterion: Criterion) -> str:
+    """Return the mark of a row in which no round differs from the text it was made of."""
+    marks = "".join(moved(now, a, criterion) for a in now.attempts)
+    return "" if "change up" in marks or "change down" in marks else " still"
+
+
+def moved(now: Trajectory, attempt: Attempt, criterion: Criterion) -> str:
+    """Return the change of a criterion from the text that the attempt was made of."""
+    return change(score_of(parent_of(now, attempt), criterion), score_of(attempt, criterion))
+
+
+def parent_of(now: Trajectory, attempt: Attempt) -> Attempt | None:
+    """Return the text that the attempt is a revision of."""
+    return now.attempt(attempt.parent) if attempt.parent is not None else None
+
+
+# One round
+
+
+def card(view: View, attempt: Attempt, busy: bool) -> str:
+    """Return one attempt: what became of it and why, its scores, its text."""
+    now, n = view.now, attempt.number
+    best = n == now.best
+    kind = " best" if best else ""
+    if is_stale(now, attempt):
+        kind += " stale"
+    if attempt.complete:
+        parts = [f'<div class="story">{verdict(view, attempt)}{asked(now, attempt)}</div>']
+        parts += [scores(now, attempt), words(now, attempt), foot(attempt, busy)]
+    else:
+        parts = [unfinished(view, attempt)]
+    body = header(view, attempt, best) + facts(view, attempt) + "".join(parts)
+    named = f'role="listitem" tabindex="0" aria-label="{escape(spoken(view, attempt))}"'
+    return f'<article class="round-card{kind}" data-attempt="{n}" {named}>{body}</article>'
+
+
+def spoken(view: View, attempt: Attempt) -> str:
+    """Return what a screen reader calls the attempt."""
+    said = [title(attempt)]
+    if attempt.evaluation and attempt.evaluation.reward is not None:
+        said.append(f"{ten(attempt.evaluation.reward)} of 10")
+    return ", ".join([*said, *badges(view, attempt)])
+
+
+def badges(view: View, attempt: Attempt) -> list[str]:
+    """Return what an attempt is marked as, in words."""
+    found = ["best"] if attempt.number == view.now.best else []
+    if is_stale(view.now, attempt):
+        found.append("being judged again" if not over(view) else "judged by earlier criteria")
+    if attempt.accepted is False:
+        found.append("not accepted")
+    if not attempt.complete:
+        found.append("unfinished" if over(view) else WRITING)
+    elif attempt.evaluation is None and attempt.accepted is None:
+        found.append("not judged" if over(view) else "being judged")
+    return found
+
+
+def is_stale(now: Trajectory, attempt: Attempt) -> bool:
+    """Return whether the scores were given for criteria that have been changed since."""
+    evaluation = attempt.evaluation
+    return now.rubric is not None and evaluation is not None and evaluation.rubric_id != now.rubric.id
+
+
+def header(view: View, attempt: Attempt, best: bool) -> str:
+    """Return the name of the attempt and its marks."""
+    marks = "".join(
+        f'<span class="badge {"-".join(m.split())}">{m}</span>' for m in badges(view, attempt) if m != WRITING
+    )
+    return f"<header><h3>{title(attempt)}</h3>{marks}</header>"
+
+
+def facts(view: View, attempt: Attempt) -> str:
+    """Return the overall score, small, and the length with its change: a longer text often scores higher."""
+    found = []
+    if attempt.evaluation:
+        found.append(f'<span class="mean"><b>{ten(attempt.evaluation.reward)}</b> of 10</span>{GUIDE}')
+    if attempt.complete:
+        parent = parent_of(view.now, attempt)
+        since = f' <span class="by">({longer(parent.text, attempt.text)})</span>' if parent else ""
+        found.append(f"<span>{plural(word_count(attempt.text), 'word')}{since}</span>")
+    return f'<p class="facts">{"".join(found)}</p>'
+
+
+def unfinished(view: View, attempt: Attempt) -> str:
+    """Return how far a text has come that is not whole: above it can be read as it is written."""
+    count = word_count(attempt.text)
+    if over(view):
+        kept = f"{plural(count, 'word')} were written before the end." if count != 1 else "1 word was written."
+        return (
+            f'<p class="story quiet">{kept}</p><div class="words">{reading(attempt, "text", prose(attempt.text))}</div>'
+        )
+    count -= count % WORDS_STEP
+    said = f"{WRITING}, {plural(count, 'word')}" if count else WRITING
+    return f'<p class="story quiet">{said}</p>'
+
+
+def verdict(view: View, attempt: Attempt) -> str:
+    """Return whether the attempt was kept and why, and what is wrong with it."""
+    chips = "".join(f'<span class="chip fault">{FAULTS[f]}</span> ' for f in attempt.faults)
+    chips = f"<p>{chips}</p>" if chips else ""
+    if attempt.accepted is None or attempt.why.startswith("first draft"):
+        return chips
+    word, kind = ("Accepted", "yes") if attempt.accepted else ("Not accepted", "no")
+    why = "it could not be judged" if attempt.why.startswith("not judged") else attempt.why
+    return f'<p class="outcome {kind}"><b>{word}</b>{f": {escape(why)}" if why else ""}</p>{chips}'
+
+
+def asked(now: Trajectory, attempt: Attempt) -> str:
+    """Return the advice that led to this attempt."""
+    if attempt.reflection is None or not attempt.reflection.advice:
+        return ""
+    names = {c.id: c.name for c in now.rubric.criteria} if now.rubric else {}
+    rows = ""
+    for one in attempt.reflection.advice:
+        name = f'<b dir="auto">{escape(names[one.criterion_id])}</b> ' if one.criterion_id in names else ""
+        quote = f'<blockquote dir="auto">“{escape(one.quote)}”</blockquote>' if one.quote and one.quote_found else ""
+        rows += f'<li>{name}<span dir="auto">{escape(one.edit)}</span>{quote}</li>'
+    return details(f"asked-{attempt.number}", "What was asked", f'<ul class="plain">{rows}</ul>')
+
+
+def scores(now: Trajectory, attempt: Attempt) -> str:
+    """Return a row for each criterion, those not judged yet among them, so that rows stand level in all columns."""
+    rows = "".join(row(now, attempt, criterion) for criterion in (now.rubric.criteria if now.rubric else ()))
+    return f'<ol class="rows">{rows}</ol>'
+
+
+def row(now: Trajectory, attempt: Attempt, criterion: Criterion) -> str:
+    """Return a criterion's bar, number and change; opened, the reason and the words it rests on."""
+    score = score_of(attempt, criterion)
+    if score is None:
+        wait = f'<span class="name" dir="auto">{escape(criterion.name)}</span><span class="quiet">not judged yet</span>'
+        return f'<li class="row{still(now, criterion)}"><div class="line wait">{wait}</div></li>'
+    line = bar(criterion, score, label=True) + moved(now, attempt, criterion)
+    reason = because(score)
+    if not reason:
+        return f'<li class="row{still(now, criterion)}"><div class="line">{line}</div></li>'
+    key = f"why-{attempt.number}-{criterion.id}"
+    opening = f'<details data-key="{key}"><summary class="line">{line}</summary>{reason}</details>'
+    return f'<li class="row{still(now, criterion)}">{opening}</li>'
+
+
+def because(score: Score) -> str:
+    """Return the reason of a score, and its quote as a button that shows the words in the text."""
+    reason = f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
+    if not score.quote:
+        return reason
+    quote = f"“{escape(score.quote)}”"
+    if not score.quote_found:
+        return f'{reason}<blockquote dir="auto">{quote} <span class="quiet">(not found in the text)</span></blockquote>'
+    shows = f'data-quote="{escape(score.quote)}" title="Show these words in the text"'
+    return f'{reason}<button type="button" class="quote" dir="auto" {shows}>{quote}</button>'
+
+
+def words(now: Trajectory, attempt: Attempt) -> str:
+    """Return the text, and its changes from the one it was made of."""
+    parent = parent_of(now, attempt)
+    text = reading(attempt, "text", prose(attempt.text))
+    if parent is None:
+        return f'<div class="words">{text}</div>'
+    name, made_of = title(attempt), title(parent)
+    choose = segments(f"{name} shows", "words", {"text": "Text", "changes": "Changes"})
+    since = f'<p class="since quiet">Changes since {"the " if parent.number == 1 else ""}{made_of.lower()}</p>'
+    changed = reading(attempt, "changes", since + differing(parent.text, attempt.text, (made_of, name)))
+    return f'<div class="words">{choose}{text}{changed}</div>'
+
+
+def reading(attempt: Attempt, what: str, body: str) -> str:
+    """Return a box to read in, which a keyboard can scroll."""
+    label = f"{title(attempt)}: {what}"
+    return f'<div class="text as-{what}" tabindex="0" role="group" aria-label="{label}">{body}</div>'
+
+
+def foot(attempt: Attempt, busy: bool) -> str:
+    """Return what can be done with the attempt."""
+    wait = ' disabled title="When the writing has ended, or you stop it"' if busy else ""
+    asks = f'data-act="use" data-attempt="{attempt.number}"{wait}'
+    return f'<p class="foot"><button type="button" class="use" {asks}>Use this round</button></p>'

@@ -1,0 +1,205 @@
+"""The Settings & help page: choices that are kept at once, where the library lies, and what the words and keys mean.
+
+Each choice is kept on disk the moment it is made, and in force in the browser before that; see `comfort.js`.
+"""
+
+import contextlib
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+import psutil
+
+from writer_r1.catalog import amount
+from writer_r1.errors import WriterError
+from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
+from writer_r1.ui import help as pages
+from writer_r1.ui.board import QUIET
+from writer_r1.workspace import Workspace
+
+AUTOMATIC = "Automatic"
+WORD = "DELETE"
+STAYS = "Every piece, its versions and sessions, saved criteria and lessons are removed. Models and settings stay."
+COMFORT = """(theme, size, width, leading, letters) =>
+  { window.studio.comfort({theme, size, width, leading, letters}); return [] }"""
+# This browser's copies go too, but only where the answer says that the library's did.
+FORGET = """(said) => { if (said.startsWith('<p class="state"')) window.studio.forgetTexts(); return [] }"""
+
+# Threads, theme, text size, line width, line spacing, single-letter keys, the library's facts.
+Controls = tuple[Any, ...]
+
+
+class Wiring(NamedTuple):
+    """For the page around: `load() -> outputs`, then the script `applied` on `comfort`; `deleted` is a deletion."""
+
+    load: Callable[[], Controls]
+    outputs: list[Any]
+    comfort: list[Any]
+    applied: str
+    deleted: Any
+
+
+def show(workspace: Workspace) -> Controls:
+    """Return what every control of the page should show."""
+    kept = read_settings(workspace.home)
+    threads = str(kept.threads) if kept.threads else AUTOMATIC
+    choices = (threads, kept.theme, kept.text_size, kept.line_width, kept.line_height, kept.letter_keys)
+    return (*choices, library_facts(workspace))
+
+
+def on_choice(workspace: Workspace, name: str, value: object) -> None:
+    """Keep one choice."""
+    if name == "threads":
+        value = None if value == AUTOMATIC else value
+    try:
+        change_settings(workspace.home, **{name: value})
+    except WriterError as error:
+        gr.Warning(str(error))
+
+
+def on_backup(workspace: Workspace) -> tuple[str, str]:
+    """Return what came of making a backup, and the library's facts."""
+    try:
+        path = workspace.store.backup(workspace.store.backups, replace=True)
+    except WriterError as error:
+        return answer(str(error), wrong=True), library_facts(workspace)
+    return answer(f"Backed up to {path}. It takes the place of an earlier one of today."), library_facts(workspace)
+
+
+def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str, str, str]:
+    """Return what came of deleting everything, what the field then holds, and the library's facts."""
+    if typed.strip() != WORD:
+        return answer(f"Nothing was deleted: type the word {WORD}, in capitals.", wrong=True), typed, gr.skip()
+    try:
+        workspace.store.delete_all()
+        if backups_too:
+            workspace.store.delete_backups()
+    except WriterError as error:
+        return answer(str(error), wrong=True), typed, library_facts(workspace)
+    kept = len(backups(workspace))
+    rest = f" {plural(kept, 'backup')} in {workspace.store.backups} still hold what you wrote." if kept else ""
+    return answer(f"Everything you wrote is deleted.{rest} Models and settings stay."), "", library_facts(workspace)
+
+
+def backups(workspace: Workspace) -> list[Path]:
+    """Return the backups of the library, oldest first."""
+    return sorted(workspace.store.backups.glob("library-*.zip"))
+
+
+def library_facts(workspace: Workspace) -> str:
+    """Return how much there is, how much room it takes, and when it was last backed up."""
+    size = 0
+    for path in workspace.store.path.parent.glob(f"{workspace.store.path.name}*"):
+        with contextlib.suppress(OSError):  # a log may go while it is looked at
+            size += path.stat().st_size
+    try:
+        count = plural(len(workspace.store.pieces()), "piece")
+    except WriterError as error:
+        return answer(str(error), wrong=True)
+    kept = backups(workspace)
+    last = f"last backup: {kept[-1].stem.removeprefix('library-')}" if kept else "no backup yet"
+    return f'<p class="quiet">{count} · {amount(size) if size >= 1e6 else "under 1 MB"} · {last}</p>'
+
+
+def answer(sentence: str, wrong: bool = False) -> str:
+    """Return what came of a button."""
+    return f'<p class="{"wrong" if wrong else "state"}" role="status">{escape(sentence)}</p>'
+
+
+def plural(count: int, thing: str) -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def build(workspace: Workspace) -> Wiring:
+    """Place the tab's parts in the open Tab and wire them."""
+    now = read_settings(workspace.home)
+    with gr.Row(elem_id="settings"):
+        with gr.Column(min_width=320):
+            comfort = _place_reading(now)
+        with gr.Column(min_width=320):
+            threads = _place_threads(now)
+            facts, deleted = _place_library(workspace)
+    with gr.Row(elem_id="help"):
+        for section in (pages.glossary(), pages.shortcuts()):
+            with gr.Column(min_width=320):
+                gr.HTML(section, apply_default_css=False)
+    names = ("theme", "text_size", "line_width", "line_height", "letter_keys")
+    for name, control in zip(("threads", *names), (threads, *comfort), strict=True):
+        _keep(workspace, name, control)
+        if control is not threads:
+            _made(control)(None, comfort, None, js=COMFORT, **QUIET)
+    return Wiring(lambda: show(workspace), [threads, *comfort, facts], comfort, COMFORT, deleted)
+
+
+def _keep(workspace: Workspace, name: str, control: Any) -> None:
+    _made(control)(lambda value: on_choice(workspace, name, value), control, None, trigger_mode="always_last", **QUIET)
+
+
+def _made(control: Any) -> Any:
+    """Return the event of a choice; a slider's number and its reset button are heard by `change` alone."""
+    return control.change if isinstance(control, gr.Slider) else control.input
+
+
+def _place_reading(now: Settings) -> list[Any]:
+    _heading("Reading")
+    themes = [("As the system", "system"), ("Light", "light"), ("Dark", "dark")]
+    widths = [("Narrow", "narrow"), ("Medium", "medium"), ("Wide", "wide")]
+    leadings = [("Normal", "normal"), ("Loose", "loose")]
+    return [
+        gr.Radio(themes, value=now.theme, label="Theme", elem_id="theme"),
+        gr.Slider(SMALLEST, LARGEST, now.text_size, step=10, label="Text size, in % of the usual", elem_id="text-size"),
+        gr.Radio(widths, value=now.line_width, label="Line width", elem_id="line-width"),
+        gr.Radio(leadings, value=now.line_height, label="Line spacing", elem_id="line-height"),
+        gr.Checkbox(
+            now.letter_keys,
+            label="Single-letter keys",
+            info="L, ?, [ and ] act outside text fields. Other keys always do.",
+            elem_id="letter-keys",
+        ),
+    ]
+
+
+def _place_threads(now: Settings) -> gr.Dropdown:
+    _heading("This machine")
+    cores = psutil.cpu_count() or 1
+    counts = [str(n) for n in range(1, max(cores, now.threads or 1) + 1)]
+    return gr.Dropdown(
+        [AUTOMATIC, *counts],
+        value=str(now.threads) if now.threads else AUTOMATIC,
+        label="Processor cores for the model",
+        info=f"This machine has {cores}. A change takes effect when a model is loaded next.",
+        elem_id="threads",
+    )
+
+
+def _place_library(workspace: Workspace) -> tuple[gr.HTML, Any]:
+    _heading("Your library")
+    gr.Textbox(
+        str(workspace.home),
+        label="Everything you write is kept in this folder, on this machine only",
+        interactive=False,
+        buttons=["copy"],
+        max_lines=1,
+        elem_id="data-folder",
+    )
+    facts = gr.HTML(library_facts(workspace), elem_id="library-facts", apply_default_css=False)
+    backup = gr.Button("Make a backup now", elem_id="backup")
+    done = gr.HTML("", elem_id="backup-answer", apply_default_css=False)
+    backup.click(lambda: on_backup(workspace), None, [done, facts], trigger_mode="once", **QUIET)
+    with gr.Accordion("Delete everything", open=False, elem_id="delete-all"):
+        gr.HTML(f"<p>{STAYS} This cannot be undone.</p>", apply_default_css=False)
+        too = gr.Checkbox(False, label="Delete the backups as well", elem_id="delete-backups")
+        word = gr.Textbox(label=f"Type {WORD} to confirm", max_lines=1, elem_id="delete-word")
+        delete = gr.Button("Delete everything I wrote", variant="stop", elem_id="delete")
+        gone = gr.HTML("", elem_id="delete-answer", apply_default_css=False)
+    deleted = delete.click(
+        lambda typed, all_: on_delete(workspace, typed, all_), [word, too], [gone, word, facts], **QUIET
+    ).then(None, gone, None, js=FORGET, **QUIET)
+    return facts, deleted
+
+
+def _heading(text: str) -> None:
+    gr.HTML(f"<h2>{text}</h2>", apply_default_css=False)
