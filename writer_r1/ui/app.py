@@ -42,7 +42,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         piece = Board(mark(None), elem_id="piece", script="guard.js", server_functions=[saver(workspace)])
         gr.HTML(render.masthead(model_line(workspace)) + key_sheet(), elem_id="masthead", apply_default_css=False)
         with gr.Row(elem_id="studio"):
-            shelf = Board("", elem_id="library")
+            shelf = Board("", elem_id="library", script="library.js")
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Write", id="write") as write:
                     parts = write_tab.build()

@@ -99,7 +99,7 @@ def on_shelf(workspace: Workspace, said: str, wish: dict[str, str]) -> Desk:
     """Do what a button of the sidebar asks for."""
     place, store, same = place_of(said), workspace.store, gr.skip()
     piece_id, run_id = wish.get("piece", ""), wish.get("run", "")
-    shelf = Shelf(place.piece, wish.get("value", "") if wish["act"] == "search" else "")
+    shelf = Shelf(place.piece, wish.get("value", "") if wish["act"] in ("search", "refresh") else "")
     try:
         match wish["act"]:
             case "new":

@@ -92,7 +92,7 @@ const settle = (answer, now) => {
   say("saved", answer.piece ? "Saved" : "");
   address();
   const name = document.querySelector(`#library [data-piece="${CSS.escape(answer.piece)}"] .title`);
-  if (!name && answer.piece) document.querySelector("#refresh button, button#refresh")?.click();
+  if (!name && answer.piece) dispatchEvent(new Event("studio:refresh"));
   else if (name && answer.title && name.textContent !== answer.title) name.textContent = answer.title;
 };
 
@@ -143,7 +143,7 @@ const choose = (mine, theirs, words = "This piece was changed in another tab or 
       put("brief", theirs.brief);
       put("text", theirs.text);
       settle({ ...theirs, title: "" }, { brief: theirs.brief, text: theirs.text });
-      document.querySelector("button#refresh")?.click();
+      dispatchEvent(new Event("studio:refresh"));
     }
   });
   (document.querySelector(".gradio-container") ?? document.body).append(dialog);

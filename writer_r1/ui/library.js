@@ -1,0 +1,9 @@
+// The sidebar follows what happens beside it: a piece saved for the first time, a session that began or ended.
+const refresh = () => trigger("submit", { act: "refresh", value: element.querySelector("input[type=search]")?.value ?? "" });
+addEventListener("studio:refresh", refresh);
+let phase = "";
+new MutationObserver(() => {
+  const now = document.querySelector("#phase .phase")?.className ?? "";
+  if (phase && now && now !== phase) refresh();
+  phase = now || phase;
+}).observe(document.querySelector("#phase") ?? document.body, { attributes: true, childList: true, subtree: true });
