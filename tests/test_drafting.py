@@ -93,6 +93,38 @@ def test_a_stop_in_the_middle_keeps_what_was_written() -> None:
     assert len(seen) == 21
 
 
+SYLLABLES = list(map("".join, product("bdfgklmnprst", "aeiou", "bdglmnrst")))  # words that do not repeat
+
+
+def sentences_of(count: int, words: int, paragraph: int = 4) -> str:
+    """Return `count` sentences of so many words each, in paragraphs."""
+    rows = [" ".join(SYLLABLES[k * words : (k + 1) * words]) + "." for k in range(count)]
+    return "\n\n".join(" ".join(rows[k : k + paragraph]) for k in range(0, count, paragraph))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reply", "least", "most"),
+    [
+        ("A scene of about 50 words.", sentences_of(40, 6), 45, 56),
+        ("A scene of 60 to 90 words.", sentences_of(40, 9, 90), 75, 84),
+        ("A scene of at most 40 words.", sentences_of(40, 6, 90), 38, 44),
+        ("A letter of about 50 words.", sentences_of(40, 6), 60, 66),  # with room for its close
+        ("A poem of 4 lines.", "\n".join(f"{w} gone" for w in SYLLABLES[:30]), 8, 8),
+        ("A scene of at least 40 words.", sentences_of(3, 6), 18, 18),
+        ("A scene.", sentences_of(3, 6), 18, 18),
+    ],
+)
+def test_a_draft_ends_at_the_length_asked_for_where_a_sentence_does(
+    prompt: str, reply: str, least: int, most: int
+) -> None:
+    seen, written = run(write_draft(1, prompt, writer(FakeLLM(script(draft=reply)), prompt)))
+    count = len(written.text.split())
+    assert least <= count <= most and (written.text[-1] == "." or "poem" in prompt)
+    stopped = count < len(reply.split())
+    assert ("stopped at length" in written.faults) == stopped and "truncated" not in written.faults
+    assert "".join(e.text for e in of(DraftDelta, seen)).startswith(written.text)
+
+
 def test_drawing_again_presses_harder_against_repetition() -> None:
     llm, penalties = FakeLLM(script()), []
     stream = llm.stream

@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
-from writer_r1.checks import copied_share, faults, is_looping, paragraphs, word_count
+from writer_r1.checks import copied_share, faults, is_looping, paragraphs, size, word_count
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
@@ -24,6 +24,8 @@ TALK = re.compile(
     r"here(?:'s| is) (?:the|a|your|my) (?:revised|rewritten|new|paragraph))",
     re.IGNORECASE,
 )  # words about the task instead of the piece
+SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»」)]*(?:\s+|\Z)")
+LINE_END = re.compile(r"\n")
 LOOK_EVERY = 200  # characters between two looks for a loop
 
 
@@ -77,9 +79,11 @@ def write_draft(
         seed=writer.seed + number,
     )
     began = time.monotonic()
-    text, finish = yield from _stream(number, None, draft_request(prompt, lessons), sampling, writer)
+    request = draft_request(prompt, lessons)
+    text, finish, stopped = yield from _stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
+    found += ["stopped at length"] if stopped else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens, seconds=seconds)
@@ -105,7 +109,7 @@ def revise_draft(
         if change is None:
             continue
         request = change_request(prompt, out, old, change)
-        new, finish = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
+        new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
         found += bad
@@ -163,22 +167,49 @@ def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: F
     return found
 
 
+def ripe(text: str, fresh: int, facts: Facts) -> int | None:
+    """Return where a draft may end: as long as asked, at a sentence end among its last `fresh` characters; else None.
+
+    Small models write on to twice the length and are then cut in a sentence; better to stop them where one ends. A
+    letter is given room for its close.
+    """
+    asked = facts.length
+    if asked is None or asked.high is None:
+        return None
+    ends = LINE_END if asked.unit == "lines" else SENTENCE_END
+    found = ends.search(text, max(0, len(text) - fresh - 3))
+    if found is None:
+        return None
+    low = asked.low or round(asked.high * 0.9)
+    signed = facts.form is not None and facts.form.value in ("letter", "email")
+    enough = asked.high * 1.1 if signed else low if "\n\n" in found.group() else (low + asked.high) / 2
+    return found.end() if size(text[: found.end()].strip(), asked.unit) >= enough else None
+
+
 def _stream(
-    number: int, parent: int | None, request: Request, sampling: Sampling, writer: Writer
-) -> Generator[Event, None, tuple[str, Finish]]:
-    """Stream one reply as deltas, ending it early when it runs in circles."""
+    number: int,
+    parent: int | None,
+    request: Request,
+    sampling: Sampling,
+    writer: Writer,
+    until: Facts | None = None,
+) -> Generator[Event, None, tuple[str, Finish, bool]]:
+    """Stream one reply as deltas; ended early when it runs in circles or, with `until`, when it is long enough."""
     text, looked = "", 0
     stream = writer.llm.stream(request, sampling, writer.cancel)
     while True:
         try:
             delta = next(stream)
-        except StopIteration as end:
-            finish: Finish = end.value
-            return text, finish
+        except StopIteration as done:
+            finish: Finish = done.value
+            return text, finish, False
         text += delta
         yield DraftDelta(attempt=number, text=delta, parent=parent)
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)
             if is_looping(text):
                 stream.close()
-                return text, Finish("length", 0, writer.llm.count(text))
+                return text, Finish("length", 0, writer.llm.count(text)), False
+        if until is not None and (end := ripe(text, len(delta), until)) is not None:
+            stream.close()
+            return text[:end], Finish("stop", 0, writer.llm.count(text[:end])), True

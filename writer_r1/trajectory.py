@@ -21,7 +21,9 @@ Kind = Literal["judged", "measured"]
 CheckType = Literal[
     "length", "completeness", "repetition", "relevance", "must_include", "must_not", "language", "person", "tense"
 ]
-Fault = Literal["empty", "truncated", "looping", "off-language", "copied", "echoes the instructions"]
+Fault = Literal[
+    "empty", "truncated", "looping", "off-language", "copied", "echoes the instructions", "stopped at length"
+]
 
 
 def digest(*parts: str, length: int = 12) -> str:

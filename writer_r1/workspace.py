@@ -43,6 +43,7 @@ class Workspace:
         self.store = Store(self.home / "library.db")
         self.jobs = Jobs(self.store)
         self._loaded: dict[str, LLM] = {}
+        self._likeness_ready = False
         self._editing = threading.Lock()
         self._rescoring: dict[str, Wanted] = {}  # the rubric wanted of each run that is, or was, judged anew
         self._studio_lock: FileLock | None = None
@@ -116,10 +117,10 @@ class Workspace:
         task = task._replace(trajectory_id=run_id)
 
         def work(stop: Cancel) -> Iterator[Event]:
-            if self._free({writer, judging}):
+            if self._free({writer, judging}) or not self._likeness_ready:
                 yield Status(text="loading the model")
                 self.llm(writer)
-                self.similarity("warm", ["up"])  # now, so that no stage waits for the embedding model later
+                self._ready_likeness()  # now, so that no stage waits for the embedding model later
             team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
@@ -209,7 +210,7 @@ class Workspace:
                     return
                 steps: list[Callable[[], object]] = [lambda: self.llm(judge)]
                 steps += [partial(self._pin, judge, prompt) for prompt in PINNED]
-                steps += [lambda: self.llm(writer), lambda: self.similarity("warm", ["up"])]
+                steps += [lambda: self.llm(writer), lambda: self._ready_likeness()]
                 for step in steps:
                     if self.jobs.waiting():
                         return
@@ -232,6 +233,10 @@ class Workspace:
                 yield
         except Timeout:
             raise Busy("Another writing job is using the model on this machine; wait for it or stop it.") from None
+
+    def _ready_likeness(self) -> None:
+        self.similarity("warm", ["up"])
+        self._likeness_ready = True
 
     def similarity(self, text: str, others: Sequence[str]) -> Sequence[float]:
         """Return the cosine of `text` with each of `others` (MiniLM)."""

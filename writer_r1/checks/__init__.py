@@ -6,7 +6,7 @@ These are measurements of form; none of them says whether the writing is good.
 
 from collections.abc import Callable, Sequence
 
-from writer_r1.checks.shape import completeness, copied_share, is_looping, length_fit, repetition
+from writer_r1.checks.shape import completeness, copied_share, is_looping, length_fit, repetition, size
 from writer_r1.checks.text import Measure, Span, paragraphs, sentences, word_count
 from writer_r1.checks.wording import language, must_include, must_not, person, tense
 from writer_r1.facts import detect_language
@@ -31,6 +31,7 @@ __all__ = [
     "relevance",
     "repetition",
     "sentences",
+    "size",
     "tense",
     "word_count",
 ]

@@ -29,7 +29,7 @@ def length_fit(text: str, low: int | None, high: int | None, unit: LengthUnit = 
 
     Source: the length score of LongBench-Write (LongWriter, arXiv 2408.07055), from the nearer end of the range.
     """
-    count = _size(text, unit)
+    count = size(text, unit)
     value, spans = 1.0, list[Span]()
     if high is not None and count > high:
         value = max(0.0, 1 - (count / max(1, high) - 1) / 3)
@@ -44,7 +44,8 @@ def length_fit(text: str, low: int | None, high: int | None, unit: LengthUnit = 
     return Measure(value=value, spans=tuple(spans), reason=f"{count:,} {unit}; {asked}.")
 
 
-def _size(text: str, unit: LengthUnit) -> int:
+def size(text: str, unit: LengthUnit) -> int:
+    """Return how long a text is in `unit`; a character of Chinese or Japanese counts as a word."""
     if unit == "lines":
         return len(lines(text))
     if unit == "sentences":

@@ -3,8 +3,9 @@
 from html import escape
 
 from writer_r1.checks import word_count
+from writer_r1.events import CRITERIA_READY
 from writer_r1.ui.prose import plural, prose
-from writer_r1.ui.view import View, over, shown, standing, title
+from writer_r1.ui.view import View, over, phase_of, shown, standing, title
 
 RATE_AFTER_S = 2.0  # before that, words per second would jump about
 BRIEF_CHARS = 280
@@ -68,6 +69,8 @@ def manuscript(view: View | None) -> str:
     attempt = shown(view)
     if attempt is None:
         wait = "Nothing was written." if over(view) else "The draft comes after the criteria."
+        if view.now.stopped == CRITERIA_READY:
+            wait = "Look at the criteria and change what you like; press Start and the draft comes here."
         return f'<div class="sheet">{head}<p class="quiet">{wait}</p></div>'
     state = "best so far" if attempt.number == view.now.best else ""
     if not attempt.complete:
@@ -76,7 +79,9 @@ def manuscript(view: View | None) -> str:
         state = "the best of its rounds" if len(view.now.attempts) > 1 else ""
     label = f'<p class="label">{title(attempt)}{f" · {state}" if state else ""}</p>'
     busy = " writing" if state == "being written" else ""
-    return f'<div class="sheet">{head}{label}<article class="text{busy}">{prose(attempt.text)}</article></div>'
+    take = f'<p class="take"><button type="button" data-use="{attempt.number}">Use this as my manuscript</button></p>'
+    take = take if over(view) and attempt.complete else ""
+    return f'<div class="sheet">{head}{label}<article class="text{busy}">{prose(attempt.text)}</article>{take}</div>'
 
 
 def clock(seconds: float) -> str:
@@ -87,12 +92,34 @@ def clock(seconds: float) -> str:
 def masthead(model: str) -> str:
     """Return the name of the studio, what writes in it, and the way to the sidebar and the keys."""
     return (
-        '<header class="masthead"><button data-shelf aria-controls="library" aria-expanded="false">Library</button>'
+        '<header class="masthead"><button data-skip class="skip">Skip to the brief</button>'
+        '<button data-shelf aria-controls="library" aria-expanded="false">Library</button>'
         f'<h1>Writer-R1 Studio</h1><p><span class="here">on this machine</span> · {escape(model)}</p>'
         '<button data-help aria-label="Keys and shortcuts" title="Keys (?)">?</button></header>'
         '<p id="gone" role="alert" hidden>The studio is not answering. Your text is safe in this browser; '
         "start the studio again and this page goes on by itself.</p>"
     )
+
+
+def welcome(model: str, *, begun: bool) -> str:
+    """Return the first steps: until something was written, and always where no model is there to write."""
+    if model and begun:
+        return ""
+    choose = '<button type="button" class="{}" data-tab="models">{}</button>'
+    if model:
+        first = f"<b>Model.</b> {escape(model)} writes, on this machine. {choose.format('link', 'Other models')}"
+    else:
+        first = (
+            "<b>Get a model.</b> None is on this machine yet, and without one nothing can be written. Download one, or "
+            f"add a GGUF file you have. {choose.format('main', 'Go to Models')}"
+        )
+    steps = (
+        first,
+        "<b>Say what you want.</b> Take one of the examples below, or your own words.",
+        "<b>Press Start.</b> You will see what the piece is judged by, a draft, its scores, and then better rounds.",
+    )
+    rows = "".join(f"<li><p>{step}</p></li>" for step in steps)
+    return f'<section class="welcome{"" if model else " no-model"}" aria-label="First steps"><ol>{rows}</ol></section>'
 
 
 def mark(piece_id: str, revision: int, run_id: str, name: str) -> str:
@@ -103,4 +130,4 @@ def mark(piece_id: str, revision: int, run_id: str, name: str) -> str:
 
 def announcement(view: View) -> str:
     """Return what a screen reader is told when the phase changes."""
-    return f"<span>{escape(standing(view))}</span>"
+    return f"<span>{escape(phase_of(view))}</span>"

@@ -5,10 +5,12 @@ it was made of and the criteria: so an update while a round is written changes o
 """
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 from writer_r1.checks import word_count
 from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
+from writer_r1.ui.drawn import Drawn
 from writer_r1.ui.prose import differing, longer, plural, prose
 from writer_r1.ui.scores import GUIDE, bar, change, details, score_of, ten
 from writer_r1.ui.view import View, over, standing, title
@@ -26,23 +28,30 @@ FAULTS = {
     "off-language": "not in the language asked for",
     "copied": "copied instead of written anew",
     "echoes the instructions": "repeats the instructions",
+    "stopped at length": "stopped at the length asked for",
 }
 WRITING, WORDS_STEP = "being written", 10
 LINE_WIDTH, LINE_HEIGHT, DOT = 72, 22, 2.5  # a sparkline, in its own units
 
 
-def round_board(view: View | None, *, busy: bool) -> str:
+def round_board(view: View | None, *, busy: bool, drawn: Drawn | None = None) -> str:
     """Return every text of the run side by side, or an empty string before the first is written.
 
-    `busy` says that a job works on this run: what a round is used for then has to wait.
+    `busy` says that a job works on this run: what a round is used for then has to wait. `drawn` keeps from one update
+    to the next what does not change.
     """
     if view is None or not any(a.complete for a in view.now.attempts):
         return ""
-    rows = len(view.now.rubric.criteria) if view.now.rubric else 0
-    cards = "".join(card(view, attempt, busy) for attempt in view.now.attempts)
-    strip = (
-        f'<div class="round-strip" role="list" aria-label="Rounds" style="--rows:{rows}">{legend(view)}{cards}</div>'
-    )
+    now, drawn, ended = view.now, drawn or Drawn(), over(view)
+    judged = (now.rubric, tuple((a.parent, a.scores, a.evaluation) for a in now.attempts))
+    marks = drawn.part("marks", judged, lambda: stills(now))
+    names = drawn.part("names", judged, lambda: legend(view, marks))
+    cards = ""
+    for a in now.attempts:
+        made_of = (a, parent_of(now, a), now.rubric, a.number == now.best, ended, busy, marks)
+        cards += drawn.part(a.number, made_of, partial(card, view, a, busy, marks))
+    opening = f'role="list" aria-label="Rounds" style="--rows:{len(marks)}"'
+    strip = f'<div class="round-strip" {opening}>{names}{cards}</div>'
     run = escape(view.now.id)
     return f'<section class="round-board" data-run="{run}" data-view="all">{head(view)}{strip}</section>'
 
@@ -71,18 +80,18 @@ def segments(label: str, name: str, choices: dict[str, str]) -> str:
 # The rows' names
 
 
-def legend(view: View) -> str:
+def legend(view: View, marks: Sequence[str]) -> str:
     """Return the name of each row with its way through the rounds; the numbers are in the cards."""
     now = view.now
     if now.rubric is None:
         return ""
     means = [a.evaluation.reward if a.evaluation else None for a in now.attempts]
     rows = ""
-    for criterion in now.rubric.criteria:
+    for criterion, mark in zip(now.rubric.criteria, marks, strict=True):
         values = [s.value if (s := score_of(a, criterion)) else None for a in now.attempts]
         named = escape(criterion.name)
         name = f'<span class="name" dir="auto" title="{named}">{named}</span>'
-        rows += f'<li class="row{still(now, criterion)}">{name}{sparkline(values)}</li>'
+        rows += f'<li class="row{mark}">{name}{sparkline(values)}</li>'
     whole = f'<p class="whole"><span class="name">Overall, {GUIDE}</span>{sparkline(means)}</p>'
     return f'<div class="legend" aria-hidden="true">{whole}<ol class="rows">{rows}</ol></div>'
 
@@ -98,6 +107,11 @@ def sparkline(values: Sequence[float | None]) -> str:
     dots = "".join(f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{DOT}"/>' for place in places if place)
     box = f'viewBox="0 0 {LINE_WIDTH + 2 * DOT:g} {LINE_HEIGHT + 2 * DOT:g}"'
     return f'<svg class="spark" {box} aria-hidden="true" focusable="false">{lines}{dots}</svg>' if dots else ""
+
+
+def stills(now: Trajectory) -> list[str]:
+    """Return the mark of each row: it tells those in which no round differs from the text it was made of."""
+    return [still(now, criterion) for criterion in now.rubric.criteria] if now.rubric else []
 
 
 def still(now: Trajectory, criterion: Criterion) -> str:
@@ -119,7 +133,7 @@ def parent_of(now: Trajectory, attempt: Attempt) -> Attempt | None:
 # One round
 
 
-def card(view: View, attempt: Attempt, busy: bool) -> str:
+def card(view: View, attempt: Attempt, busy: bool, marks: Sequence[str]) -> str:
     """Return one attempt: what became of it and why, its scores, its text."""
     now, n = view.now, attempt.number
     best = n == now.best
@@ -128,7 +142,7 @@ def card(view: View, attempt: Attempt, busy: bool) -> str:
         kind += " stale"
     if attempt.complete:
         parts = [f'<div class="story">{verdict(view, attempt)}{asked(now, attempt)}</div>']
-        parts += [scores(now, attempt), words(now, attempt), foot(attempt, busy)]
+        parts += [scores(now, attempt, marks), words(now, attempt), foot(attempt, busy)]
     else:
         parts = [unfinished(view, attempt)]
     body = header(view, attempt, best) + facts(view, attempt) + "".join(parts)
@@ -221,25 +235,26 @@ def asked(now: Trajectory, attempt: Attempt) -> str:
     return details(f"asked-{attempt.number}", "What was asked", f'<ul class="plain">{rows}</ul>')
 
 
-def scores(now: Trajectory, attempt: Attempt) -> str:
+def scores(now: Trajectory, attempt: Attempt, marks: Sequence[str]) -> str:
     """Return a row for each criterion, those not judged yet among them, so that rows stand level in all columns."""
-    rows = "".join(row(now, attempt, criterion) for criterion in (now.rubric.criteria if now.rubric else ()))
+    criteria = now.rubric.criteria if now.rubric else ()
+    rows = "".join(row(now, attempt, c, mark) for c, mark in zip(criteria, marks, strict=True))
     return f'<ol class="rows">{rows}</ol>'
 
 
-def row(now: Trajectory, attempt: Attempt, criterion: Criterion) -> str:
+def row(now: Trajectory, attempt: Attempt, criterion: Criterion, mark: str) -> str:
     """Return a criterion's bar, number and change; opened, the reason and the words it rests on."""
     score = score_of(attempt, criterion)
     if score is None:
         wait = f'<span class="name" dir="auto">{escape(criterion.name)}</span><span class="quiet">not judged yet</span>'
-        return f'<li class="row{still(now, criterion)}"><div class="line wait">{wait}</div></li>'
+        return f'<li class="row{mark}"><div class="line wait">{wait}</div></li>'
     line = bar(criterion, score, label=True) + moved(now, attempt, criterion)
     reason = because(score)
     if not reason:
-        return f'<li class="row{still(now, criterion)}"><div class="line">{line}</div></li>'
+        return f'<li class="row{mark}"><div class="line">{line}</div></li>'
     key = f"why-{attempt.number}-{criterion.id}"
     opening = f'<details data-key="{key}"><summary class="line">{line}</summary>{reason}</details>'
-    return f'<li class="row{still(now, criterion)}">{opening}</li>'
+    return f'<li class="row{mark}">{opening}</li>'
 
 
 def because(score: Score) -> str:

@@ -105,7 +105,7 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
         piece = store.save_piece(piece.id, piece.brief, attempt.text, piece.revision, f"{title(attempt)} taken over")
     except WriterError as error:
         return refused(str(error))
-    gr.Info(f"{title(attempt)} is your manuscript now. What stood there is kept.")
+    gr.Info(f"{title(attempt)} is your manuscript now. What stood there is kept.", duration=4)
     return Desk(mark(piece, place.run), same, piece.text, same, same)
 
 
@@ -138,6 +138,7 @@ def build() -> Parts:
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
     """Connect the tab, the sidebar and the part that knows the open piece."""
     said, wish_to_follow, page = gr.Textbox(visible=False), gr.State(""), parts.page
+    answer = _html("", "answer")
     desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble]
     typed = [parts.brief, parts.text, said]
     told: dict[str, Any] = QUIET | {"js": WITH_PLACE}
@@ -160,7 +161,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
         if wish["act"] != "find":
             return on_criteria(workspace, place, brief, text, wish)
         desk = on_start(workspace, place, brief, text, Wishes(look_first=True, anew=True))
-        return Edited(desk.piece, desk.follow, desk.trouble, gr.skip())
+        return Edited(desk.piece, desk.follow, desk.trouble, gr.skip(), gr.skip())
 
     def chosen(brief: str, text: str, place: str, event: gr.EventData) -> Desk:
         return on_round(workspace, place, brief, text, asked(event))
@@ -176,7 +177,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     start = [parts.brief, parts.text, *parts.wishes, said]
     page.start.click(started, start, desk, concurrency_id="start", trigger_mode="once", **told)
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
-    page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria], **told)
+    page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **told)
     page.rounds.submit(chosen, typed, desk, **told)
     shelf.submit(shelved, said, desk, **told)
     parts.brief.focus(workspace.warm, None, None, **QUIET)
@@ -227,5 +228,5 @@ def _place_manuscript() -> gr.Textbox:
         elem_id="manuscript",
         buttons=["copy"],
     )
-    _html('<p class="saved"><span class="words"></span><span class="state" role="status"></span></p>', "saved")
+    _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
     return text
