@@ -66,6 +66,13 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
     "looping": (PROMPT, LOOP, {"truncated", "looping"}),
     "too long": (PROMPT, " ".join(map("".join, product("bdfgklmnprst", "aeiou", "bdglmnrst"))), {"truncated"}),
     "another language": (ENGLISH, "灯塔看守人向大海告别，他的手记得每一级台阶。" * 2, {"off-language"}),
+    "a question back": (
+        ENGLISH,
+        "While I'm sure you have a story idea, I need more information to accurately write it for you. "
+        "Can you please provide more details about the letter and the baker?",
+        {"asks instead of writing"},
+    ),
+    "a question in the piece": (ENGLISH, f"“Could you tell me more about the lamp?” she said. {FIRST} {FIRST}", set()),
     "sound": (ENGLISH, FIRST, set()),
 }
 

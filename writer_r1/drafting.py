@@ -26,6 +26,14 @@ TALK = re.compile(
 )  # words about the task instead of the piece
 SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»」)]*(?:\s+|\Z)")
 LINE_END = re.compile(r"\n")
+ASKING = re.compile(
+    r"\bI(?:'ll| will)? need (?:some |a bit )?more (?:information|details|context)|"
+    r"\b(?:can|could|would) you (?:please )?(?:provide|share|give me|tell me|clarify)\b.{0,80}\b(?:more|details?|"
+    r"information|context|draft|text|story)\b|\bplease (?:provide|share|clarify)\b|\bas an ai\b|"
+    r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
+    re.IGNORECASE,
+)  # a model that talks to its user
+OPENING = 400  # characters in which it would
 LOOK_EVERY = 200  # characters between two looks for a loop
 
 
@@ -84,6 +92,8 @@ def write_draft(
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
+    # In a dialogue people say such things too, but not where hardly anything else is said.
+    found += ["asks instead of writing"] if ASKING.search(whole[:OPENING]) and len(whole) < 1.5 * OPENING else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens, seconds=seconds)

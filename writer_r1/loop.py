@@ -34,7 +34,14 @@ from writer_r1.trajectory import Attempt, Criterion, Evaluation, Fault, Lesson, 
 
 ONE_POINT = 1 / 9  # one step of the ten shown to the user
 DELTA = 0.1 / 9  # the least gain that counts, even from a judge without range
-UNUSABLE: tuple[Fault, ...] = ("empty", "looping", "off-language", "copied", "echoes the instructions")
+UNUSABLE: tuple[Fault, ...] = (
+    "empty",
+    "looping",
+    "off-language",
+    "copied",
+    "echoes the instructions",
+    "asks instead of writing",
+)
 
 
 class Task(NamedTuple):

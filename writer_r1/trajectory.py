@@ -22,7 +22,14 @@ CheckType = Literal[
     "length", "completeness", "repetition", "relevance", "must_include", "must_not", "language", "person", "tense"
 ]
 Fault = Literal[
-    "empty", "truncated", "looping", "off-language", "copied", "echoes the instructions", "stopped at length"
+    "empty",
+    "truncated",
+    "looping",
+    "off-language",
+    "copied",
+    "echoes the instructions",
+    "asks instead of writing",
+    "stopped at length",
 ]
 
 
