@@ -1,13 +1,15 @@
 """The studio as a process, with a scripted model: `python tests/fake_studio.py HOME PORT`.
 
 What the model does is read from HOME/script.json before each reply, so a test may change it while the studio runs:
-`delay` (seconds a piece of four characters), `texts` (drafts, then revisions, in turn), `fail` (raise this sentence).
+`delay` (seconds a piece of four characters), `texts` (drafts, then revisions, in turn), `fail` (raise this sentence),
+`judging` (seconds a criterion takes the judge), `unscored` (criteria whose words hold this get no usable answer).
 """
 
 import json
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,18 @@ class Paced(FakeLLM):
             self.calls += 1
             self.script = script(draft=text, revise=text, extend=text)
         return (yield from super().stream(request, sampling._replace(max_tokens=100_000), cancel))
+
+    def choice_logprobs(
+        self, request: Request, suffixes: Sequence[str], choices: Sequence[str], cancel: Cancel = never
+    ) -> list[dict[str, float]] | None:
+        """Judge at the pace of the moment, some criteria in words that are no digits."""
+        told = self.now()
+        time.sleep(float(told.get("judging", 0.0)) * len(suffixes))
+        rows = super().choice_logprobs(request, suffixes, choices, cancel) or []
+        lost = str(told.get("unscored") or "\0")
+        return [
+            dict.fromkeys(row, -30.0) if lost in suffix else row for suffix, row in zip(suffixes, rows, strict=True)
+        ]
 
 
 def main(home: Path, port: int) -> None:

@@ -145,7 +145,7 @@ def test_a_row_says_weight_score_and_lock_in_words() -> None:
 
 def test_where_a_criterion_came_from_opens_to_its_category_codes_and_words() -> None:
     page = board()
-    for words in ("Worded by the model", "Read in your request · measured, not judged", "True of most good writing"):
+    for words in ("Worded by the model", "Measured, not judged", "True of most good writing"):
         assert words in page.text
     row = criteria_board(WHOLE, rubric=example.RUBRIC, busy=False).split('role="listitem"')[2]
     text = Parsed(f"<li {row.rsplit('<li', 1)[0]}").text

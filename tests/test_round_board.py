@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from writer_r1.events import DraftDelta, Drafted, Edited, Evaluated, Event, Rejected, Scored, Stopped
 from writer_r1.trajectory import Criterion, Rubric, Trajectory
+from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.prose import differing, prose
 from writer_r1.ui.round_board import FAULTS, round_board, sparkline
 from writer_r1.ui.view import View, advance
@@ -267,7 +268,15 @@ SHELL = """<!doctype html><meta charset="utf-8"><style>* {{ box-sizing: border-b
 <script>{studio}</script><script>
 const element = document.querySelector("#rounds");
 const trigger = () => {{}};
-window.show = (html) => {{ element.innerHTML = html; }};
+const props = {{ value: "" }};
+let drawAgain = () => {{}};
+const watch = (name, act) => {{ drawAgain = act; }};
+let shown = 0;
+window.show = (html) => {{ props.value = `${{(shown += 1)}}<!--part-->${{html}}`; drawAgain(); }};
+window.take = ([whole, since]) => {{
+  if (props.value !== whole) {{ props.value = whole; drawAgain(); }}
+  dispatchEvent(new CustomEvent("studio:rounds", {{ detail: since }}));
+}};
 {{ {board} }}
 </script>"""
 
@@ -305,6 +314,40 @@ def test_what_the_reader_chose_survives_an_update(page: "Page") -> None:
     assert page.locator("[data-only]").is_checked() and page.locator(".still >> visible=true").count() == 0
     assert left > 100 and page.eval_on_selector(".round-strip", "strip => strip.scrollLeft") == left
     assert page.evaluate("document.activeElement.matches(\"[data-attempt='3'] .as-text\")")
+
+
+@pytest.mark.browser
+def test_changes_laid_over_an_earlier_board_give_the_board_itself(page: "Page") -> None:
+    """Some updates are passed over, as a busy browser does; what stands in the end is what a new page shows."""
+    whole, drawn, sent = example.whole_run("run1"), Drawn(), Sent()
+    laid = 0
+    for end in range(1, len(whole) + 1):
+        now = view_of(whole[:end])
+        html = round_board(now, busy=True, drawn=drawn)
+        told = sent.of(html)
+        if end % 5 and end < len(whole):
+            continue
+        laid += bool(told[1])
+        page.evaluate("told => take(told)", told)
+        seen = page.evaluate("document.querySelector('#rounds').innerHTML")
+        page.evaluate("take(['', ''])")
+        assert page.evaluate("document.querySelector('#rounds').innerHTML") == ""
+        page.evaluate("html => show(html)", html)
+        assert page.evaluate("document.querySelector('#rounds').innerHTML") == seen
+    assert laid > 5
+
+
+@pytest.mark.browser
+def test_a_card_that_did_not_change_stays_the_same_node(page: "Page") -> None:
+    whole = example.whole_run("run1")
+    third = next(i for i, e in enumerate(whole, 1) if isinstance(e, DraftDelta) and e.attempt == 3)
+    sent = Sent()
+    page.evaluate("told => take(told)", sent.of(board(view_of(whole[:third]), busy=True)))
+    page.evaluate("document.querySelectorAll('.round-card').forEach((card) => { card.mine = true; })")
+    for end in range(third, third + 5):
+        page.evaluate("told => take(told)", sent.of(board(view_of(whole[:end]), busy=True)))
+    kept = page.eval_on_selector_all(".round-card", "cards => cards.map((card) => Boolean(card.mine))")
+    assert kept == [True, True, False]
 
 
 @pytest.mark.browser

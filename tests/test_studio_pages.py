@@ -52,6 +52,25 @@ def test_first_run_says_what_to_do_and_an_empty_brief_is_answered_in_one_sentenc
     expect(page.locator("#trouble")).to_contain_text("Say in a sentence what the piece should do", timeout=SOON_MS)
 
 
+def test_without_a_model_the_page_says_what_to_do_where_and_keeps_the_brief(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    live = Studio(tmp_path, tmp_path / "none")
+    live.start()
+    pages = Pages(browser, live)
+    page = pages.open()
+    expect(page.locator("#welcome")).to_contain_text("None is on this machine yet")
+    write(page, BRIEF)
+    expect(page.locator("#trouble")).to_contain_text("press Download on the Models page", timeout=SOON_MS)
+    page.wait_for_timeout(1500)  # the sidebar has told of the new piece by then
+    expect(page.locator("#trouble")).to_contain_text("press Download on the Models page")
+    expect(page.locator("#brief textarea")).to_have_value(BRIEF)
+    page.locator("#welcome").get_by_role("button", name="Go to Models").click()
+    expect(page.locator(".models").get_by_role("button", name="Download").first).to_be_visible(timeout=SOON_MS)
+    pages.close()
+    live.stop()
+    assert pages.faults == []
+
+
 def test_a_run_goes_from_brief_to_rounds_and_a_round_enters_the_manuscript_only_when_asked(pages: Pages) -> None:
     page = pages.open()
     new(page)
@@ -172,6 +191,9 @@ def test_a_failed_run_says_what_happened_and_keeps_the_brief(pages: Pages, studi
     expect(page.locator("#trouble")).to_contain_text("The model file was removed", timeout=SOON_MS)
     expect(page.locator("#brief textarea")).to_have_value(BRIEF)
     expect(page.locator("#start")).to_be_enabled()
+    page.locator("#library").get_by_role("searchbox").fill("farewell")  # what the sidebar does is no reason to hide it
+    page.wait_for_timeout(1200)
+    expect(page.locator("#trouble")).to_contain_text("The model file was removed")
 
 
 def test_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: Studio) -> None:

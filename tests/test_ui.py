@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from writer_r1.events import Drafted, Event, Failed, Finished, Proposed, Stopped
+from writer_r1.events import Drafted, Event, Failed, Finished, Proposed, Scored, Status, Stopped
 from writer_r1.store import Store, this_process
 from writer_r1.trajectory import Trajectory, prompt_id
 from writer_r1.ui import prose, render, scores, write_tab
@@ -107,7 +107,12 @@ def test_no_text_of_user_or_model_becomes_markup(text: str) -> None:
     for now in (view.now, view.now.model_copy(update={"rubric": None}), view.now.model_copy(update={"error": text})):
         seen = view._replace(now=now)
         parts = (render.phase(seen), render.announcement(seen), render.card(seen), render.manuscript(seen))
-        for part in (*parts, render.mark("id", 1, text, text), render.masthead(text)):
+        for part in (
+            *parts,
+            render.mark("id", 1, text, text),
+            render.masthead(text),
+            render.welcome(text, begun=False),
+        ):
             page = parsed(part)
             assert not {"script", "img", "textarea", "a", "iframe"} & set(page.tags)
             assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
@@ -157,6 +162,16 @@ def test_the_manuscript_is_what_is_being_written_and_then_the_best() -> None:
 def test_every_ending_is_said_in_words(why: str) -> None:
     view = view_of([Stopped(why=why), Finished(trajectory_id="run1", best_attempt=None, rounds=0)])
     assert standing(view) == ENDINGS[why] and ENDINGS[why] in render.phase(view)
+
+
+def test_what_is_read_aloud_changes_with_the_phases_alone() -> None:
+    whole, said = example.whole_run("run1"), list[str]()
+    for end in range(1, len(whole) + 1):
+        now = render.announcement(view_of(whole[:end]))
+        said += [] if said and said[-1] == now else [now]
+    phases = sum(isinstance(e, Status) for e in whole)
+    assert 3 < len(said) <= phases + 2 and not re.search(r"\d", "".join(said))
+    assert "Judging, 2 of 6" in render.phase(view_of(until(Scored, 2)))  # for the eye
 
 
 def test_a_run_whose_process_died_is_called_interrupted_and_its_text_safe() -> None:

@@ -49,6 +49,7 @@ class Job:
         self.trouble: str | None = None
         self._store, self._work, self._lock_path = store, work, lock_path
         self._guard = threading.Lock()  # of the five below
+        self._news = threading.Condition(self._guard)  # more may be seen, or nothing more will come
         self._events: list[Event] = list(earlier)
         self._earlier = self._saved = self._shown = len(earlier)
         self._held: DraftDelta | None = None
@@ -61,6 +62,11 @@ class Job:
         """Return the events above number `after` that may be seen."""
         with self._guard:
             return list(enumerate(self._events[after : self._shown], after + 1))
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """Return once there are events above number `after` to see, nothing more will come, or the time is up."""
+        with self._news:
+            self._news.wait_for(lambda: self._shown > after or self.kept.is_set(), timeout_s)
 
     def over(self) -> bool:
         """Return whether no further event will be seen."""
@@ -88,7 +94,9 @@ class Job:
                     self._hear_stop()
         finally:
             self.stop.set()  # a worker that nobody saves for must not go on
-            self.kept.set()
+            with self._news:
+                self.kept.set()
+                self._news.notify_all()
 
     def _save(self) -> None:
         now = time.monotonic()
@@ -97,7 +105,7 @@ class Job:
                 self._let_go()
             batch = self._events[self._saved :]
             if self.trouble:
-                self._shown = len(self._events)
+                self._show(len(self._events))
         if not batch or (self.trouble and now < self._retry_at):
             return
         try:
@@ -108,7 +116,7 @@ class Job:
         else:
             with self._guard:
                 self._saved += len(batch)
-                self._shown = max(self._shown, self._saved)
+                self._show(max(self._shown, self._saved))
                 self.trouble = None
 
     def _report(self, sentence: str) -> None:
@@ -116,9 +124,15 @@ class Job:
             if not self.trouble:
                 status = Status(t=self._events[self._saved].t, text=sentence)
                 self._events.insert(self._saved, status)  # nobody has seen what comes after
-                self._shown = len(self._events)
+                self._show(len(self._events))
             self.trouble = sentence
         self.stop.set()
+
+    def _show(self, count: int) -> None:
+        """Let readers see that many events; the guard is held."""
+        if count > self._shown:
+            self._shown = count
+            self._news.notify_all()
 
     def _hear_stop(self) -> None:
         try:

@@ -104,6 +104,8 @@ class Jobs:
     ) -> Iterator[list[tuple[int, Event]]]:
         """Yield what `follow` does in lists; an empty one whenever nothing has come for `tick_s` seconds.
 
+        Lists are at least `poll_s` seconds apart; another process's run is looked at that often.
+
         Raises:
             StoreError: there is no such run, or it cannot be read.
         """
@@ -117,7 +119,11 @@ class Jobs:
                 yielded = time.monotonic()
             if over:
                 return
-            time.sleep(poll_s)
+            job = self._jobs.get(run_id)
+            if batch or not job:
+                time.sleep(poll_s)
+            if job:
+                job.wait(after, yielded + tick_s - time.monotonic())
 
     def close(self, timeout: float = 10.0) -> list[str]:
         """Ask every job to stop, wait, and return the ids of the runs that have not ended or could not be saved."""

@@ -5,6 +5,7 @@ outside: system fonts, no analytics, and no way to share.
 """
 
 import os
+import re
 import secrets
 import socket
 from pathlib import Path
@@ -28,7 +29,7 @@ from writer_r1.workspace import Workspace
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 SCRIPTS = ("studio.js", "comfort.js")  # the others belong to their boards
-STYLES = ("style.css", "criteria_board.css", "round_board.css", "compare.css", "tabs.css")
+STYLES = ("style.css", "welcome.css", "criteria_board.css", "round_board.css", "compare.css", "tabs.css")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 LINES = {"block_shadow": "none", "input_shadow": "none", "block_border_width": "0px"}
 LINES |= {"button_border_width": "1px", "input_border_width": "1px"}
@@ -40,11 +41,12 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     app = gr.Blocks(title="Writer-R1 Studio", analytics_enabled=False, fill_width=True)
     with app:
         piece = Board(mark(None), elem_id="piece", script="guard.js", server_functions=[saver(workspace)])
-        gr.HTML(render.masthead(model_line(workspace)) + key_sheet(), elem_id="masthead", apply_default_css=False)
+        head = gr.HTML(heading(workspace), elem_id="masthead", apply_default_css=False)
         with gr.Row(elem_id="studio"):
             shelf = Board("", elem_id="library", script="library.js")
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Write", id="write") as write:
+                    steps = gr.HTML(first_steps(workspace), elem_id="welcome", apply_default_css=False)
                     parts = write_tab.build()
                 with gr.Tab("Compare", id="compare") as compare:
                     rounds = compare_tab.build(workspace)
@@ -54,6 +56,8 @@ def create_app(workspace: Workspace) -> gr.Blocks:
                     choices = settings_tab.build(workspace)
         compare.select(rounds.refresh, rounds.inputs, rounds.outputs, **QUIET)
         models.select(cards.load, cards.inputs, cards.outputs, **QUIET)
+        for shown_again in (write.select, app.load):
+            shown_again(lambda: (heading(workspace), first_steps(workspace)), None, [head, steps], **QUIET)
         for other in (write, compare, settings):
             other.select(cards.leave, None, cards.timer, **QUIET)
         shown = settings.select(choices.load, None, choices.outputs, **QUIET)
@@ -65,13 +69,23 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     return app
 
 
-def model_line(workspace: Workspace) -> str:
-    """Return which model writes, and that it does so here."""
+def heading(workspace: Workspace) -> str:
+    """Return the head of the page, with which model writes, and the keys it opens."""
+    return render.masthead(writing_model(workspace) or "no model is set up yet: see Models") + key_sheet()
+
+
+def first_steps(workspace: Workspace) -> str:
+    """Return what to do first, where nothing was written yet or no model is there to write."""
+    return render.welcome(writing_model(workspace), begun=bool(workspace.store.pieces(limit=1)))
+
+
+def writing_model(workspace: Workspace) -> str:
+    """Return the name of the model that writes, or an empty string where none is ready."""
     try:
         model = catalog.find(workspace.writer, workspace.models)
-        return model.label if model.state == "ready" else "no model is set up yet: see Models"
-    except WriterError as error:
-        return str(error)
+        return model.label if model.state == "ready" else ""
+    except WriterError:
+        return ""  # told by the Models page, and by Start
 
 
 class Alive:
@@ -136,13 +150,27 @@ def free_port(port: int) -> int:
 
 def look() -> dict[str, Any]:
     """Return the theme, style and script of the page, as `launch` takes them."""
+    css = "\n".join((HERE / name).read_text("utf-8") for name in STYLES)
     return {
         "theme": theme(),
-        "css": "\n".join((HERE / name).read_text("utf-8") for name in STYLES),
+        "css": css,
         # Gradio binds the styles above to its own container; whether the sidebar is open stands on the body outside it.
-        "head": f"<style>{(HERE / 'library.css').read_text('utf-8')}</style>"
+        "head": f"<style>{(HERE / 'library.css').read_text('utf-8')}\n{conditional(css)}</style>"
         + "".join(f"<script>{(HERE / name).read_text('utf-8')}</script>" for name in SCRIPTS),
     }
+
+
+def conditional(css: str) -> str:
+    """Return the rules of `css` that hold on some screens only, bound to the page.
+
+    Gradio drops @container and @supports, and of @media what names its container, has a comma inside `:is()`, or is
+    meant for a dialog.
+    """
+    found = []
+    for head, body in re.findall(r"^(@(?:media|container|supports)[^{]*)\{(.*?)^\}", css, re.MULTILINE | re.DOTALL):
+        inside = re.sub(r"(^|,)(\s*)\.gradio-container\b", r"\1\2&", body, flags=re.MULTILINE)
+        found.append(f"{head}{{ {'.gradio-container' * 3} {{{inside}}} }}")
+    return "\n".join(found)
 
 
 def theme() -> gr.themes.Base:

@@ -30,6 +30,34 @@ element.addEventListener("submit", (event) => {
   if (event.target.dataset.act) ask(event.target, Object.fromEntries(new FormData(event.target)));
 });
 
+// A form that the studio answers stays open until it does: what it refuses is still there to be put right.
+const PATIENCE_MS = 8000;
+const hear = (dialog, form, wish) => {
+  const said = form.querySelector(".refusal");
+  const send = form.querySelector("[type=submit]");
+  const ticket = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const finish = (sentence) => {
+    clearTimeout(late);
+    watch.disconnect();
+    send.disabled = false;
+    if (sentence === "") return dialog.close();
+    Object.assign(said, { hidden: false, textContent: sentence });
+    send.focus();
+  };
+  const answers = document.querySelector("#answer");
+  const look = () => {
+    const answer = answers.querySelector(`[data-ticket="${ticket}"]`);
+    if (answer) finish(answer.textContent);
+  };
+  const watch = new MutationObserver(look);
+  watch.observe(answers, { attributes: true, characterData: true, childList: true, subtree: true });
+  const late = setTimeout(() => finish("The studio has not answered; what you typed is still here. Try again."), PATIENCE_MS);
+  dialog.addEventListener("close", () => (clearTimeout(late), watch.disconnect()));
+  send.disabled = true;
+  said.hidden = true;
+  ask(form, { ...wish, ticket });
+};
+
 const openDialog = (button) => {
   const template = element.querySelector(`template[data-dialog="${CSS.escape(button.dataset.dialog)}"]`);
   if (!template) return;
@@ -43,23 +71,38 @@ const openDialog = (button) => {
     if (field) field.value = value;
     for (const place of dialog.querySelectorAll(`[data-fill="${CSS.escape(name)}"]`)) place.textContent = value;
   }
+  const given = () => (form ? Object.fromEntries(new FormData(form)) : {});
+  const blank = JSON.stringify(given());
+  const outside = ({ clientX: x, clientY: y }) => {
+    const box = dialog.getBoundingClientRect();
+    return x < box.left || x > box.right || y < box.top || y > box.bottom;
+  };
+  let pressedOutside = false; // a selection that ends outside does not close it, nor does a slip once something is typed
+  dialog.addEventListener("pointerdown", (event) => (pressedOutside = outside(event)));
   dialog.addEventListener("click", (event) => {
     const pressed = event.target.closest("button");
-    if (event.target === dialog || pressed?.hasAttribute("data-close")) dialog.close();
+    if (pressed?.hasAttribute("data-close")) dialog.close();
+    else if (event.target === dialog && pressedOutside && outside(event) && JSON.stringify(given()) === blank) dialog.close();
     else if (pressed?.dataset.act && pressed.type !== "submit") {
       ask(pressed, fill);
       dialog.close();
     }
   });
+  form?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask(form, { ...fill, ...Object.fromEntries(new FormData(form)) });
+    const wish = { ...fill, ...given() };
+    if ("answered" in form.dataset && document.querySelector("#answer")) return hear(dialog, form, wish);
+    ask(form, wish);
     dialog.close();
   });
+  const openers = () => [...element.querySelectorAll(`button[data-dialog="${CSS.escape(button.dataset.dialog)}"]`)];
+  const at = openers().indexOf(button);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    const again = button.isConnected ? button : element.querySelector(`[data-dialog="${CSS.escape(button.dataset.dialog)}"]`);
-    again?.focus();
+    (button.isConnected ? button : (openers()[at] ?? openers()[0]))?.focus();
   });
   (document.querySelector(".gradio-container") ?? document.body).append(dialog);
   dialog.showModal();

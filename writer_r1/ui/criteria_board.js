@@ -39,7 +39,43 @@ const again = () => {
   const alike = kind === "delete" ? null : usable(row.querySelector(`[data-key^="${kind}:"]`));
   return alike ?? row; // never the next Delete
 };
+// What can be taken back stands above the board until it is, or for a while: the board's own updates know nothing of it.
+const UNDO_MS = 30_000;
+let undo = null;
+const piece = () => JSON.parse(window.studio?.place?.() ?? "{}").piece;
+const forget = () => {
+  clearTimeout(undo?.timer);
+  undo?.note.remove();
+  undo = null;
+};
+const keepUndo = () => {
+  if (undo && undo.piece !== piece()) forget();
+  const offer = element.querySelector("[data-act=undelete]")?.closest(".offer");
+  const wish = offer?.querySelector("button").dataset.criterion;
+  if (!offer || undo?.wish === wish || gone.has(offer)) return;
+  forget();
+  gone.add(offer);
+  const note = document.createElement("div");
+  note.className = "criteria";
+  note.setAttribute("role", "status");
+  element.before(note);
+  note.append(offer.cloneNode(true));
+  note.querySelector("button").addEventListener("click", (event) => {
+    trigger("submit", { ...event.currentTarget.dataset });
+    forget();
+    rows()[0]?.focus();
+  });
+  undo = { note, wish, piece: piece(), timer: setTimeout(forget, UNDO_MS) };
+};
+const gone = new WeakSet(); // offers that were taken up, or let go
+element.addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || !undo) return;
+  event.preventDefault();
+  undo.note.querySelector("button").click();
+});
+
 const settle = () => {
+  keepUndo();
   // A choice once made by hand does not follow its options any more.
   for (const select of element.querySelectorAll("select[data-act]")) {
     const chosen = select.querySelector("option[selected]");

@@ -98,7 +98,7 @@ def _undo(deleted: Deleted) -> str:
     json = escape(deleted.criterion.model_dump_json())
     undo = button("Undo", f'data-act="undelete" data-criterion="{json}" data-at="{deleted.at}"', key="undelete")
     name = f'<span dir="auto">‘{escape(deleted.criterion.name)}’ is deleted.</span>'
-    return f'<p class="offer" role="status">{name} {undo}</p>'
+    return f'<p class="offer">{name} {undo}</p>'
 
 
 def _in_making(view: View, current: Rubric | None, busy: bool) -> str:
@@ -227,9 +227,7 @@ def _closed(off: bool) -> str:
 
 def _origin(criterion: Criterion, now: Trajectory | None) -> str:
     """Return where a criterion came from; it opens where there is more to say."""
-    said = ORIGIN[criterion.source.stage]
-    if criterion.kind == "measured":
-        said += " · measured, not judged"
+    said = "Measured, not judged" if criterion.kind == "measured" else ORIGIN[criterion.source.stage]
     more = from_codes(criterion, now)
     if not more:
         return f'<p class="where origin">{said}</p>'

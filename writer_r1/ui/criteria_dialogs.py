@@ -11,6 +11,7 @@ MOST_OFFERS = 3
 EXCERPT = 90  # characters of the request a rubric was saved for
 
 _CANCEL = '<button type="button" data-close>Cancel</button>'
+_REFUSAL = '<p class="refusal wrong" role="alert" hidden></p>'
 _WORDING = (
     '<label>Name<input name="name" maxlength="80" required autocomplete="off"></label>'
     "<label>What should the text do? One sentence."
@@ -79,7 +80,8 @@ _SAVE_AS = (
 
 def _form(act: str, heading: str, fields: str, submit: str) -> str:
     foot = f'<footer>{_CANCEL}<button type="submit" class="main">{submit}</button></footer>'
-    return f'<template data-dialog="{act}"><form data-act="{act}"><h2>{heading}</h2>{fields}{foot}</form></template>'
+    form = f'<form data-act="{act}" data-answered><h2>{heading}</h2>{fields}{_REFUSAL}{foot}</form>'
+    return f'<template data-dialog="{act}">{form}</template>'
 
 
 def _library(saved: Sequence[SavedRubric], current: Rubric | None) -> str:

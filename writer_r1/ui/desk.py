@@ -36,7 +36,7 @@ class Desk(NamedTuple):
     text: Any
     follow: str
     shelf: Any
-    trouble: str = ""
+    trouble: Any = ""
 
 
 def place_of(said: str) -> Place:
@@ -124,4 +124,4 @@ def on_shelf(workspace: Workspace, said: str, wish: dict[str, str]) -> Desk:
                 return opened(workspace, store.piece(piece_id))
     except WriterError as error:
         return refused(str(error))
-    return Desk(same, same, same, same, library(store, shelf))
+    return Desk(same, same, same, same, library(store, shelf), same)  # what the card tells still holds

@@ -1,10 +1,10 @@
 """What the buttons of the criteria board ask for -> changed criteria, kept with the piece and judged by anew."""
 
+from html import escape
 from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
 from writer_r1.rubric_edits import apply, carried, deleted, merge
-from writer_r1.store import Piece
 from writer_r1.trajectory import Rubric, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.criteria_board import criteria_board
@@ -20,6 +20,7 @@ class Edited(NamedTuple):
     follow: Any
     trouble: Any
     criteria: Any
+    answer: Any  # to the dialog that asked, which stays open until it has one
 
 
 def on_criteria(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Edited:
@@ -27,28 +28,36 @@ def on_criteria(workspace: Workspace, said: str, brief: str, text: str, wish: di
     place, same = place_of(said), gr.skip()
     try:
         piece = workspace.store.piece(place.piece)
-        if piece is None:
-            piece = workspace.store.new_piece(brief, text)
-        rubric = wanted(workspace, piece, brief, wish)
-        if rubric != piece.rubric:
+        before = piece.rubric if piece else None
+        rubric = wanted(workspace, before, brief, wish)
+        if rubric != before:
+            piece = piece or workspace.store.new_piece(brief, text)
             workspace.edit_rubric(piece.id, place.run or None, rubric)
     except WriterError as error:
-        gr.Warning(str(error))
-        return Edited(same, same, same, same)
-    board = criteria_now(workspace, piece.id, place.run, deleted(piece.rubric, dict(wish)))
-    moved = rubric != piece.rubric and bool(place.run)
-    return Edited(mark(piece, place.run), ticket(piece, place.run) if moved else same, "", board)
+        if not wish.get("ticket"):
+            gr.Warning(str(error))
+        return Edited(same, same, same, same, answer(wish, str(error)))
+    board = criteria_now(workspace, piece.id if piece else "", place.run, deleted(before, dict(wish)))
+    moved = rubric != before and bool(place.run)
+    follow = ticket(piece, place.run) if moved else same
+    return Edited(mark(piece, place.run) if piece else same, follow, "", board, answer(wish))
 
 
-def wanted(workspace: Workspace, piece: Piece, brief: str, wish: dict[str, str]) -> Rubric | None:
+def answer(wish: dict[str, str], refusal: str = "") -> Any:
+    """Return what the dialog that sent `wish` is told: nothing where it may close, else why it was refused."""
+    number = wish.get("ticket", "")
+    return f'<span data-ticket="{escape(number)}">{escape(refusal)}</span>' if number else gr.skip()
+
+
+def wanted(workspace: Workspace, rubric: Rubric | None, brief: str, wish: dict[str, str]) -> Rubric | None:
     """Return the criteria as the user wants them, and keep or forget saved ones."""
-    store, rubric = workspace.store, piece.rubric
+    store = workspace.store
     saved = {s.id: s for s in store.saved_rubrics()} if wish["act"] in ("use", "merge", "forget") else {}
     chosen = saved.get(wish.get("rubric", ""))
     match wish["act"]:
         case "save" if rubric is not None:
             kept = store.save_rubric(wish.get("name", ""), brief, rubric)
-            gr.Info(f"Saved as “{kept.name}”.")
+            gr.Info(f"Saved as “{kept.name}”.", title="Criteria kept")
             return rubric
         case "use" if chosen is not None:
             return carried(chosen.rubric, prompt_id(brief))

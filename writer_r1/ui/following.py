@@ -15,6 +15,7 @@ from writer_r1.trajectory import Trajectory
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
 from writer_r1.ui.criteria_board import criteria_board
+from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.view import View, advance, over
 from writer_r1.workspace import Workspace
@@ -31,6 +32,7 @@ class Page(NamedTuple):
     sheet: Any
     criteria: Any
     rounds: Any
+    since: Any  # what is not as `rounds` has it
     start: Any
     stop: Any
 
@@ -71,16 +73,18 @@ def follow(workspace: Workspace, ticket: str) -> Iterator[Page]:
             return
         last: Page | None = None
         was_busy: bool | None = None
+        drawn, sent = Drawn(), Sent()
         for view, elapsed_s in _views(workspace, run):
-            page, busy = screen(workspace, piece_id, view, elapsed_s), not over(view)
+            page, busy = screen(workspace, piece_id, view, elapsed_s, drawn), not over(view)
+            page = page._replace(**dict(zip(("rounds", "since"), sent.of(page.rounds), strict=True)))
             pressed = buttons(busy) if busy != was_busy else (gr.skip(), gr.skip())
             parts = [p if last is None or p != last[i] else gr.skip() for i, p in enumerate(page)]
-            yield Page(*[*parts[:6], *pressed])
+            yield Page(*[*parts[:-2], *pressed])
             last, was_busy = page, busy
     except WriterError as error:
         same = gr.skip()
         notice = render.notice(str(error), "Your text is still in its box.", "")
-        yield Page(same, same, notice, same, same, same, *buttons(busy=False))
+        yield Page(same, same, notice, same, same, same, same, *buttons(busy=False))
 
 
 def blank(workspace: Workspace, piece_id: str) -> Page:
@@ -94,11 +98,14 @@ def blank(workspace: Workspace, piece_id: str) -> Page:
         saved=workspace.store.saved_rubrics(),
     )
     sheet = render.manuscript(None)
-    return Page(render.phase(None), "", "", sheet, board, "", *buttons(busy=False))
+    return Page(render.phase(None), "", "", sheet, board, "", "", *buttons(busy=False))
 
 
-def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float) -> Page:
-    """Return the whole page for a run as far as it was followed; the buttons are left to `follow`."""
+def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float, drawn: Drawn | None = None) -> Page:
+    """Return the whole page for a run as far as it was followed; the buttons are left to `follow`.
+
+    `drawn` keeps from one update to the next what did not change.
+    """
     busy = not over(view)
     return Page(
         render.phase(view, elapsed_s),
@@ -106,7 +113,8 @@ def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float) ->
         render.card(view),
         render.manuscript(view),
         criteria_of(workspace, piece_id, view),
-        round_board(view, busy=busy),
+        round_board(view, busy=busy, drawn=drawn),
+        "",
         None,
         None,
     )

@@ -48,7 +48,10 @@ let first = true;
 
 const say = (state, words) => {
   const line = document.querySelector("#saved .state");
-  if (line) Object.assign(line, { textContent: words }).dataset.state = state;
+  if (!line) return;
+  Object.assign(line, { textContent: words }).dataset.state = state;
+  if (state === "failed") line.setAttribute("role", "alert");
+  else line.removeAttribute("role"); // that all is well need not be read out at each save
 };
 const put = (name, value) => {
   const field = box(name);
@@ -57,7 +60,10 @@ const put = (name, value) => {
   set.call(field, value);
   field.dispatchEvent(new Event("input", { bubbles: true }));
 };
-const keepHere = () => local.set(place.piece || "new", { ...typed(), base: place.base, at: Date.now() });
+const keepHere = () => {
+  local.set(place.piece || "new", { ...typed(), base: place.base, at: Date.now() });
+  address();
+};
 
 const save = async (why = "") => {
   if (asking) return;
@@ -71,17 +77,17 @@ const save = async (why = "") => {
   }
   say("saving", "Saving …");
   const at = { ...place };
-  saving = server.save({ ...now, piece: at.piece, base: at.base, why }).catch(() => ({ offline: true }));
-  const answer = await saving;
+  saving = server.save({ ...now, piece: at.piece, base: at.base, why }).catch(() => null);
+  const answer = (await saving) ?? { offline: true }; // a studio that is not there answers nothing, or fails
   saving = null;
   if (at.piece !== place.piece) return; // another piece was opened meanwhile
   if (answer.offline) return say("failed", "The studio is not answering. Your text is safe in this browser.");
   if (answer.error) return say("failed", `Not saved: ${answer.error}`);
   if (answer.stale) return choose(now, answer.stale);
-  settle(answer, now);
+  settle(answer, now, why ? "Saved; this version is kept" : "Saved");
 };
 
-const settle = (answer, now) => {
+const settle = (answer, now, words = "Saved") => {
   local.drop(place.piece || "new");
   place.piece = answer.piece;
   place.base = answer.revision;
@@ -89,7 +95,7 @@ const settle = (answer, now) => {
   const later = typed();
   dirty = later.brief !== now.brief || later.text !== now.text;
   if (dirty) later_(0);
-  say("saved", answer.piece ? "Saved" : "");
+  say("saved", answer.piece ? words : "");
   address();
   const name = document.querySelector(`#library [data-piece="${CSS.escape(answer.piece)}"] .title`);
   if (!name && answer.piece) dispatchEvent(new Event("studio:refresh"));
@@ -101,9 +107,12 @@ const later_ = (ms = SERVER_MS) => {
   serverTimer = setTimeout(() => save(), ms);
 };
 
+// A page with a piece that is not in the library yet says so, or loaded again it would show the newest one.
 const address = () => {
   const url = new URL(location.href);
-  for (const [key, value] of [["piece", place.piece], ["run", place.run]]) {
+  const { brief, text } = typed();
+  const fresh = !first && !place.piece && (brief || text) ? "new" : "";
+  for (const [key, value] of [["piece", place.piece || fresh], ["run", place.run]]) {
     if (value) url.searchParams.set(key, value);
     else url.searchParams.delete(key);
   }

@@ -32,6 +32,8 @@ KEYS = (
     (("Alt+1 … Alt+4",), "Go to a tab"),
     (("[", "]"), "Previous or next round, in the rounds"),
     (("L",), "Lock or unlock, on a criterion"),
+    (("Enter",), "Edit, on a criterion"),
+    (("Delete",), "Delete, on a criterion; Ctrl+Z brings it back"),
     (("Alt+↑", "Alt+↓"), "Move a criterion up or down"),
     (("?",), "This list"),
 )

@@ -29,7 +29,7 @@ def library(store: Store, shelf: Shelf) -> str:
     undo = ""
     if shelf.deleted:
         undo = (
-            '<p class="undo" role="status">Moved to the bin. '
+            '<p class="undo">Moved to the bin. '
             f'<button data-act="undelete" data-piece="{escape(shelf.deleted)}">Undo</button></p>'
         )
     return (
@@ -87,7 +87,7 @@ def found(store: Store, shelf: Shelf) -> str:
     """Return what holds every word looked for."""
     hits = store.find(shelf.query)
     if not hits:
-        return f'<p class="quiet" role="status">Nothing holds “{escape(shelf.query.strip()[:80])}”.</p>'
+        return f'<p class="quiet">Nothing holds “{escape(shelf.query.strip()[:80])}”.</p>'
     return f"<ul>{''.join(hit_row(hit, shelf) for hit in hits)}</ul>"
 
 

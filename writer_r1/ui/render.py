@@ -8,7 +8,7 @@ from writer_r1.ui.prose import plural, prose
 from writer_r1.ui.view import View, over, phase_of, shown, standing, title
 
 RATE_AFTER_S = 2.0  # before that, words per second would jump about
-BRIEF_CHARS = 280
+BRIEF_CHARS = 160
 
 
 def phase(view: View | None, elapsed_s: float = 0.0) -> str:
@@ -46,7 +46,7 @@ def card(view: View) -> str:
     if view.trouble:
         return notice(view.trouble, "", "Leave the studio running until this is put right; saving is tried again.")
     if view.now.error:
-        return notice(view.now.error, kept, "Put it right if the message says how, then press Start again.")
+        return notice(view.now.error, kept, "When that is put right, press Start again.")
     if view.ended and not view.now.finished:
         return notice("The studio was closed while this was being written.", kept, "Press Start to write it anew.")
     return ""

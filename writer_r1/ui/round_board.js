@@ -31,28 +31,80 @@ const place = (node) => {
 
 const chosen = (node) => (node.querySelector(".as-changes") ? (state.words[node.dataset.attempt] ?? state.all) : "text");
 
+// The board comes in parts: a frame around the columns, the columns, the end of the frame. What differs from it since is
+// laid over it. Only what changed is drawn, because a board of long texts costs more than one update may take.
+const PART = "<!--part-->";
+const SAME = "=";
+const sent = { name: "", parts: [] };
+const since = { name: "", parts: [] };
+const drawn = { frame: "", columns: [] };
+const nodeOf = (html) => document.createRange().createContextualFragment(html).firstElementChild;
+const parted = (told) => {
+  const [name, ...parts] = told ? told.split(PART) : [""];
+  return { name, parts };
+};
+const latest = () => {
+  const last = since.parts.length - 1;
+  if (last < 0 || since.name !== sent.name) return sent.parts;
+  return since.parts.map((html, i) => (html !== SAME ? html : i === last ? sent.parts.at(-1) : sent.parts[i]));
+};
+const strip = () => element.querySelector(".round-strip");
+const draw = () => {
+  const [opening = "", ...columns] = latest();
+  const frame = opening + (columns.pop() ?? "");
+  const isNew = frame !== drawn.frame;
+  if (isNew) {
+    const kept = [...(strip()?.children ?? [])];
+    element.innerHTML = frame;
+    strip()?.append(...kept);
+    drawn.frame = frame;
+  }
+  const wanted = columns.filter(Boolean);
+  const old = [...(strip()?.children ?? [])];
+  const fresh = [];
+  for (const [i, html] of wanted.entries()) {
+    if (old[i] && html === drawn.columns[i]) continue;
+    const node = nodeOf(html);
+    if (old[i]) old[i].replaceWith(node);
+    else strip().append(node);
+    fresh.push(node);
+  }
+  for (const gone of old.slice(wanted.length)) gone.remove();
+  drawn.columns = wanted;
+  if (isNew) settle();
+  else if (fresh.length) again(fresh.filter((node) => node.matches(".round-card")));
+};
+
+// What the reader chose is put on the cards, and whoever stood on one that was drawn anew stands on it again.
+const dress = (node) => {
+  const shows = chosen(node);
+  node.dataset.words = shows;
+  press(node.querySelectorAll("[data-words][aria-pressed]"), (button) => button.dataset.words === shows);
+  for (const text of node.querySelectorAll(".text")) {
+    const top = state.tops[place(text)]; // asking where a text stands has the page laid out, so only where one moved
+    if (top && text.scrollTop !== top) text.scrollTop = top;
+  }
+};
+const again = (nodes) => {
+  nodes.forEach(dress);
+  if (state.focus && document.activeElement === document.body) {
+    element.querySelector(state.focus)?.focus({ preventScroll: true });
+  }
+  mark(false);
+};
 const settle = () => {
   const now = board();
   if (!now) return;
   if (now.dataset.run !== state.run) {
     Object.assign(state, { run: now.dataset.run, words: {}, tops: {}, left: 0, focus: "", quote: null });
-    CSS.highlights?.delete("quote");
+    unmark();
   }
   now.dataset.view = state.view;
   now.toggleAttribute("data-only-changed", state.only);
   now.querySelector("[data-only]").checked = state.only;
   press(now.querySelectorAll("[data-show]"), (button) => button.dataset.show === state.view);
-  for (const node of cards()) {
-    node.dataset.words = chosen(node);
-    press(node.querySelectorAll("[data-words][aria-pressed]"), (button) => button.dataset.words === chosen(node));
-    for (const text of node.querySelectorAll(".text")) text.scrollTop = state.tops[place(text)] ?? 0;
-  }
-  const strip = now.querySelector(".round-strip");
-  if (strip.scrollLeft !== state.left) strip.scrollTo({ left: state.left, behavior: "instant" });
-  if (state.focus && document.activeElement === document.body) {
-    element.querySelector(state.focus)?.focus({ preventScroll: true });
-  }
-  mark(false);
+  if (state.left && strip().scrollLeft !== state.left) strip().scrollTo({ left: state.left, behavior: "instant" });
+  again(cards());
 };
 
 element.addEventListener("click", (event) => {
@@ -137,10 +189,11 @@ const range = (text, quote) => {
   return found;
 };
 
+const unmark = () => CSS.highlights?.has("quote") && CSS.highlights.delete("quote"); // even for nothing, it costs
 const mark = (scroll) => {
   const text = state.quote && card(state.quote.n)?.querySelector(".as-text");
   const found = text && range(text, state.quote.quote);
-  if (!found) return CSS.highlights?.delete("quote");
+  if (!found) return unmark();
   if (CSS.highlights) CSS.highlights.set("quote", new Highlight(found));
   else if (scroll) getSelection().setBaseAndExtent(found.startContainer, found.startOffset, found.endContainer, found.endOffset);
   if (!scroll) return;
@@ -150,5 +203,17 @@ const mark = (scroll) => {
   text.scrollTop += words.top - box.top - box.height / 3;
 };
 
-new MutationObserver(settle).observe(element, { childList: true, subtree: true });
-settle();
+let due = false; // both may come at once
+const take = (place, told) => {
+  Object.assign(place, parted(told));
+  if (!due) {
+    queueMicrotask(() => {
+      due = false;
+      draw();
+    });
+  }
+  due = true;
+};
+watch("value", () => take(sent, props.value));
+addEventListener("studio:rounds", ({ detail }) => take(since, detail));
+take(sent, props.value);

@@ -10,7 +10,7 @@ from html import escape
 
 from writer_r1.checks import word_count
 from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
-from writer_r1.ui.drawn import Drawn
+from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.prose import differing, longer, plural, prose
 from writer_r1.ui.scores import GUIDE, bar, change, details, score_of, ten
 from writer_r1.ui.view import View, over, standing, title
@@ -28,6 +28,7 @@ FAULTS = {
     "off-language": "not in the language asked for",
     "copied": "copied instead of written anew",
     "echoes the instructions": "repeats the instructions",
+    "asks instead of writing": "asks you back instead of writing",
     "stopped at length": "stopped at the length asked for",
 }
 WRITING, WORDS_STEP = "being written", 10
@@ -45,13 +46,12 @@ def round_board(view: View | None, *, busy: bool, drawn: Drawn | None = None) ->
     now, drawn, ended = view.now, drawn or Drawn(), over(view)
     judged = (now.rubric, tuple((a.parent, a.scores, a.evaluation) for a in now.attempts))
     marks = drawn.part("marks", judged, lambda: stills(now))
-    names = drawn.part("names", judged, lambda: legend(view, marks))
-    cards = ""
+    parts = [drawn.part("names", judged, lambda: legend(view, marks))]
     for a in now.attempts:
         made_of = (a, parent_of(now, a), now.rubric, a.number == now.best, ended, busy, marks)
-        cards += drawn.part(a.number, made_of, partial(card, view, a, busy, marks))
+        parts.append(drawn.part(a.number, made_of, partial(card, view, a, busy, marks)))
     opening = f'role="list" aria-label="Rounds" style="--rows:{len(marks)}"'
-    strip = f'<div class="round-strip" {opening}>{names}{cards}</div>'
+    strip = f'<div class="round-strip" {opening}>{PART}{PART.join(parts)}{PART}</div>'
     run = escape(view.now.id)
     return f'<section class="round-board" data-run="{run}" data-view="all">{head(view)}{strip}</section>'
 

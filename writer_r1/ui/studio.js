@@ -31,29 +31,54 @@
     document.querySelector(".gradio-container").append(dialog);
     dialog.showModal();
   };
+  const TABS = ["write", "compare", "models", "settings"];
+  const tab = (name) => {
+    const at = TABS.indexOf(name);
+    if (at < 0) return null;
+    const shown = document.querySelector(`#tabs button[data-tab-id="${TABS[at]}"]`);
+    // Those that do not fit beside the others stand, in the same order, at the end of a menu.
+    const folded = [...document.querySelectorAll("#tabs .overflow-dropdown button")].at(at - TABS.length);
+    const found = shown ?? folded;
+    found?.click();
+    (shown ?? document.querySelector("#tabs .overflow-menu > button"))?.focus();
+    return found;
+  };
+  // Before any field hears of it: for a checkbox of Gradio's every Enter is a change of mind.
+  addEventListener(
+    "keydown",
+    (event) => {
+      const begins = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
+      if (!begins || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      press("start");
+    },
+    true,
+  );
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.defaultPrevented) return;
     const command = event.ctrlKey || event.metaKey;
-    if (event.key === "Enter" && command && !document.querySelector("dialog[open]")) {
-      event.preventDefault();
-      press("start");
-    } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
       press("stop");
     } else if (event.key.toLowerCase() === "s" && command) {
       event.preventDefault();
       window.studio.save("kept by hand");
     } else if (event.altKey && !command && /^Digit[1-9]$/.test(event.code)) {
-      const tab = document.querySelectorAll("#tabs button[role=tab]")[+event.code.slice(5) - 1];
-      if (!tab) return;
-      event.preventDefault();
-      tab.click();
-      tab.focus();
+      if (tab(TABS[+event.code.slice(5) - 1])) event.preventDefault();
     } else if (event.key === "?" && !command && !inField(event.target)) {
       help();
     }
   });
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("[data-help]")) help();
+    if (event.target.closest?.("[data-skip]")) {
+      tab("write");
+      setTimeout(() => document.querySelector("#brief textarea")?.focus(), 50); // once it is shown
+    }
+    const text = event.target.closest?.("[data-use]")?.dataset.use;
+    if (text) document.querySelector(`#rounds .use[data-attempt="${text}"]`)?.click();
+    const page = event.target.closest?.("[data-tab]")?.dataset.tab;
+    if (page) tab(page);
     const toggle = event.target.closest?.("[data-shelf]");
     if (toggle) shelf(!document.body.classList.contains("shelf-open"));
     else if (narrow.matches && event.target.closest?.("#library .open, #library .new")) shelf(false);
@@ -70,7 +95,9 @@
       // No storage in this browser: it opens as usual next time.
     }
   };
-  if (!narrow.matches && stored("writer-r1.shelf") !== "closed") document.body.classList.add("shelf-open");
+  const usual = () => !narrow.matches && stored("writer-r1.shelf") !== "closed";
+  document.body.classList.toggle("shelf-open", usual());
+  narrow.addEventListener("change", () => document.body.classList.toggle("shelf-open", usual()));
 
   // An update of a part closes its details, because the server does not know which are open.
   const open = new Set();
@@ -118,7 +145,10 @@
     if (gone || (born && born !== answer)) {
       gone = false;
       // A new studio knows nothing of this page: loaded again, it finds the piece, the run and what was typed.
-      if (born !== answer) return location.reload();
+      if (born !== answer) {
+        await Promise.race([window.studio.save(), new Promise((late) => setTimeout(late, 1500))]);
+        return location.reload();
+      }
       await window.studio.save();
     }
     born = answer;

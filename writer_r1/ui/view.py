@@ -72,7 +72,15 @@ def shown(view: View) -> Attempt | None:
 
 
 def standing(view: View) -> str:
-    """Return what the run is busy with, or how it ended, in words for the user."""
+    """Return what the run is busy with and how far it is, or how it ended, in words for the user."""
+    now, words = view.now, phase_of(view)
+    if not over(view) and now.rubric and now.status == "judging" and now.attempts:
+        words += f", {len(now.attempts[-1].scores)} of {len(now.rubric.criteria)} criteria"
+    return words
+
+
+def phase_of(view: View) -> str:
+    """Return what the run is busy with, or how it ended: words that change only with its phases."""
     now = view.now
     if now.error:
         return "Failed; the text so far is kept" if any(a.text for a in now.attempts) else "Failed"
@@ -81,10 +89,7 @@ def standing(view: View) -> str:
     if view.ended:
         return INTERRUPTED
     words = now.status or "starting"
-    words = words[0].upper() + words[1:]
-    if now.rubric and now.status == "judging" and now.attempts:
-        words += f", {len(now.attempts[-1].scores)} of {len(now.rubric.criteria)} criteria"
-    return words
+    return words[0].upper() + words[1:]
 
 
 def title(attempt: Attempt) -> str:

@@ -131,8 +131,9 @@ def build() -> Parts:
             sheet = _html(render.manuscript(None), "sheet")
             text = _place_manuscript()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
-    rounds = Board("", elem_id="rounds", script="round_board.js")
-    return Parts(brief, text, Page(phase, announce, trouble, sheet, criteria, rounds, start, stop), wishes)
+    rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
+    since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
+    return Parts(brief, text, Page(phase, announce, trouble, sheet, criteria, rounds, since, start, stop), wishes)
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
