@@ -167,9 +167,9 @@ def test_a_draft_is_asked_for_with_what_helped_before_and_not_with_what_did_not(
 
     text = draft_request(PROMPT, [lesson("success", "Let the sea answer."), lesson("failure", "Add a storm.")])
     content = text.messages[-1].content
-    assert content.startswith(PROMPT) and "- Let the sea answer." in content and "storm" not in content
-    assert "60 to 90 words" in content.removeprefix(PROMPT)
-    assert draft_request("Something about rain.").messages[-1].content == "Something about rain."
+    assert PROMPT in content and "- Let the sea answer." in content and "storm" not in content
+    assert "60 to 90 words" in content.split(PROMPT)[1]
+    assert draft_request("Something about rain.").messages[-1].content == "Write this piece:\n\nSomething about rain."
 
 
 # Revisions
