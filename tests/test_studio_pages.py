@@ -12,7 +12,7 @@ from scripted import FIRST, revision
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-BRIEF = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
+BRIEF = "A farewell from a lighthouse keeper to the sea."  # no length, so that a slow draft does not end by itself
 HOSTILE = (
     "</textarea><script>document.title='owned'</script> ![x](http://evil.example/x.png) "
     "<img src=x onerror=alert(1)> {{value}} ${1+1}"
