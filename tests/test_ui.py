@@ -170,7 +170,7 @@ def test_what_is_read_aloud_changes_with_the_phases_alone() -> None:
         now = render.announcement(view_of(whole[:end]))
         said += [] if said and said[-1] == now else [now]
     phases = sum(isinstance(e, Status) for e in whole)
-    assert 3 < len(said) <= phases + 2 and not re.search(r"\d", "".join(said))
+    assert 3 < len(said) <= phases + 3 and not re.search(r"\d", "".join(said))
     assert "Judging, 2 of 6" in render.phase(view_of(until(Scored, 2)))  # for the eye
 
 
