@@ -104,7 +104,8 @@ def test_typing_during_a_run_loses_no_character(pages: Pages, studio: Studio) ->
 def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pages, studio: Studio) -> None:
     page = pages.open()
     new(page)
-    studio.script(delay=0.02)
+    endless = " ".join(f"He counted the ropes for the {n}th time that night." for n in range(4, 150))
+    studio.script(texts=[endless], delay=0.02)  # it outlasts a slow machine's new page
     write(page, BRIEF)
     expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=SOON_MS)
     before = page.locator("#sheet .text").inner_text()

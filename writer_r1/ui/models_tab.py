@@ -16,7 +16,7 @@ from writer_r1.errors import Busy, WriterError
 from writer_r1.pulls import kept_bytes, pulls_into, remove
 from writer_r1.settings import change_settings, read_settings
 from writer_r1.ui import render
-from writer_r1.ui.board import QUIET, Board, asked
+from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import Machine, Role, Shelf, cards
 from writer_r1.workspace import Workspace
 
@@ -159,7 +159,7 @@ def build(workspace: Workspace) -> Wiring:
         html, running, clock = show(workspace, now)
         return html, running, gr.skip() if running else clock
 
-    board.submit(acted, watched, page, **QUIET)
+    board.submit(acted, watched, page, **EACH)
     timer.tick(ticked, watched, page, **QUIET)
     for event in (add.click, path.submit):
         added = event(lambda text: on_add(workspace, text), path, [answer, path], **QUIET)

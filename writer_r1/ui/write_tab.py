@@ -15,7 +15,7 @@ from writer_r1.store import Piece
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
-from writer_r1.ui.board import QUIET, Board, asked
+from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.following import Follower, Page
@@ -143,6 +143,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble]
     typed = [parts.brief, parts.text, said]
     told: dict[str, Any] = QUIET | {"js": WITH_PLACE}
+    each: dict[str, Any] = EACH | {"js": WITH_PLACE}
     follower = Follower(workspace)
 
     def followed(wish: str, request: gr.Request) -> Iterator[Page]:
@@ -178,9 +179,9 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     start = [parts.brief, parts.text, *parts.wishes, said]
     page.start.click(started, start, desk, concurrency_id="start", trigger_mode="once", **told)
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
-    page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **told)
-    page.rounds.submit(chosen, typed, desk, **told)
-    shelf.submit(shelved, said, desk, **told)
+    page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
+    page.rounds.submit(chosen, typed, desk, **each)
+    shelf.submit(shelved, said, desk, **each)
     parts.brief.focus(workspace.warm, None, None, **QUIET)
     parts.brief.blur(
         lambda brief, place: on_suggest(workspace, place, brief), [parts.brief, said], page.criteria, **told
