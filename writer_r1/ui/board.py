@@ -14,7 +14,7 @@ from writer_r1.ui import without_stubs
 HERE = Path(__file__).parent
 LONGEST = 20_000  # characters of one field of what a browser sends
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-# Gradio's own way drops what is asked while an earlier wish of the same board is answered; and one after another, because
+# Gradio's own way drops what is asked while an earlier wish of the same board is answered. One after another, because
 # each changes what the last one left.
 EACH: dict[str, Any] = QUIET | {"trigger_mode": "multiple", "concurrency_limit": 1}
 
