@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Finish, Message, Request, Sampling, complete, load, never
-from writer_r1.llm.llamacpp import FORKS, LlamaCpp, _log_softmax, _Text
+from writer_r1.llm.deltas import Deltas
+from writer_r1.llm.llamacpp import FORKS, LlamaCpp, _log_softmax
 from writer_r1.llm.sequences import PINS, STEP
 
 ROOM = 3072
@@ -116,7 +117,7 @@ def test_however_a_reply_is_cut_into_pieces_stops_never_leak_and_characters_are_
     text = data.draw(st.text("ab<\n🙂é", max_size=12)) + noise
     raw = text.encode()
     cuts = sorted(data.draw(st.sets(st.integers(0, len(raw)))) | {0, len(raw)})
-    reader, shown = _Text(stops), ""
+    reader, shown = Deltas(stops), ""
     for start, end in pairwise(cuts):
         shown += reader.add(raw[start:end])
         assert not any(stop in shown for stop in stops)
@@ -133,7 +134,7 @@ def test_however_a_reply_is_cut_into_pieces_stops_never_leak_and_characters_are_
 
 @given(st.text("aé字🙂", max_size=8), st.integers(1, 3))
 def test_a_reply_cut_inside_a_character_ends_before_it(text: str, kept: int) -> None:
-    reader = _Text(())
+    reader = Deltas(())
     shown = reader.add(text.encode()) + reader.add("🙂".encode()[:kept]) + "".join(reader.rest())
     assert shown == text
 

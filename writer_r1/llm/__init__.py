@@ -7,6 +7,9 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 Cancel = Callable[[], bool]
 
 
@@ -53,6 +56,21 @@ class Finish(NamedTuple):
 
 
 Reply = Generator[str, None, Finish]
+Numbers = npt.NDArray[np.float32]
+
+
+class Reading(NamedTuple):
+    """How a text reads to a model, token by token, in the prompt that it stands in.
+
+    `surprisal` is -log p in nats, `entropy` that of the whole prediction in nats, `rank` how many tokens were thought
+    likelier; each of shape (tokens,). `state` is the mean over the tokens of the hidden state two thirds up, (width,).
+    """
+
+    pieces: tuple[str, ...]
+    surprisal: Numbers
+    entropy: Numbers
+    rank: Numbers
+    state: Numbers
 
 
 class LLM(Protocol):
@@ -74,6 +92,14 @@ class LLM(Protocol):
 
         Each suffix is appended to the last message of `request`, which is evaluated once and shared. `None` where a
         back end cannot, or where the choices do not begin with distinct tokens. An empty list means cancelled.
+        """
+        ...
+
+    def read(self, request: Request, text: str, cancel: Cancel = never) -> Reading | None:
+        """Return how `text`, which stands in the last message of `request`, reads to the model.
+
+        What was evaluated is kept, so that `choice_logprobs` of the same request costs only its suffixes. `None` where
+        a back end cannot, where the text is shorter than two tokens, or where it was cancelled.
         """
         ...
 

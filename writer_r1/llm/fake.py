@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-from writer_r1.llm import Cancel, Finish, Message, Reply, Request, Sampling, never
+from writer_r1.llm import Cancel, Finish, Message, Reading, Reply, Request, Sampling, never
 
 Script = Callable[[Request], str]
 
@@ -51,6 +51,10 @@ class FakeLLM:
             total = sum(raw)
             rows.append({c: math.log(max(r / total, 1e-30)) for c, r in zip(choices, raw, strict=True)})
         return rows
+
+    def read(self, request: Request, text: str, cancel: Cancel = never) -> Reading | None:
+        """Return None: there is no model whose reading it could be."""
+        return None
 
     def drafts(self, request: Request, sampling: Sampling, count: int, cancel: Cancel = never) -> list[str]:
         """Return the scripted reply, numbered so that no two are equal."""

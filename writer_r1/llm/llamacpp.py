@@ -4,10 +4,12 @@ The chat template comes from the file. Message contents are tokenised apart from
 so a draft that contains `<|im_end|>` stays text and cannot open or close a turn.
 """
 
-import codecs
 import json
+import math
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import numpy as np
 import psutil
 
 from writer_r1.errors import ModelError, RequestTooLong
-from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
+from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
+from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences, shared
 
 FORKS = 16
@@ -124,7 +127,7 @@ class LlamaCpp:
         prompt = head + tail
         self._fits(len(prompt), sampling.max_tokens)
         chain = self._seq.sampler(sampling, sampling.seed, _grammar(request.schema))
-        text = _Text(sampling.stop)
+        text = Deltas(sampling.stop)
         n = 0
         try:
             self._seq.fill(prompt, cancel)
@@ -163,7 +166,7 @@ class LlamaCpp:
     def _side_by_side(self, prompt: list[int], sampling: Sampling, numbers: range, cancel: Cancel) -> list[str]:
         seq = self._seq
         chains = {k: seq.sampler(sampling, sampling.seed + n) for k, n in enumerate(numbers, 1)}
-        texts = {k: _Text(sampling.stop) for k in chains}
+        texts = {k: Deltas(sampling.stop) for k in chains}
         out = {k: "" for k in chains}
         try:
             seq.fill(prompt, cancel)
@@ -229,42 +232,42 @@ class LlamaCpp:
         self._seq.held = prompt + ids[:-1]
         return [float(_log_softmax(r)[t]) for r, t in zip(rows, ids, strict=True)]
 
+    def read(self, request: Request, text: str, cancel: Cancel = never) -> Reading | None:
+        """Return how `text` reads to the model; see `LLM.read`."""
+        prompt, _ = self.encode(request)
+        pieces = [self._piece(t, special=True) for t in prompt]
+        start, end = _tokens_of(text.encode("utf-8", "replace"), pieces)
+        if end - start < 2 or not start:
+            return None
+        self._fits(end, 0)
+        seen: list[tuple[float, float, int]] = []
+
+        def predicted(row: Row, token: int) -> None:
+            shifted = row - row.max()
+            weights = np.exp(shifted)
+            total = float(weights.sum())
+            entropy = math.log(total) - float(weights @ shifted) / total
+            seen.append((math.log(total) - float(shifted[token]), entropy, int((shifted > shifted[token]).sum())))
+
+        try:
+            state = self._seq.read(prompt[:end], start, cancel, predicted)
+        except Cancelled:
+            return None
+        if state is None:
+            return None
+        columns = (np.array(column, dtype=np.float32) for column in zip(*seen, strict=True))
+        return Reading(tuple(p.decode("utf-8", "replace") for p in pieces[start:end]), *columns, state)
+
     def warm(self, request: Request) -> None:
         """Evaluate and pin the start of `request`, up to the end of its last message's content."""
         self._seq.pin(self.encode(request)[0], never)
 
 
-class _Text:
-    """Bytes of tokens -> text deltas: whole characters only, and nothing of a stop text."""
-
-    def __init__(self, stop: Iterable[str]) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._stop = tuple(stop)
-        self._held = ""
-        self.stopped = False
-
-    def add(self, piece: bytes) -> str:
-        """Return what may be shown after this token; what could begin a stop text is held back."""
-        self._held += self._decoder.decode(piece)
-        if found := [at for stop in self._stop if (at := self._held.find(stop)) >= 0]:
-            self.stopped = True
-            self._held = self._held[: min(found)]
-            return self._take(len(self._held))
-        keep = max((_overlap(self._held, stop) for stop in self._stop), default=0)
-        return self._take(len(self._held) - keep)
-
-    def _take(self, n: int) -> str:
-        text, self._held = self._held[:n], self._held[n:]
-        return text
-
-    def rest(self) -> list[str]:
-        """Return what was held back, at the end of the reply; the bytes of an unfinished character are no text."""
-        return [text] if (text := self._take(len(self._held))) else []
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Return the length of the longest end of `text` that begins `stop`."""
-    return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-n:])), 0)
+def _tokens_of(text: bytes, pieces: Sequence[bytes]) -> tuple[int, int]:
+    """Return the first token that holds something of the last `text` in these pieces, and the one after its last."""
+    at = b"".join(pieces).rindex(text)
+    ends = list(accumulate(map(len, pieces)))
+    return bisect_right(ends, at), bisect_left(ends, at + len(text)) + 1
 
 
 def _log_softmax(row: Row) -> Row:

@@ -9,8 +9,9 @@ llama-cpp-python's own `Llama` never sets `n_seq_max`, hence the low-level calls
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +65,8 @@ class Sequences:
         params.n_seq_max = forks + 1
         params.n_threads, params.n_threads_batch = threads
         params.kv_unified = True  # one pool of cells, so that forks share their prefix
+        self._tap = _Tap(2 * llama_cpp.llama_model_n_layer(model) // 3, llama_cpp.llama_model_n_embd(model))
+        params.cb_eval = self._tap.callback
         self._ctx = llama_cpp.llama_init_from_model(model, params)
         if not self._ctx:
             raise ModelError(f"llama.cpp could not set up a context of {cells} tokens; choose a smaller model.")
@@ -113,6 +116,29 @@ class Sequences:
             self._evaluate(step)
             rows += [self.row(k) for k, item in enumerate(step) if item.wanted]
         return rows
+
+    def read(self, tokens: Sequence[int], start: int, cancel: Cancel, each: Callable[[Row, int], None]) -> Row | None:
+        """Make sequence 0 hold `tokens` and return the mean state two thirds up of those from `start` on.
+
+        `each` is called with the logits that predict a token and the token, for every one from `start` on. None where
+        the model names its layers in another way.
+        """
+        self.fill(tokens[:start], cancel)
+        each(self.row(-1), tokens[start])
+        self._tap.open()
+        try:
+            for at in range(start, len(tokens), STEP):
+                if cancel():
+                    self.forget()
+                    raise Cancelled
+                step = tokens[at : at + STEP]
+                self._evaluate([Item(t, at + i, 0, True) for i, t in enumerate(step)])
+                for k, following in enumerate(tokens[at + 1 : at + 1 + len(step)]):
+                    each(self.row(k), following)
+        finally:
+            state = self._tap.close()
+        self.held = list(tokens)
+        return state
 
     def forget(self) -> None:
         """Empty the cache; the pins are kept."""
@@ -218,3 +244,42 @@ class Sequences:
     def is_end(self, token: int) -> bool:
         """Return whether the token ends a reply."""
         return bool(self._c.llama_vocab_is_eog(self.vocab, token))
+
+
+class _Tap:
+    """Sums the states that a layer gives out while it is open.
+
+    llama.cpp offers each tensor of its graph to a callback, and computes up to it where the callback wants it. Shut, it
+    costs a call per tensor, which is not measurable beside a token.
+    """
+
+    def __init__(self, layer: int, width: int) -> None:
+        import llama_cpp
+
+        self._name, self._width = f"l_out-{layer - 1}".encode(), width
+        library = next((Path(llama_cpp.__file__).parent / "lib").glob("*ggml-base.*"))
+        self._ggml = ctypes.CDLL(str(library))
+        self._ggml.ggml_get_name.argtypes, self._ggml.ggml_get_name.restype = [ctypes.c_void_p], ctypes.c_char_p
+        self._ggml.ggml_nbytes.argtypes, self._ggml.ggml_nbytes.restype = [ctypes.c_void_p], ctypes.c_size_t
+        sizes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+        self._ggml.ggml_backend_tensor_get.argtypes, self._ggml.ggml_backend_tensor_get.restype = sizes, None
+        self._open, self._sum, self._count = False, np.zeros(width), 0
+        self.callback = llama_cpp.ggml_backend_sched_eval_callback(self._offered)
+
+    def open(self) -> None:
+        self._open, self._sum, self._count = True, np.zeros(self._width), 0
+
+    def close(self) -> Row | None:
+        """Return the mean of the states seen since it was opened; None where the model names its layers otherwise."""
+        self._open = False
+        return np.asarray(self._sum / self._count, dtype=np.float32) if self._count else None
+
+    def _offered(self, tensor: int, ask: bool, _: Any) -> bool:
+        if not self._open or self._ggml.ggml_get_name(tensor) != self._name:
+            return not ask  # "go on" after a tensor, "not wanted" before it
+        if not ask:
+            states = np.empty((self._ggml.ggml_nbytes(tensor) // 4 // self._width, self._width), dtype=np.float32)
+            self._ggml.ggml_backend_tensor_get(tensor, states.ctypes.data, 0, states.nbytes)
+            self._sum += states.sum(0, dtype=np.float64)
+            self._count += len(states)
+        return True
