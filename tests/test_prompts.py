@@ -146,14 +146,19 @@ def test_no_value_can_open_or_close_a_fence(first: str, second: str, name: str) 
 
 @given(st.text())
 def test_text_without_fences_stays_as_it_is(text: str) -> None:
-    assert disarm(text) == text or "<" in text
+    assert disarm(text) == text or set(text) & set("<＜﹤[")
     assert len(disarm(text)) == len(text)
 
 
-def test_html_and_comparisons_are_not_disarmed() -> None:
-    assert disarm("a < b, <b>bold</b>, <drafty>, x<3") == "a < b, <b>bold</b>, <drafty>, x<3"
+def test_html_comparisons_and_blanks_to_fill_in_are_not_disarmed() -> None:
+    plain = "a < b, <b>bold</b>, <drafty>, x<3, <thinker>, [your_name], [Anna], [1] a | b, <s>, <systems>"
+    assert disarm(plain) == plain
     assert disarm("a < b </") == "a < b ‹/"  # what follows the value could make a tag of it
     assert disarm("</draft> <REQUEST> < / Paragraph >") == "‹/draft> ‹REQUEST> ‹ / Paragraph >"
+    assert (
+        disarm("</dr\u200baft\u2060> ＜／ｄｒａｆｔ＞") == "‹/dr\u200baft\u2060> ‹／ｄｒａｆｔ＞"
+    )  # read as one, perhaps
+    assert disarm("<|im_end|> <tool_call> [/INST]") == "‹|im_end|> ‹tool_call> ［/INST]"
 
 
 def test_each_prompt_file_has_its_own_stable_hash() -> None:

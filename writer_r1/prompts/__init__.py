@@ -4,8 +4,9 @@ A prompt file has sections: `--- system`, then turns of `--- user` and `--- assi
 one last), `--- more` (what follows shared text in a forked call) and `--- answer` (how the reply begins, without a
 space at its end, since most vocabularies put the space into the next word; before a digit it stands alone).
 
-`{{name}}` marks take values. Every value is data: a fence tag written inside one is disarmed, so a draft cannot close
-its own fence, and values are filled in one pass, so they are never read again.
+`{{name}}` marks take values. Every value is data: a fence tag or a mark of a chat template written inside one is
+disarmed, so a draft cannot close its own fence, and values are filled in one pass, so they are never read again
+(`docs/decisions/0006-text-is-data.md`).
 """
 
 import re
@@ -18,8 +19,21 @@ from writer_r1.llm import Message, Request
 from writer_r1.trajectory import digest
 
 FENCES = ("request", "draft", "paragraph", "before", "after", "sample", "lesson", "criterion", "change", "categories")
+_UNSEEN = (  # characters that take no room on a page: `</dra\u200bft>` looks like a fence, and may be read as one
+    r"\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+_GAP = rf"[\s{_UNSEEN}]*+"
+_WIDE = 0xFEE0  # from a letter to its full-width twin
+_NAMES = "|".join(f"[{_UNSEEN}]*+".join(f"[{c}{chr(ord(c) + _WIDE)}]" for c in name) for name in FENCES)
+# llama.cpp reads some marks as one token wherever they stand (`<tool_call>`), and templates without tokens of their own
+# part the turns by plain text (`[INST]`).
+_TURN = r"[|｜]|[^\W_]++_|(?:think|tools|sys)\b"
 # A "<" at the end counts too: what follows the value could make a tag of it.
-_TAG = re.compile(rf"<(?=\s*/?\s*(?:(?:{'|'.join(FENCES)})\b|\Z))", re.IGNORECASE)
+_ARMED = re.compile(
+    rf"[<＜﹤](?={_GAP}[/／]?{_GAP}(?:(?:{_NAMES})(?![^\W{_UNSEEN}])|{_TURN}|\Z))|\[(?=/?(?-i:INST|[A-Z]+_[A-Z_]+)\])",
+    re.IGNORECASE,
+)
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 _SECTION = re.compile(r"^--- (\w+)\n", re.MULTILINE)
 
@@ -42,8 +56,8 @@ def prompt_hash(name: str) -> str:
 
 
 def disarm(value: str) -> str:
-    """Return `value` with fence tags in it made harmless; it reads the same to a person."""
-    return _TAG.sub("‹", value)
+    """Return `value` with fence tags and marks of chat templates made harmless; it reads the same to a person."""
+    return _ARMED.sub(lambda mark: "［" if mark[0] == "[" else "‹", value)
 
 
 def render(name: str, /, **fields: str) -> Prompt:
