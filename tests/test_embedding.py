@@ -66,6 +66,14 @@ def test_a_text_gets_the_same_vector_alone_in_a_batch_and_from_the_cache():
     assert embed(texts)[7] == together
 
 
+def test_short_texts_are_not_padded_to_the_length_of_a_long_one():
+    windows = [(i, [0] * size) for i, size in enumerate([9, 14, 18, 18, 20, 23, 30, 64, 256])]
+    batches = list(embedding._batches(windows))
+    assert [window for rows in batches for window in rows] == windows
+    assert [[len(ids) for _, ids in rows] for rows in batches] == [[9], [14, 18, 18, 20], [23, 30], [64], [256]]
+    assert [len(rows) for rows in embedding._batches([(0, [0] * 9)] * 20)] == [8, 8, 4]
+
+
 def test_results_cannot_change_the_cache():
     first = embed(["the tide turns"])[0]
     first[0] = 9.0

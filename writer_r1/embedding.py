@@ -26,6 +26,7 @@ DIMENSIONS = 384
 MAX_TOKENS = 256  # with the two marks the tokenizer adds at the ends
 MAX_WINDOWS = 32  # about 6,000 words; of a longer text, windows evenly spread over it are read
 BATCH = 8  # windows of like length run together; more is no faster on one thread
+PADDING = 1.5  # the longest of a batch by its shortest: short ones padded to a long one cost as much as long ones
 CACHED_TEXTS = 1024
 
 Vector = tuple[float, ...]
@@ -163,14 +164,24 @@ def _vectors(texts: Sequence[str]) -> list[Vector]:
     windows.sort(key=lambda row: len(row[1]))
     sums = torch.zeros(len(texts), DIMENSIONS)
     with _one_thread():
-        for at in range(0, len(windows), BATCH):
-            rows = windows[at : at + BATCH]
+        for rows in _batches(windows):
             batch = tokenizer.pad({"input_ids": [ids for _, ids in rows]}, return_tensors="pt")
             mask = batch["attention_mask"].unsqueeze(-1).float()  # 1 means a token, 0 means padding
             pooled = (model(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)
             unit = torch.nn.functional.normalize(pooled, dim=-1)
             sums.index_add_(0, torch.tensor([i for i, _ in rows]), unit * mask.sum(1))
         return [tuple(row) for row in torch.nn.functional.normalize(sums, dim=-1).tolist()]
+
+
+def _batches(windows: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
+    rows: list[tuple[int, list[int]]] = []
+    for window in windows:  # the shortest first
+        if len(rows) == BATCH or (rows and len(window[1]) > PADDING * len(rows[0][1])):
+            yield rows
+            rows = []
+        rows.append(window)
+    if rows:
+        yield rows
 
 
 def _windows(tokenizer: Any, text: str) -> list[list[int]]:

@@ -36,6 +36,18 @@ def is_cjk(found: Sequence[str]) -> bool:
     return sum(1 for w in found if len(w) == 1 and _CJK.match(w)) * 2 > len(found)
 
 
+def between(x: float, low: float, high: float) -> float:
+    """Return 0 up to `low`, 1 from `high` on, and the straight line between."""
+    return max(0.0, min(1.0, (x - low) / (high - low)))
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Return `text` as one line of at most `limit` characters, fit to be quoted in a reason."""
+    # A lone surrogate (half an emoji from a cut stream) cannot be stored.
+    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
 def sentences(text: str) -> list[Span]:
     """Return start and end of each sentence; between them lies only white space, and a line break always ends one."""
     found: list[Span] = []

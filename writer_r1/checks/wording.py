@@ -33,7 +33,7 @@ _VERB_SETS = {name: frozenset(verbs.split()) for name, verbs in _VERBS.items()}
 
 def must_include(text: str, items: Sequence[str], where: str | None = None) -> Measure:
     """Return the share of `items` the text has; `where` ("start", "end") also says at which end they must stand."""
-    places = {item: _places(text, item) for item in items}
+    places = {item: standing(text, item) for item in items}
     if where:
         places = {item: [s for s in spans if _stands_at(text, s, where)] for item, spans in places.items()}
     missing = [item for item in items if not places[item]]
@@ -61,7 +61,7 @@ def must_not(text: str, items: Sequence[str], letters: bool = False) -> Measure:
             else "No such letter is used."
         )
         return Measure(value=value, spans=tuple(hits[:MAX_SPANS]), reason=reason)
-    places = {item: _places(text, item) for item in items}
+    places = {item: standing(text, item) for item in items}
     used = [item for item in items if places[item]]
     spans = tuple(sorted(span for found in places.values() for span in found)[:MAX_SPANS])
     reason = f"Used although it should be left out: {_listed(used)}." if used else "Nothing of it is used."
@@ -72,7 +72,8 @@ def _listed(items: Sequence[str]) -> str:
     return ", ".join(f"“{item}”" for item in items)
 
 
-def _places(text: str, item: str) -> list[Span]:
+def standing(text: str, item: str) -> list[Span]:
+    """Return where a word in its plain forms, or a phrase as it stands, is in the text."""
     return [m.span() for m in re.finditer(_pattern(item), text, re.IGNORECASE)] if item.strip() else []
 
 
