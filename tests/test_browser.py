@@ -119,5 +119,6 @@ def test_stop_keeps_the_text_and_says_who_stopped(studio: Studio, pages: Pages) 
 
 
 def test_a_foreign_host_is_refused(studio: Studio) -> None:
+    """Acceptance 14, the foreign host, of the page's design."""
     assert status_for(studio, "evil.example") == 400
     assert status_for(studio, f"127.0.0.1:{studio.port}") == 200

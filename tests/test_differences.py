@@ -45,6 +45,7 @@ def joined(found: list[Change], *kinds: str) -> str:
 @given(TEXTS, TEXTS)
 @settings(deadline=None, max_examples=400)
 def test_both_texts_can_be_read_from_the_changes_letter_for_letter(old: str, new: str) -> None:
+    """Acceptance 12, what it will rest on, of the page's design."""
     found = changes(old, new)
     assert joined(found, "same", "delete") == old
     assert joined(found, "same", "insert") == new
@@ -134,6 +135,7 @@ def novel(words: int, seed: int) -> list[list[str]]:
 
 @pytest.mark.parametrize("share", [0.1, 0.6])
 def test_eight_thousand_words_are_compared_in_three_seconds(share: float) -> None:
+    """Acceptance 13 of the page's design."""
     draw, sentences = random.Random(3), novel(8000, seed=1)
     edited = [[w if draw.random() > share else w + "x" for w in s] for s in sentences]
     old, new = (". ".join(" ".join(s) for s in side) + "." for side in (sentences, edited))

@@ -184,6 +184,12 @@ def test_a_run_told_by_its_events() -> None:
     assert (third.text, third.complete, third.accepted) == ("Sea", False, False)
 
 
+def test_whose_text_it_is_is_told_and_runs_stored_before_that_was_are_the_models() -> None:
+    own, old = Drafted(attempt=1, text="Mine.", by="user"), '{"event": "draft", "attempt": 1, "text": "The sea."}'
+    assert fold([EVENT.validate_json(own.model_dump_json())], EMPTY).attempts[0].by == "user"
+    assert fold([EVENT.validate_json(old)], EMPTY).attempts[0].by == "model"
+
+
 def test_text_that_a_crash_left_behind_is_kept_and_marked_unfinished() -> None:
     state = fold(attempt_events()[: SETTING_UP + 4], EMPTY)
     (left,) = state.attempts

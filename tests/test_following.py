@@ -1,8 +1,11 @@
 """Following a run: whenever a page comes, leaves and comes again, it ends up showing the same, to the letter."""
 
+import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,20 @@ def test_an_event_is_on_its_way_at_once_and_not_at_the_next_look(
         next(pages)
         delays.append(time.monotonic() - asked_at)
     assert sorted(delays)[1] < 0.2, delays
+
+
+def test_a_run_that_goes_on_after_a_day_does_not_count_the_day(workspace: Workspace) -> None:
+    store = workspace.store
+    store.begin("run1", example.PROMPT, "fake", this_process())
+    store.append("run1", RUN)
+    with closing(sqlite3.connect(workspace.home / "library.db")) as db, db:
+        db.execute("UPDATE runs SET created = created - 86400, updated = updated - 86000")
+    store.reopen("run1", this_process())
+    pages = follow(workspace, "/run1#1")
+    told = [next(pages).phase, next(pages).phase]
+    clocks = [re.search(r">(\d+):(\d\d)<", phase) for phase in told]
+    seconds = [60 * int(clock[1]) + int(clock[2]) for clock in clocks if clock]
+    assert len(seconds) == 2 and seconds[0] <= 2 and RUN[-1].t - 1 <= seconds[1] <= RUN[-1].t + 10
 
 
 def test_a_card_that_did_not_change_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:

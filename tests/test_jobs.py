@@ -231,6 +231,7 @@ def test_close_stops_every_job_and_names_those_that_would_not(jobs: Jobs, store:
 
 
 def test_jobs_of_one_process_run_one_after_another(jobs: Jobs) -> None:
+    """Acceptance 5, that no two jobs overlap, of the page's design."""
     busy: list[str] = []
 
     def work(stop: Stop) -> Iterator[Event]:
@@ -264,6 +265,58 @@ def test_whether_a_job_waits_for_the_model_is_told(jobs: Jobs, store: Store) -> 
     jobs.stop(first)
     events(jobs, second)
     assert not jobs.waiting()
+
+
+def over_run(store: Store, run_id: str) -> None:
+    store.begin(run_id, "p", "fake", "999999999:1.00")
+    store.append(run_id, [Status(text="of old"), end()])
+
+
+def test_work_that_needs_no_model_does_not_wait_for_another(jobs: Jobs, store: Store) -> None:
+    over_run(store, "r")
+    first = jobs.start("p", "fake", endless)
+    until(lambda: store.events(first))
+    jobs.resume("r", telling("counted"), at_once=True)
+    assert told(list(jobs.follow("r", after=2))) == [(3, "counted"), (4, "finished")]
+    assert store.running() == [first]
+
+
+def test_work_that_comes_to_need_the_model_waits_then_and_says_again_what_it_does(jobs: Jobs, store: Store) -> None:
+    over_run(store, "r")
+    first = jobs.start("p", "fake", endless)
+    until(lambda: store.events(first))
+    busy: list[bool] = []
+
+    def work(stop: Stop) -> Iterator[Event]:
+        yield Status(text="judging")
+        assert jobs.take_lock("r", stop) and jobs.take_lock("r", stop)
+        busy.append(store.running() != ["r"])
+        yield end()
+
+    jobs.resume("r", work, at_once=True)
+    until(jobs.waiting)
+    jobs.stop(first)
+    assert told(list(jobs.follow("r", after=2))) == [(3, "judging"), (4, WAITING), (5, "judging"), (6, "finished")]
+    assert busy == [False] and not jobs.waiting()
+    again = jobs.start("p", "fake", telling("free"))  # the lock was given back
+    assert told(list(jobs.follow(again))) == [(1, "free"), (2, "finished")]
+
+
+def test_waiting_for_the_model_is_given_up_when_it_is_not_wanted_any_more(jobs: Jobs, store: Store) -> None:
+    over_run(store, "r")
+    first = jobs.start("p", "fake", endless)
+    until(lambda: store.events(first))
+    unwanted, got = threading.Event(), list[bool]()
+
+    def work(stop: Stop) -> Iterator[Event]:
+        got.append(jobs.take_lock("r", unwanted.is_set))
+        yield end()
+
+    jobs.resume("r", work, at_once=True)
+    until(jobs.waiting)
+    unwanted.set()
+    assert told(list(jobs.follow("r", after=2))) == [(3, WAITING), (4, "finished")]
+    assert got == [False] and not jobs.waiting() and store.running() == [first]
 
 
 # A run that goes on
@@ -498,6 +551,7 @@ def test_a_run_of_another_process_is_followed_while_it_is_written(jobs: Jobs, st
 def test_a_killed_process_loses_at_most_the_last_second_and_reads_as_interrupted(
     jobs: Jobs, store: Store, tmp_path: Path
 ) -> None:
+    """Acceptance 2, for writing, of the page's design."""
     process = child(tmp_path, "r1")
     until(lambda: (tmp_path / "r1.count").exists())
     time.sleep(2)

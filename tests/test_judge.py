@@ -13,7 +13,9 @@ from writer_r1.events import Evaluated, Scored
 from writer_r1.judge import (
     CUT,
     DIGITS,
+    LOW,
     QUESTIONS,
+    UNQUOTED,
     Judge,
     evaluate,
     expected_digit,
@@ -262,7 +264,10 @@ REASONS = {
     "not in the draft": ('golden sunset" is a cliché.', "golden sunset", False),
     "of another script": ('灯塔的光" 不在文中。', "灯塔的光", False),
     "too short to be one": ('a" is short.', None, False),
-    "none": ("show nothing at all", None, False),
+    "never closed": ("worn where my left boot", "worn where my left boot", True),
+    "never closed and not in the draft": ("show nothing at all", "show nothing at all", False),
+    "the second one is found": ('golden sunset" is not there but "my left boot" is.', "my left boot", True),
+    "none": ("", None, False),
 }
 
 
@@ -273,11 +278,24 @@ def test_a_quote_is_looked_up_in_the_draft(reply: str, quote: str | None, found:
         Judge(FakeLLM(script(reason=reply)), None, never),
     )  # fmt: skip
     assert (score.quote, score.quote_found, score.value) == (quote, found, 0.5)
-    assert score.reason == 'The words "' + reply
+    assert score.reason == ('The words "' + reply if reply else "")
+
+
+@pytest.mark.parametrize(
+    ("value", "reply", "flagged"),
+    [(0.2, "", True), (0.2, 'a" is short.', True), (0.2, 'golden sunset" is a cliché.', False), (0.3, "", False)],
+    ids=["no reason", "no quote", "a quote to be looked up", "not low"],
+)
+def test_a_low_score_without_words_to_show_for_it_says_so(value: float, reply: str, flagged: bool) -> None:
+    judge = Judge(FakeLLM(script(reason=reply)), None, never)
+    score = with_reason(Score(criterion_id=WARMTH.id, value=value), WARMTH, PROMPT, FIRST, judge)
+    assert (UNQUOTED in score.reason) is flagged and (score.quote is None) is (flagged or value > LOW)
 
 
 def test_no_reason_is_no_half_sentence() -> None:
-    _, found = judged(FakeLLM(script(reason="  ")))
+    llm = FakeLLM(script(reason="  "))
+    llm.judge = lambda draft, question: 9.0
+    _, found = judged(llm)
     assert [(s.reason, s.quote) for s in found.scores[:2]] == [("", None)] * 2
 
 

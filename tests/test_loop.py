@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pytest
 from scripted import FIRST, PROMPT, criterion, evaluation, model, of, revision, rubric_of, station, task, team
 
+from writer_r1.errors import RequestTooLong
 from writer_r1.events import (
     BY_USER,
     CRITERIA_READY,
+    JUDGED,
+    NOT_SCORED,
     Accepted,
     DraftDelta,
     Drafted,
@@ -258,6 +261,64 @@ def test_a_lesson_names_the_criterion_it_served_and_whether_it_helped() -> None:
     assert learned[0].delta == pytest.approx(3 / 8, abs=1e-3) and learned[1].delta == pytest.approx(-2 / 8, abs=1e-3)
     assert {(x.prompt, x.rubric_id, x.trajectory_id) for x in learned} == {(PROMPT, rubric_of(A).id, "t-1")}
     assert len({x.id for x in learned}) == 2
+
+
+# The user's own text
+
+OWN = "  My keeper says goodbye.\n\nThe stairs are worn where his left boot fell.\n\nThe lamp goes out.\n"
+
+
+def test_ones_own_text_is_judged_to_the_letter_and_nothing_is_drafted() -> None:
+    llm = model({"My keeper": 4.0})
+    events, run = played(llm, text=OWN, rounds=0)
+    (only,) = run.attempts
+    assert (only.number, only.by, only.text, only.complete, only.parent) == (1, "user", OWN, True, None)
+    assert only.evaluation and only.evaluation.scores[0].reason and only.why == "first draft (your own text)"
+    assert why(events) == JUDGED and of(Finished, events)[0] == Finished(trajectory_id="t-1", best_attempt=1, rounds=0)
+    assert not of(DraftDelta, events) and {station(r) for r in llm.seen if r.answer != "Score: "} == {"reason"}
+
+
+def test_rounds_revise_ones_own_text_and_leave_every_other_paragraph_alone() -> None:
+    events, run = played(model({"alpha": 6.0, "beta": 3.5, "My keeper": 4.0}, "alpha", "beta"), text=OWN, rounds=2)
+    assert [(a.number, a.by, a.parent, a.accepted) for a in run.attempts] == [
+        (1, "user", None, True), (2, "model", 1, True), (3, "model", 2, False),
+    ]  # fmt: skip
+    assert run.best == 2 and why(events) == "round limit reached"
+    assert run.attempts[0].text == OWN
+    assert run.attempts[1].text == OWN.replace("The stairs are worn where his left boot fell.", revision("alpha"))
+
+
+def test_ones_own_text_has_criteria_found_for_its_brief_and_may_be_good_enough() -> None:
+    events, run = played(model({"My keeper": 8.5}), text=OWN, rubric=None, rounds=0)
+    assert run.rubric and len(run.codes) > 5 and why(events) == JUDGED
+    assert {s.criterion_id for s in run.attempts[0].scores} == {c.id for c in run.rubric.criteria}
+    events, run = played(model({"My keeper": 8.5}), text=OWN)
+    assert why(events) == "target reached" and len(run.attempts) == 1
+
+
+def test_whatever_is_wrong_with_ones_own_text_it_is_judged() -> None:
+    for text in ("The sea is grey. " * 60, "x", "I am sorry, but I cannot."):
+        _, run = played(model({text[:9]: 4.0}), text=text, rounds=0)
+        assert run.best == 1 and run.attempts[0].faults == () and run.attempts[0].evaluation
+
+
+def test_where_the_judge_makes_nothing_of_ones_own_text_the_model_does_not_write_another() -> None:
+    llm = model({})
+    llm.choice_logprobs = lambda request, suffixes, *more: [{"1": -30.0}] * len(suffixes)  # type: ignore[method-assign]
+    events, run = played(llm, text=OWN, rounds=3)
+    assert why(events) == NOT_SCORED and len(run.attempts) == 1 and run.best is None and not run.attempts[0].accepted
+    assert of(Finished, events)[0].rounds == 0
+
+
+def test_a_text_longer_than_the_judge_can_read_is_refused_before_anything_is_asked() -> None:
+    llm = model({})
+    long = "The sea is grey and old. " * 2000
+    with pytest.raises(
+        RequestTooLong, match=r"^Your text has 12,000 words, and fake can judge about [67],\d{3} at once"
+    ):
+        next(write(task(text=long), team(llm)))
+    assert not llm.seen and next(write(task(text=long[: len(long) // 2]), team(llm))).event == "started"
+    assert next(write(task(prompt="The sea. " * 9000, text=""), team(llm))).event == "started"
 
 
 # Criteria first

@@ -77,14 +77,14 @@ def played(
     llm = llm or FakeLLM(script())
     wish = wanted if isinstance(wanted, Wanted) else Wanted(wanted)
     seen: list[Event] = []
-    for event in rescore(run, lambda: Judge(llm, None, cancel), wish, cancel):
+    for event in rescore(run, lambda halted: Judge(llm, None, cancel), wish, cancel):
         seen.append(event)
         watch(event)
     assert not wish.ask(BEFORE), "what is wanted after the end is not taken"
     return Played(seen, fold(seen, run), llm)
 
 
-def refuse() -> Judge:
+def refuse(halted: Callable[[], bool]) -> Judge:
     raise AssertionError("no model is needed")
 
 
@@ -126,7 +126,7 @@ def test_what_is_known_already_needs_no_model(rubric: Rubric) -> None:
 
 
 def test_new_weights_make_a_new_mean() -> None:
-    uneven = fold(rescore(RUN, lambda: judged_by(likes(Voice={"alpha": 9.0})), Wanted(ADDED), never), RUN)
+    uneven = fold(rescore(RUN, lambda halted: judged_by(likes(Voice={"alpha": 9.0})), Wanted(ADDED), never), RUN)
     heavy = rubric_of(WARMTH, SALT, VOICE.model_copy(update={"weight": 8.0}))
     run = fold(rescore(uneven, refuse, Wanted(heavy), never), uneven)
     for before, after in zip(uneven.attempts, run.attempts, strict=True):
@@ -201,7 +201,7 @@ def test_the_best_is_chosen_anew_by_the_new_criteria_and_every_why_is_new() -> N
 
 
 def test_a_lock_alone_can_change_what_is_best() -> None:
-    run = fold(rescore(RUN, lambda: judged_by(likes(Voice={"alpha": 2.5})), Wanted(ADDED), never), RUN)
+    run = fold(rescore(RUN, lambda halted: judged_by(likes(Voice={"alpha": 2.5})), Wanted(ADDED), never), RUN)
     assert run.best == 2  # Voice fell, by less than a point
     locked = rubric_of(WARMTH, SALT, VOICE.model_copy(update={"locked": True}))
     after = fold(rescore(run, refuse, Wanted(locked), never), run)
@@ -322,7 +322,7 @@ def test_a_stop_keeps_the_best_and_the_evaluations_not_reached(at: Callable[[Eve
 
 
 def test_a_judge_that_cannot_be_loaded_ends_it_with_its_sentence_and_takes_no_more_wishes() -> None:
-    def broken() -> Judge:
+    def broken(halted: Callable[[], bool]) -> Judge:
         raise ModelError("The model 'x' is broken; pull it again.")
 
     wanted, seen = Wanted(ADDED), list[Event]()

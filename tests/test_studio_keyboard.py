@@ -128,6 +128,7 @@ def reword(page: Page, name: str, sentence: str) -> None:
 def test_the_criteria_are_locked_weighed_moved_reworded_deleted_and_added_without_a_mouse(
     pages: Pages, studio: Studio
 ) -> None:
+    """Acceptance 15, the criteria by keyboard, of the page's design."""
     page = written(pages.open())
     first, second, third, *_ = names(page)
     tab_to(page, rows(page).first)
@@ -181,6 +182,7 @@ def test_the_criteria_are_locked_weighed_moved_reworded_deleted_and_added_withou
 
 
 def test_rounds_are_walked_through_compared_and_taken_over_without_a_mouse(pages: Pages, studio: Studio) -> None:
+    """Acceptance 15, from brief to manuscript by keyboard, of the page's design."""
     page = written(pages.open(), rounds=2)
     cards = page.locator("#rounds .round-card")
     expect(cards).to_have_count(3, timeout=SOON_MS)

@@ -15,7 +15,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 BRIEF = "A farewell from a lighthouse keeper to the sea."  # no length, so that a slow draft does not end by itself
 PEOPLE = ("The keeper", "His sister", "A boy from the mainland", "Nobody he knew")
 DEEDS = ("mended", "counted", "lost", "sold", "carried up", "spoke of")
-THINGS = ("the ropes", "a kettle", "the brass lamp", "seven letters", "the spare wick", "an oar", "the log", "his boots")
+THINGS = (
+    "the ropes",
+    "a kettle",
+    "the brass lamp",
+    "seven letters",
+    "the spare wick",
+    "an oar",
+    "the log",
+    "his boots",
+)
 HOSTILE = (
     "</textarea><script>document.title='owned'</script> ![x](http://evil.example/x.png) "
     "<img src=x onerror=alert(1)> {{value}} ${1+1}"
@@ -89,6 +98,7 @@ def test_a_run_goes_from_brief_to_rounds_and_a_round_enters_the_manuscript_only_
 
 
 def test_typing_during_a_run_loses_no_character(pages: Pages, studio: Studio) -> None:
+    """Acceptance 4 of the page's design."""
     page = pages.open()
     new(page)
     studio.script(delay=0.02)
@@ -105,6 +115,7 @@ def test_typing_during_a_run_loses_no_character(pages: Pages, studio: Studio) ->
 
 
 def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pages, studio: Studio) -> None:
+    """Acceptance 1 of the page's design."""
     page = pages.open()
     new(page)
     endless = [f"{who} {did} {what}." for what in THINGS for who in PEOPLE for did in DEEDS]
@@ -125,6 +136,7 @@ def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pa
 
 
 def test_two_tabs_on_one_piece_the_stale_one_gets_a_choice_and_both_texts_live(pages: Pages, studio: Studio) -> None:
+    """Acceptance 7 of the page's design."""
     first = pages.open()
     new(first)
     first.locator("#brief textarea").fill("Two tabs on one piece.")
@@ -149,6 +161,7 @@ def test_two_tabs_on_one_piece_the_stale_one_gets_a_choice_and_both_texts_live(p
 
 
 def test_the_other_choice_keeps_my_text_as_a_piece_of_its_own(pages: Pages, studio: Studio) -> None:
+    """Acceptance 7 of the page's design."""
     page = pages.open()
     new(page)
     page.locator("#manuscript textarea").fill("Mine, begun.")
@@ -166,6 +179,7 @@ def test_the_other_choice_keeps_my_text_as_a_piece_of_its_own(pages: Pages, stud
 
 
 def test_a_killed_and_restarted_studio_finds_text_that_was_never_saved(browser: Browser, tmp_path: Path) -> None:
+    """Acceptance 6 of the page's design."""
     live = Studio(tmp_path)
     live.start()
     pages = Pages(browser, live)
@@ -201,6 +215,7 @@ def test_a_failed_run_says_what_happened_and_keeps_the_brief(pages: Pages, studi
 
 
 def test_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: Studio) -> None:
+    """Acceptance 5 of the page's design."""
     page = pages.open()
     new(page)
     studio.script(delay=0.05)
@@ -252,6 +267,86 @@ def test_pieces_are_found_renamed_deleted_and_brought_back(pages: Pages, studio:
     expect(page.locator("#brief textarea")).to_have_value("A letter about quinces.", timeout=SOON_MS)
 
 
+OWN = "  The keeper says goodbye to the sea.\n\n\nHe owes it nothing.\t\n\nThe lamp goes out… \n"
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_ones_own_text_is_judged_and_revised_and_stays_as_it_is_to_the_letter(
+    pages: Pages, studio: Studio, rounds: int
+) -> None:
+    """Acceptance 12 of the page's design, as far as it is built: what is not taken over changes nothing."""
+    page = pages.open()
+    new(page)
+    manuscript = page.locator("#manuscript textarea")
+    manuscript.fill(OWN)
+    page.locator("#brief textarea").fill(BRIEF)
+    page.locator("#count input[type=number]").fill(str(rounds))
+    page.locator("#judge").click()
+    done(page)
+    expect(page.locator("#judge")).to_be_enabled()
+    run = studio.store.trajectory(str(studio.store.latest()))
+    first, *later = run.attempts
+    assert (first.text, first.by) == (OWN, "user") and first.evaluation and len(later) <= rounds
+    assert all(a.parent is not None and a.by == "model" for a in later) and bool(later) == bool(rounds)
+    expect(page.locator("#rounds .round-card").first).to_contain_text("Your text")
+    expect(page.locator("#rounds")).not_to_contain_text("First draft")
+    if rounds:
+        expect(page.locator("#rounds")).to_contain_text("Round 1")
+    else:
+        expect(page.locator("#phase")).to_contain_text("your text is judged")
+    expect(manuscript).to_have_value(OWN)
+    pages.reload(page)
+    expect(manuscript).to_have_value(OWN, timeout=SOON_MS)
+    piece = studio.store.piece_of(run.id)
+    assert piece and studio.store.piece(piece).text == OWN  # type: ignore[union-attr]
+
+
+def test_without_a_manuscript_there_is_nothing_to_judge_and_one_sentence_says_so(pages: Pages) -> None:
+    page = pages.open()
+    new(page)
+    page.locator("#brief textarea").fill(BRIEF)
+    page.locator("#judge").click()
+    expect(page.locator("#trouble")).to_contain_text("Your manuscript is empty; write or paste", timeout=SOON_MS)
+
+
+@pytest.mark.parametrize("choice", ["Keep what I typed here", "Take the other"])
+def test_a_text_that_only_this_browser_holds_outlives_the_choice_between_it_and_a_newer_one(
+    pages: Pages, studio: Studio, choice: str
+) -> None:
+    page = pages.open()
+    new(page)
+    page.locator("#manuscript textarea").fill("Common ground.")
+    expect(page.locator("#saved .state")).to_have_text("Saved", timeout=SOON_MS)
+    here = re.search(r"piece=([\w-]+)", page.url)
+    assert here
+    piece = studio.store.piece(here[1])
+    assert piece
+    copy = {"brief": "", "text": "Typed here, never saved.", "base": piece.revision, "at": 1}
+    page.evaluate(
+        "([key, copy]) => localStorage.setItem(key, JSON.stringify(copy))", [f"writer-r1.piece.{piece.id}", copy]
+    )
+    studio.store.save_piece(piece.id, "", "Saved there.", piece.revision, "there")
+    pages.reload(page)
+    dialog = page.locator("dialog.choice")
+    expect(dialog).to_contain_text("Typed here, never saved.", timeout=SOON_MS)
+    expect(dialog).to_contain_text("Saved there.")
+    dialog.get_by_role("button", name=choice).click()
+    expect(dialog).to_be_hidden(timeout=SOON_MS)
+    stays = "Typed here, never saved." if choice.startswith("Keep") else "Saved there."
+    expect(page.locator("#manuscript textarea")).to_have_value(stays, timeout=SOON_MS)
+    eventually(lambda: studio.store.piece(piece.id).text == stays)  # type: ignore[union-attr]
+    eventually(lambda: any(p.text == "Typed here, never saved." for p in studio.store.pieces()))
+    assert any(v.text == "Saved there." for v in studio.store.versions(piece.id))
+
+
+def test_an_example_that_was_chosen_is_in_the_library_before_anything_is_asked_for_it(pages: Pages) -> None:
+    page = pages.open()
+    new(page)
+    page.locator("#examples .example").first.click()
+    expect(page.locator("#brief textarea")).not_to_have_value("")
+    assert '"piece":""' not in page.evaluate("window.studio.flush()")
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_no_tab_scrolls_sideways_and_stop_is_in_sight(pages: Pages, width: int) -> None:
     page = pages.open(width)
@@ -271,6 +366,7 @@ def test_the_library_is_closed_at_start_on_a_narrow_screen_and_open_on_a_wide_on
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_tab(pages: Pages, scheme: str) -> None:
+    """Acceptance 15, the checks of both themes, of the page's design."""
     from axe_playwright_python.sync_playwright import Axe
 
     page = pages.open(color_scheme=scheme)

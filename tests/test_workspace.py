@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from scripted import PROMPT, overlap, script
 from writer_r1 import catalog, places
 from writer_r1.errors import Busy, ModelError, StoreError, WriterError
 from writer_r1.events import DraftDelta, Event, Failed, RubricReady, Status
+from writer_r1.job import WAITING
 from writer_r1.llm import LLM, Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import Task
@@ -82,11 +83,15 @@ def test_a_run_writes_with_one_model_and_judges_with_another_and_is_kept(workspa
     assert len(llm.seen) == 1  # the writer drafted; every question went to the judge
 
 
-def until_kept(workspace: Workspace) -> None:
+def until(true: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
-    while workspace.jobs._jobs:
-        assert time.monotonic() < deadline
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def until_kept(workspace: Workspace) -> None:
+    until(lambda: not workspace.jobs._jobs)
 
 
 def test_the_name_a_task_brings_is_kept(workspace: Workspace) -> None:
@@ -302,6 +307,39 @@ def test_new_weights_need_no_model(workspace: Workspace, llm: FakeLLM) -> None:
     workspace.edit_rubric(piece_id, run_id, heavy)
     assert events(workspace, run_id)[-1].event == "finished" and len(llm.seen) == seen
     assert workspace.store.trajectory(run_id).rubric == heavy
+
+
+@pytest.mark.usefixtures("judge_is_fake")
+def test_new_weights_do_not_wait_while_another_piece_is_written_and_a_new_criterion_does(
+    workspace: Workspace,
+) -> None:
+    piece_id, run_id = written(workspace)
+    workspace.jobs.wait(run_id)
+    other = workspace.store.new_piece(brief=PROMPT).id
+    workspace._loaded["other"] = FakeLLM(script(), name="other", delay_s=0.05)
+    going = workspace.start(Task("", PROMPT, RUBRIC, rounds=0), model="other", judge="fake", piece_id=other)
+    next(e for _, e in workspace.jobs.follow(going) if isinstance(e, DraftDelta))
+
+    heavy = RUBRIC.model_copy(update={"criteria": (SALT.model_copy(update={"weight": 3.0}),)})
+    workspace.edit_rubric(piece_id, run_id, heavy)
+    seen = events(workspace, run_id)
+    assert seen[-1].event == "finished" and not [e for e in seen if isinstance(e, Status) and e.text == WAITING]
+    assert workspace.store.trajectory(run_id).rubric == heavy and workspace.jobs.writes(going)
+
+    workspace.edit_rubric(piece_id, run_id, BOTH)
+    until(workspace.jobs.waiting)
+    assert workspace.jobs.writes(going)
+    workspace.edit_rubric(piece_id, run_id, RUBRIC)  # taken back while it waits
+    assert events(workspace, run_id)[-1].event == "finished"
+    run = workspace.store.trajectory(run_id)
+    assert run.rubric == RUBRIC and run.stopped == "criteria changed" and workspace.jobs.writes(going)
+
+    workspace.edit_rubric(piece_id, run_id, BOTH)
+    until(workspace.jobs.waiting)
+    workspace.jobs.stop(going)
+    events(workspace, run_id)
+    evaluation = workspace.store.trajectory(run_id).attempts[0].evaluation
+    assert evaluation and [s.value is not None for s in evaluation.scores] == [True, True]
 
 
 def test_without_a_text_the_criteria_are_only_kept(workspace: Workspace) -> None:

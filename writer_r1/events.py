@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from writer_r1.trajectory import (
     Attempt,
+    Author,
     Category,
     Code,
     Evaluation,
@@ -87,6 +88,7 @@ class Drafted(Happening):
     event: Literal["draft"] = "draft"
     attempt: int
     parent: int | None = None
+    by: Author = "model"
     text: str
     faults: tuple[Fault, ...] = ()
     tokens: int = 0
@@ -173,6 +175,8 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 BY_USER = "user"  # the `why` of a run that was asked to stop
 CRITERIA_READY = "criteria ready"  # of a run that was to find criteria and no more
 CRITERIA_CHANGED = "criteria changed"  # of a run whose texts were judged anew
+JUDGED = "judged"  # of a run that was to judge the user's own text and no more
+NOT_SCORED = "not scored"  # of a run whose judge could make nothing of the user's own text
 ENDS = ("finished", "error")
 
 
@@ -230,7 +234,8 @@ def _step_attempt(
         case DraftDelta():
             update = {"text": old.text + event.text, "parent": event.parent}
         case Drafted():
-            update = event.model_dump(include={"text", "parent", "faults", "tokens", "seconds"}) | {"complete": True}
+            told = {"text", "parent", "by", "faults", "tokens", "seconds"}
+            update = event.model_dump(include=told) | {"complete": True}
         case Scored():
             others = tuple(s for s in old.scores if s.criterion_id != event.score.criterion_id)
             update = {"scores": (*others, event.score)}

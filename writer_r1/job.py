@@ -1,8 +1,8 @@
 """One run's work -> its events in the store, by two threads that no page owns.
 
-The worker waits for the machine's model lock, runs the work and only ever adds to a list in memory. The keeper saves
-that list, a transaction at a time, so a full disk never holds up or loses what is written. Nothing here knows what the
-work does, or who follows it.
+The worker waits for the machine's model lock, at first or only where the work asks for it, runs the work and only ever
+adds to a list in memory. The keeper saves that list, a transaction at a time, so a full disk never holds up or loses
+what is written. Nothing here knows what the work does, or who follows it.
 """
 
 import logging
@@ -16,12 +16,13 @@ from filelock import FileLock, Timeout
 
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped, fold
+from writer_r1.llm import Cancel
 from writer_r1.store import Store, whole
 from writer_r1.trajectory import Trajectory
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Callable[[], bool]], Iterator[Event]]
+Work = Callable[[Cancel], Iterator[Event]]
 
 DELTA_S, DELTA_CHARS = 0.5, 200  # text is saved this often; a kill loses no more than this and a tick
 TICK_S = 0.2  # the keeper's pulse
@@ -37,10 +38,20 @@ KEPT = "Nothing written is lost while the studio stays open."
 class Job:
     """One run's events: `saved` of them are in the store, `shown` may be seen, the last text is still held back.
 
-    `earlier` events of a run that goes on are in the store already; numbers and times go on from them.
+    `earlier` events of a run that goes on are in the store already; numbers and times go on from them. Work that begins
+    `at_once` does so without the machine's model lock; it asks for it by `take_lock` before it touches a model.
     """
 
-    def __init__(self, store: Store, run_id: str, work: Work, lock_path: Path, earlier: Sequence[Event] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        work: Work,
+        lock_path: Path,
+        earlier: Sequence[Event] = (),
+        *,
+        at_once: bool = False,
+    ) -> None:
         self.id = run_id
         self.stop = threading.Event()
         self.kept = threading.Event()  # all is written and saved
@@ -48,6 +59,7 @@ class Job:
         self.waiting = False  # for the machine's model lock
         self.trouble: str | None = None
         self._store, self._work, self._lock_path = store, work, lock_path
+        self._lock, self._at_once = FileLock(lock_path), at_once
         self._guard = threading.Lock()  # of the five below
         self._news = threading.Condition(self._guard)  # more may be seen, or nothing more will come
         self._events: list[Event] = list(earlier)
@@ -78,6 +90,40 @@ class Job:
         """Try a failed save again now."""
         self._retry_at = 0.0
         self._wake.set()
+
+    def take_lock(self, give_up: Cancel) -> bool:
+        """Return whether the work, which alone may ask, has the machine's model lock until its end.
+
+        False where it was given up while it waited. Asked again, it is there at once.
+
+        Raises:
+            Busy: the lock file cannot be used.
+        """
+        doing = ""
+        try:
+            while not self._lock.is_locked and not give_up():
+                try:
+                    self._lock.acquire(timeout=0)
+                except Timeout:
+                    if not self.waiting:
+                        doing = self._doing()
+                        self._add(Status(text=WAITING))
+                    self.waiting = True
+                    self.stop.wait(LOCK_POLL_S)
+            if self.waiting and self._lock.is_locked and doing:
+                self._add(Status(text=doing))
+            return self._lock.is_locked
+        except OSError as error:
+            name = repr(str(self._lock_path))
+            raise Busy(f"The lock file {name} cannot be used ({error.strerror}); set TMPDIR elsewhere.") from error
+        finally:
+            self.waiting = False
+
+    def _doing(self) -> str:
+        """Return what the work said last that it is busy with."""
+        with self._guard:
+            mine = self._events[self._earlier :]
+        return next((e.text for e in reversed(mine) if isinstance(e, Status)), "")
 
     def keep(self) -> None:
         """Run the worker and save what it adds, until the end is saved."""
@@ -183,37 +229,17 @@ class Job:
         self._finish()
 
     def _write(self) -> bool:
-        """Run the work under the machine's lock and return whether it said how it ended."""
-        lock = FileLock(self._lock_path)
-        if not self._acquire(lock):
-            return False
+        """Run the work, in the end without the machine's lock, and return whether it said how it ended."""
         try:
+            if not self._at_once and not self.take_lock(self.stop.is_set):
+                return False
             for event in self._work(self.stop.is_set):
                 self._add(event)
                 if event.event in ENDS:
                     return True
             return False
         finally:
-            lock.release()
-
-    def _acquire(self, lock: FileLock) -> bool:
-        """Return whether the lock was got; False where the run was stopped while it waited."""
-        try:
-            while not self.stop.is_set():
-                try:
-                    lock.acquire(timeout=0)
-                    return True
-                except Timeout:
-                    if not self.waiting:
-                        self._add(Status(text=WAITING))
-                    self.waiting = True
-                    self.stop.wait(LOCK_POLL_S)
-            return False
-        except OSError as error:
-            name = repr(str(self._lock_path))
-            raise Busy(f"The lock file {name} cannot be used ({error.strerror}); set TMPDIR elsewhere.") from error
-        finally:
-            self.waiting = False
+            self._lock.release()
 
     def _finish(self) -> None:
         with self._guard:

@@ -13,6 +13,7 @@ from pathlib import Path
 from writer_r1.errors import Busy
 from writer_r1.events import Event
 from writer_r1.job import Job, Work
+from writer_r1.llm import Cancel
 from writer_r1.places import machine_lock
 from writer_r1.store import Store, this_process
 
@@ -44,8 +45,10 @@ class Jobs:
         self._begin(Job(self._store, run_id, work, self._lock_path))
         return run_id
 
-    def resume(self, run_id: str, work: Work) -> None:
+    def resume(self, run_id: str, work: Work, *, at_once: bool = False) -> None:
         """Go on with a run that is over: what `work` yields is added to its events, as `start` does it.
+
+        Begun `at_once` it does not wait for the machine's model lock: `work` calls `take_lock` before it needs a model.
 
         Raises:
             Busy: it is still being written, here or in another process.
@@ -59,7 +62,17 @@ class Jobs:
                 raise Busy(f"The run {run_id!r} is still being written; wait for its end or stop it.")
             earlier = [event for _, event in self._store.events(run_id)]
             self._store.reopen(run_id, this_process())
-            self._begin(Job(self._store, run_id, work, self._lock_path, earlier))
+            self._begin(Job(self._store, run_id, work, self._lock_path, earlier, at_once=at_once))
+
+    def take_lock(self, run_id: str, give_up: Cancel) -> bool:
+        """Return whether the work of this run, which alone may ask, has the machine's model lock until its end.
+
+        False where `give_up()` turned true while it waited.
+
+        Raises:
+            Busy: the lock file cannot be used.
+        """
+        return self._jobs[run_id].take_lock(give_up)
 
     def writes(self, run_id: str) -> bool:
         """Return whether a run is being written, here or in another process."""

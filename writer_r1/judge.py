@@ -30,7 +30,10 @@ QUESTIONS = (
     "Grade how far this is true of the draft: 1 means it is false, 9 means it could not be truer.",
 )
 GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
+LOW = 2 / 9  # below 3 of the ten shown to the user
+UNQUOTED = "No words of the text were quoted for this."
 _QUOTE = re.compile(r"[\"“«「]([^\"”»」]{3,160})[\"”»」]")
+_OPEN = re.compile(r"[^\"“”«»「」]*[\"“«「]([^\"“”«»「」]{3,160})[^\"“”«»「」]*")  # begun once and never closed
 
 
 class Judge(NamedTuple):
@@ -159,7 +162,8 @@ def mix(verdict: float, evidence: dict[str, float]) -> float:
 def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, judge: Judge) -> Score:
     """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft.
 
-    A reason that a stop cut is none, so that it can still be asked for.
+    A low score without words to show for it says so. A reason that a stop cut is none, so that it can still be asked
+    for.
     """
     asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
     sampling = Sampling(max_tokens=40, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
@@ -167,12 +171,22 @@ def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, jud
     if finish.reason == "cancelled":
         return score
     reason = (asked.request.answer + text).strip() if text.strip() else ""
+    quote = quoted(reason, draft)
     if finish.reason == "length":
         reason = reason.rstrip(" ,;:") + " …"
-    quote = next(iter(_QUOTE.findall(reason)), None)
+    if quote is None and score.value is not None and score.value < LOW:
+        reason = f"{reason} {UNQUOTED}".strip()
     return score.model_copy(
         update={"reason": reason, "quote": quote, "quote_found": quote is not None and occurs(quote, draft)}
     )
+
+
+def quoted(reason: str, draft: str) -> str | None:
+    """Return the words that a reason quotes, if any: the first that stand in the draft, else the first."""
+    found = _QUOTE.findall(reason)
+    if not found and (unclosed := _OPEN.fullmatch(reason)):
+        found = [unclosed[1].strip()]
+    return next((q for q in found if occurs(q, draft)), next(iter(found), None))
 
 
 def occurs(quote: str, text: str) -> bool:

@@ -10,12 +10,17 @@ import uuid
 from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
+from writer_r1.checks import word_count
 from writer_r1.criteria import Analyst, Similarity, derive_rubric
 from writer_r1.drafting import Writer, Written, revise_draft, write_draft
+from writer_r1.errors import RequestTooLong
 from writer_r1.events import (
     BY_USER,
     CRITERIA_READY,
+    JUDGED,
+    NOT_SCORED,
     Accepted,
+    Drafted,
     Event,
     Finished,
     Recalled,
@@ -34,6 +39,7 @@ from writer_r1.trajectory import Attempt, Criterion, Evaluation, Fault, Lesson, 
 
 ONE_POINT = 1 / 9  # one step of the ten shown to the user
 DELTA = 0.1 / 9  # the least gain that counts, even from a judge without range
+BESIDE = 700  # tokens that the longest question about a text takes beside it
 UNUSABLE: tuple[Fault, ...] = (
     "empty",
     "looping",
@@ -45,7 +51,10 @@ UNUSABLE: tuple[Fault, ...] = (
 
 
 class Task(NamedTuple):
-    """What the user asked for. `target` and `each` are on [0, 1]: 8 and 6 of 10 (unknown in the paper)."""
+    """What the user asked for. `target` and `each` are on [0, 1]: 8 and 6 of 10 (unknown in the paper).
+
+    With a `text` of the user's own that one is judged and revised, instead of a draft of the model's.
+    """
 
     trajectory_id: str
     prompt: str
@@ -59,6 +68,7 @@ class Task(NamedTuple):
     patience: int = 1
     kept: tuple[Criterion, ...] = ()  # where criteria are still to be found, these stand first
     stop_after: Literal["criteria", "rounds"] = "rounds"
+    text: str = ""
 
 
 class Team(NamedTuple):
@@ -85,6 +95,7 @@ def write(task: Task, team: Team) -> Iterator[Event]:
         "target": task.target,
         "max_words": task.max_words,
     }
+    _check_fits(task, team.judge)
     yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
     rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept))
@@ -97,10 +108,24 @@ def write(task: Task, team: Team) -> Iterator[Event]:
         yield from _rounds(task, rubric, team)
 
 
+def _check_fits(task: Task, judge: LLM) -> None:
+    """Refuse a text of the user's own that no question about it would fit beside, before anything is asked."""
+    if not task.text:
+        return
+    room = max(0, judge.context_tokens - judge.count(task.prompt) - BESIDE)
+    if (tokens := judge.count(task.text)) > room:
+        words = word_count(task.text)
+        fit = words * room // tokens
+        raise RequestTooLong(
+            f"Your text has {words:,} words, and {judge.name} can judge about {fit:,} at once; take a shorter part of "
+            "it, or choose a model that reads more at once on the Models page."
+        )
+
+
 def _rounds(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
     """Yield the attempts, each with what came of it, and why they ended."""
     best: Attempt | None = None
-    misses, why = 0, "round limit reached"
+    misses, why = 0, JUDGED if task.text and not task.rounds else "round limit reached"
     for number in range(1, task.rounds + 2):
         if team.cancel():
             break
@@ -121,6 +146,9 @@ def _rounds(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
         if misses > task.patience and best is not None:
             why = "no improvement"
             break
+        if task.text and best is None:
+            why = NOT_SCORED
+            break
     yield Stopped(why=BY_USER if team.cancel() else why)
     yield Finished(trajectory_id=task.trajectory_id, best_attempt=best.number if best else None, rounds=number - 1)
 
@@ -128,16 +156,12 @@ def _rounds(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
 def _attempt(
     number: int, task: Task, rubric: Rubric, best: Attempt | None, team: Team
 ) -> Generator[Event, None, Attempt]:
-    """Return attempt `number`: a draft while there is nothing usable, else a revision of the best; evaluated."""
+    """Return attempt `number`: a first text while there is nothing usable, else a revision of the best; evaluated."""
     began = time.monotonic()
     writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words)
     reflection: Reflection | None = None
     if best is None:
-        lessons = list(team.recall(task.prompt, None))
-        for lesson in lessons:
-            yield Recalled(lesson=lesson, origin="recalled")
-        yield Status(text="drafting")
-        written = yield from write_draft(number, task.prompt, writer, lessons, harder=number > 1)
+        written = yield from _first_text(number, task, writer, team.recall)
     else:
         yield Status(text="reflecting on the weakest criteria")
         critic = Critic(team.judge, team.recall, team.cancel, task.seed + number)
@@ -154,6 +178,7 @@ def _attempt(
     return Attempt(
         number=number,
         parent=best.number if best else None,
+        by="user" if best is None and task.text else "model",
         text=written.text,
         complete=True,
         faults=written.faults,
@@ -162,6 +187,18 @@ def _attempt(
         tokens=written.tokens,
         seconds=time.monotonic() - began,
     )
+
+
+def _first_text(number: int, task: Task, writer: Writer, recall: Recall) -> Generator[Event, None, Written]:
+    """Return the text that everything starts from: the user's own to the letter, or a draft."""
+    if task.text:
+        yield Drafted(attempt=number, text=task.text, by="user")
+        return Written(task.text, (), 0, cancelled=False)
+    lessons = list(recall(task.prompt, None))
+    for lesson in lessons:
+        yield Recalled(lesson=lesson, origin="recalled")
+    yield Status(text="drafting")
+    return (yield from write_draft(number, task.prompt, writer, lessons, harder=number > 1))
 
 
 def usable(written: Written | Attempt) -> bool:
@@ -178,7 +215,8 @@ def accept(rubric: Rubric, best: Attempt | None, new: Attempt) -> Verdict:
         what = ", ".join(f for f in new.faults if f in UNUSABLE) or "not scored"
         return Verdict(False, f"not judged: {what}", 0.0)
     if best is None or best.evaluation is None:
-        note = f" ({', '.join(new.faults)})" if new.faults else ""
+        notes = ["your own text", *new.faults] if new.by == "user" else new.faults
+        note = f" ({', '.join(notes)})" if notes else ""
         return Verdict(True, f"first draft{note}", 0.0)
     before, after = _values(best.evaluation), _values(new.evaluation)
     if missing := [c.name for c in rubric.criteria if before.get(c.id) is not None and after.get(c.id) is None]:

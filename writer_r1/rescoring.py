@@ -1,8 +1,9 @@
 """(run, changed criteria) -> events: its texts judged by them, and the best chosen anew.
 
 Only what no earlier verdict covers is asked of the model: new weights, locks or order, or one criterion less, ask
-nothing and load nothing. Verdicts of another judge do not mix with new ones. While it works another rubric may be
-wanted; then it begins again with that one and keeps every verdict it has, so quick edits in a row cost one pass.
+nothing, load nothing and wait for nobody. Verdicts of another judge do not mix with new ones. While it works another
+rubric may be wanted; then it begins again with that one and keeps every verdict it has, so quick edits in a row cost
+one pass.
 """
 
 import threading
@@ -26,6 +27,8 @@ from writer_r1.judge import CUT, Judge, evaluate, settled
 from writer_r1.llm import Cancel
 from writer_r1.loop import accept, usable
 from writer_r1.trajectory import Attempt, Rubric, Score, Trajectory
+
+Load = Callable[[Cancel], Judge | None]  # None where that turned true while the judge was waited for
 
 
 class Wanted:
@@ -59,7 +62,7 @@ class Wanted:
 
 
 def rescore(
-    run: Trajectory, load: Callable[[], Judge], wanted: Wanted, cancel: Cancel, earlier: Iterable[Event] = ()
+    run: Trajectory, load: Load, wanted: Wanted, cancel: Cancel, earlier: Iterable[Event] = ()
 ) -> Iterator[Event]:
     """Yield what happens until the run's texts are judged by the rubric wanted last; `load` gives the judge if needed.
 
@@ -107,7 +110,7 @@ class _Case:
         return {s.criterion_id: s for e in mine for s in e.scores if s.reason != CUT}
 
 
-def _pass(case: _Case, rubric: Rubric, load: Callable[[], Judge], halted: Cancel) -> Iterator[Event]:
+def _pass(case: _Case, rubric: Rubric, load: Load, halted: Cancel) -> Iterator[Event]:
     """Yield the evaluation by `rubric` of every text that can be judged, or as many as it comes to."""
     texts = [a for a in case.run.attempts if a.complete and usable(a)]
     for k, attempt in enumerate(texts, 1):
@@ -121,7 +124,9 @@ def _pass(case: _Case, rubric: Rubric, load: Callable[[], Judge], halted: Cancel
             yield from case.tell([Evaluated(attempt=attempt.number, evaluation=evaluation)])
             continue
         yield from case.tell([Status(text=f"judging again, text {k} of {len(texts)}")])
-        judge = load()._replace(cancel=halted)
+        if (judge := load(halted)) is None:
+            return
+        judge = judge._replace(cancel=halted)
         same = attempt.evaluation is not None and attempt.evaluation.judge.model == judge.llm.name
         known |= {s.criterion_id: s for s in attempt.scores if s.value is not None}
         rows = tuple(known.values()) if same else ()

@@ -18,6 +18,7 @@ LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of criteria
 
 Stage = Literal["rule", "open", "axial", "selective", "general", "user"]
 Kind = Literal["judged", "measured"]
+Author = Literal["model", "user"]
 CheckType = Literal[
     "length", "completeness", "repetition", "relevance", "must_include", "must_not", "language", "person", "tense"
 ]
@@ -52,6 +53,15 @@ class Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Identified(Noun):
+    """A noun with a computed id: what is stored of it is recomputed, so a hand-edited file cannot disagree with it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_id(cls, data: Any) -> Any:
+        return {k: v for k, v in data.items() if k != "id"} if isinstance(data, dict) else data
+
+
 def _weighable(value: float) -> float:
     if not LIGHTEST <= value <= HEAVIEST:  # beyond these a weighted mean loses its digits or overflows
         raise ValueError(f"weight must be a number from {LIGHTEST:g} to {HEAVIEST:g}, not {value!r}")
@@ -81,7 +91,7 @@ class Source(Noun):
     span: str | None = None
 
 
-class Criterion(Noun):
+class Criterion(Identified):
     model_config = ConfigDict(str_strip_whitespace=True)  # a name of blanks is none
 
     name: str = Field(min_length=1, max_length=80)
@@ -100,14 +110,8 @@ class Criterion(Noun):
         check = self.check.model_dump_json() if self.check else ""
         return "c-" + digest(self.name, self.description, check)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_id(cls, data: Any) -> Any:
-        # A stored criterion carries its computed id; it is recomputed, so a hand-edited file cannot disagree with it.
-        return {k: v for k, v in data.items() if k != "id"} if isinstance(data, dict) else data
 
-
-class Rubric(Noun):
+class Rubric(Identified):
     prompt_id: str
     criteria: tuple[Criterion, ...] = Field(min_length=1, max_length=MAX_CRITERIA)
 
@@ -116,11 +120,6 @@ class Rubric(Noun):
     def id(self) -> str:
         """Content hash over the criteria, order-free: rewards compare only under the same id."""
         return "r-" + digest(*sorted(c.id for c in self.criteria))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_id(cls, data: Any) -> Any:
-        return {k: v for k, v in data.items() if k != "id"} if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "Rubric":
@@ -234,6 +233,7 @@ class Reflection(Noun):
 class Attempt(Noun):
     number: int
     parent: int | None = None
+    by: Author = "model"  # whose text it is: the first of a run may be the user's own
     text: str = ""
     complete: bool = False  # False while streaming, and for what a stop or crash left behind
     faults: tuple[Fault, ...] = ()

@@ -162,10 +162,13 @@ class Workspace:
                 self._free({name})
                 return Judge(self.llm(name), self.similarity, stop)
 
-            earlier = [event for _, event in self.store.events(run_id)]
-            yield from rescore(self.store.trajectory(run_id), judge, wanted, stop, earlier)
+            def load(halted: Cancel) -> Judge | None:
+                return judge() if self.jobs.take_lock(run_id, halted) else None
 
-        self.jobs.resume(run_id, work)
+            earlier = [event for _, event in self.store.events(run_id)]
+            yield from rescore(self.store.trajectory(run_id), load, wanted, stop, earlier)
+
+        self.jobs.resume(run_id, work, at_once=True)  # most edits need no model
         self._rescoring[run_id] = wanted
 
     def suggest(self, brief: str, limit: int = 3) -> list[tuple[SavedRubric, float]]:

@@ -53,6 +53,14 @@ def mark(piece: Piece | None, run_id: str = "") -> str:
     return render.mark(id_, revision, run_id, title)
 
 
+def still(piece: Piece, place: Place, run_id: str) -> str:
+    """Return the mark of a page whose boxes stay as they are.
+
+    It holds the revision it was typed upon: told a newer one, it would save over words that it never showed.
+    """
+    return mark(piece._replace(revision=place.base) if piece.id == place.piece else piece, run_id)
+
+
 def ticket(piece: Piece | None, run_id: str) -> str:
     """Return a new wish to follow a run of a piece; equal wishes would not reach the follower."""
     return f"{piece.id if piece else ''}/{run_id}#{next(_numbers)}"
@@ -107,8 +115,10 @@ def on_shelf(workspace: Workspace, said: str, wish: dict[str, str]) -> Desk:
             case "open" if piece := store.piece(piece_id):
                 return opened(workspace, piece, run_id)
             case "session" if store.run(run_id):
-                piece = store.piece(store.piece_of(run_id) or "")
-                return Desk(mark(piece, run_id), same, same, ticket(piece, run_id), same)
+                piece = store.piece(store.piece_of(run_id) or "") or store.adopt(run_id)
+                if piece.id != place.piece:  # the boxes hold another one's words
+                    return opened(workspace, piece, run_id)
+                return Desk(still(piece, place, run_id), same, same, ticket(piece, run_id), same)
             case "adopt" if store.run(run_id):
                 return opened(workspace, store.adopt(run_id), run_id)
             case "rename":

@@ -8,7 +8,7 @@ from writer_r1.rubric_edits import apply, carried, deleted, merge
 from writer_r1.trajectory import Rubric, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.criteria_board import criteria_board
-from writer_r1.ui.desk import mark, place_of, ticket
+from writer_r1.ui.desk import place_of, still, ticket
 from writer_r1.ui.following import criteria_now
 from writer_r1.workspace import Workspace
 
@@ -40,7 +40,7 @@ def on_criteria(workspace: Workspace, said: str, brief: str, text: str, wish: di
     board = criteria_now(workspace, piece.id if piece else "", place.run, deleted(before, dict(wish)))
     moved = rubric != before and bool(place.run)
     follow = ticket(piece, place.run) if moved else same
-    return Edited(mark(piece, place.run) if piece else same, follow, "", board, answer(wish))
+    return Edited(still(piece, place, place.run) if piece else same, follow, "", board, answer(wish))
 
 
 def answer(wish: dict[str, str], refusal: str = "") -> Any:

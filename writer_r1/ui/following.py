@@ -21,6 +21,7 @@ from writer_r1.ui.view import View, advance, over
 from writer_r1.workspace import Workspace
 
 POLL_S = 0.125  # a browser falls behind above about ten updates a second
+PRESSED = 3  # buttons, the last parts of a page
 
 
 class Page(NamedTuple):
@@ -34,6 +35,7 @@ class Page(NamedTuple):
     rounds: Any
     since: Any  # what is not as `rounds` has it
     start: Any
+    judge: Any
     stop: Any
 
 
@@ -77,9 +79,9 @@ def follow(workspace: Workspace, ticket: str) -> Iterator[Page]:
         for view, elapsed_s in _views(workspace, run):
             page, busy = screen(workspace, piece_id, view, elapsed_s, drawn), not over(view)
             page = page._replace(**dict(zip(("rounds", "since"), sent.of(page.rounds), strict=True)))
-            pressed = buttons(busy) if busy != was_busy else (gr.skip(), gr.skip())
-            parts = [p if last is None or p != last[i] else gr.skip() for i, p in enumerate(page)]
-            yield Page(*[*parts[:-2], *pressed])
+            pressed = buttons(busy) if busy != was_busy else [gr.skip()] * PRESSED
+            parts = [p if last is None or p != last[i] else gr.skip() for i, p in enumerate(page[:-PRESSED])]
+            yield Page(*parts, *pressed)
             last, was_busy = page, busy
     except WriterError as error:
         same = gr.skip()
@@ -115,8 +117,7 @@ def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float, dr
         criteria_of(workspace, piece_id, view),
         round_board(view, busy=busy, drawn=drawn),
         "",
-        None,
-        None,
+        *[None] * PRESSED,
     )
 
 
@@ -150,15 +151,19 @@ def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted
 
 
 def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
-    view = View(Trajectory(id=run.id, prompt=run.prompt))
+    """Yield the run as far as it is known, and for how long it has been worked on."""
+    view, began = View(Trajectory(id=run.id, prompt=run.prompt)), run.created
     if run.state == "running":
-        yield view, time.time() - run.created
+        yield view, 0.0
     for batch in workspace.jobs.follow_batches(run.id, poll_s=POLL_S):
-        view = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id))
-        yield view, time.time() - run.created
+        view, first = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id)), not view.seen
+        if batch and first:
+            began = run.updated - view.t  # a run that goes on lay still for a while
+        yield view, time.time() - began
     yield view._replace(ended=True), view.t
 
 
-def buttons(busy: bool) -> tuple[Any, Any]:
-    """Return Start and Stop as they are while a run goes on, or not."""
-    return gr.Button("Start", interactive=not busy), gr.Button("Stop", interactive=busy)
+def buttons(busy: bool) -> list[Any]:
+    """Return Start, Judge my text and Stop as they are while a run goes on, or not."""
+    free = [gr.Button(name, interactive=not busy) for name in ("Start", "Judge my text")]
+    return [*free, gr.Button("Stop", interactive=busy)]

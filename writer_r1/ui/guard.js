@@ -21,7 +21,7 @@ const local = {
       localStorage.setItem(PREFIX + key, JSON.stringify(value));
       const old = Object.keys(localStorage)
         .filter((k) => k.startsWith(PREFIX))
-        .map((k) => [JSON.parse(localStorage.getItem(k)).at, k])
+        .map((k) => [local.get(k.slice(PREFIX.length))?.at ?? 0, k])
         .sort()
         .slice(0, -KEEP);
       for (const [, k] of old) localStorage.removeItem(k);
@@ -68,7 +68,7 @@ const keepHere = () => {
 const save = async (why = "") => {
   if (asking) return;
   clearTimeout(serverTimer);
-  if (saving) await saving;
+  while (saving) await saving; // again, because several may have waited for one
   const now = typed();
   if (!why && now.brief === known.brief && now.text === known.text) {
     dirty = false;
@@ -80,11 +80,19 @@ const save = async (why = "") => {
   saving = server.save({ ...now, piece: at.piece, base: at.base, why }).catch(() => null);
   const answer = (await saving) ?? { offline: true }; // a studio that is not there answers nothing, or fails
   saving = null;
-  if (at.piece !== place.piece) return; // another piece was opened meanwhile
+  if (at.piece !== place.piece) {
+    if (answer.piece) forget(at.piece, now); // another piece was opened meanwhile; this one is in the library
+    return;
+  }
   if (answer.offline) return say("failed", "The studio is not answering. Your text is safe in this browser.");
   if (answer.error) return say("failed", `Not saved: ${answer.error}`);
   if (answer.stale) return choose(now, answer.stale);
   settle(answer, now, why ? "Saved; this version is kept" : "Saved");
+};
+
+const forget = (piece, text) => {
+  const copy = local.get(piece || "new");
+  if (copy && copy.brief === text.brief && copy.text === text.text) local.drop(piece || "new");
 };
 
 const settle = (answer, now, words = "Saved") => {
@@ -119,7 +127,7 @@ const address = () => {
   if (url.href !== location.href) history.replaceState(history.state, "", url);
 };
 
-// Two texts of one piece: both are shown, the user chooses, and neither is thrown away.
+// Two texts of one piece: both are shown, the user chooses, and neither is thrown away. The boxes hold `mine`.
 const choose = (mine, theirs, words = "This piece was changed in another tab or window") => {
   if (asking) return;
   if (mine.brief === theirs.brief && mine.text === theirs.text) return settle({ ...theirs, title: "" }, mine);
@@ -142,8 +150,8 @@ const choose = (mine, theirs, words = "This piece was changed in another tab or 
     if (!choice) return;
     asking = false;
     dialog.remove();
-    place.base = theirs.revision;
     if (choice === "mine") {
+      place.base = theirs.revision;
       known = { brief: theirs.brief, text: theirs.text };
       await save("kept over what another tab saved");
     } else {
@@ -185,7 +193,11 @@ const adopt = () => {
       say("saved", "Restored what you had typed");
       later_(0);
     } else {
-      choose(copy, { ...now, piece: place.piece, revision: place.base }, "This browser holds a text that was not saved");
+      const theirs = { ...now, piece: place.piece, revision: place.base };
+      place.base = copy.base; // until one is chosen, whatever is kept of it was typed upon that
+      put("brief", copy.brief);
+      put("text", copy.text);
+      choose(copy, theirs, "This browser holds a text that was not saved");
     }
   }, 60); // after the boxes got their values
 };
@@ -230,6 +242,7 @@ addEventListener("studio:deleted", () => {
 
 window.studio.save = save;
 window.studio.fill = (text) => {
+  dirty = true; // so that a wish before the next save saves it first
   setTimeout(() => {
     keepHere();
     later_();

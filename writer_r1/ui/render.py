@@ -76,7 +76,7 @@ def manuscript(view: View | None) -> str:
     if not attempt.complete:
         state = "unfinished" if over(view) else "being written"
     elif over(view) and state:
-        state = "the best of its rounds" if len(view.now.attempts) > 1 else ""
+        state = "best" if sum(a.complete for a in view.now.attempts) > 1 else ""
     label = f'<p class="label">{title(attempt)}{f" · {state}" if state else ""}</p>'
     busy = " writing" if state == "being written" else ""
     take = f'<p class="take"><button type="button" data-use="{attempt.number}">Use this as my manuscript</button></p>'

@@ -11,9 +11,11 @@ ENDINGS = {
     "no improvement": "Done: another round brought nothing better",
     "round limit reached": "Done: all rounds are written",
     "user": "Stopped by you; the text so far is kept",
-    "criteria ready": "The criteria are ready: change them as you like, then press Start",
+    "criteria ready": "The criteria are ready: change them as you like, then press Start or “Judge my text”",
     "criteria changed": "Done: every round is judged by the changed criteria",
     "stopped by you": "Stopped by you; the text so far is kept",
+    "judged": "Done: your text is judged",
+    "not scored": "Done: the model could not score your text; another model may (see Models)",
 }
 INTERRUPTED = "Interrupted; the text so far is kept"
 
@@ -94,4 +96,6 @@ def phase_of(view: View) -> str:
 
 def title(attempt: Attempt) -> str:
     """Return what an attempt is called on the page."""
+    if attempt.by == "user":
+        return "Your text"
     return "First draft" if attempt.number == 1 else f"Round {attempt.number - 1}"

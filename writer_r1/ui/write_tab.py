@@ -25,6 +25,7 @@ from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
 CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
+NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
 
 
@@ -35,6 +36,7 @@ class Wishes(NamedTuple):
     thorough: bool = False
     look_first: bool = False
     anew: bool = False
+    own: str = ""  # the user's text to judge, where none is to be drafted
 
 
 def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
@@ -46,6 +48,13 @@ def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wis
         return refused(str(error))
     shelf = library(workspace.store, Shelf(piece.id if piece else ""))
     return Desk(mark(piece, run_id), gr.skip(), gr.skip(), ticket(piece, run_id), shelf)
+
+
+def on_judge(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
+    """Keep what was typed, and begin a run that judges the manuscript as it stands, for `brief`; follow it."""
+    if not text.strip():
+        return refused(NO_TEXT)
+    return on_start(workspace, said, brief, text, wishes._replace(own=text))
 
 
 def _kept(workspace: Workspace, place: Place, brief: str, text: str) -> Piece | None:
@@ -70,6 +79,7 @@ def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
         depth="full" if wishes.thorough else "quick",
         kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
         stop_after="criteria" if wishes.look_first and not here else "rounds",
+        text=wishes.own,
     )
 
 
@@ -123,6 +133,7 @@ def build() -> Parts:
     brief, wishes = _place_brief()
     with gr.Row(elem_id="actions"):
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=96, scale=0)
+        judge = gr.Button("Judge my text", elem_id="judge", min_width=96, scale=0)
         stop = gr.Button("Stop", elem_id="stop", min_width=96, scale=0, interactive=False)
         phase = _html(render.phase(None), "phase")
     announce, trouble = _html("", "announce"), _html("", "trouble")
@@ -133,7 +144,8 @@ def build() -> Parts:
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
-    return Parts(brief, text, Page(phase, announce, trouble, sheet, criteria, rounds, since, start, stop), wishes)
+    page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
+    return Parts(brief, text, page, wishes)
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
@@ -158,6 +170,9 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     def started(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
         return on_start(workspace, place, brief, text, Wishes(rounds, thorough, look))
 
+    def judged(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
+        return on_judge(workspace, place, brief, text, Wishes(rounds, thorough, look))
+
     def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
         wish = asked(event)
         if wish["act"] != "find":
@@ -178,6 +193,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     root.unload(left)
     start = [parts.brief, parts.text, *parts.wishes, said]
     page.start.click(started, start, desk, concurrency_id="start", trigger_mode="once", **told)
+    page.judge.click(judged, start, desk, concurrency_id="start", trigger_mode="once", **told)
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
