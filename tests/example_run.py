@@ -28,6 +28,7 @@ from writer_r1.trajectory import (
     Evaluation,
     JudgeInfo,
     Lesson,
+    Note,
     Reflection,
     Rubric,
     Score,
@@ -129,9 +130,29 @@ def score(number: int, value: float | None, spread: float = 0.06, reason: str = 
     )
 
 
+NOTES = (
+    Note(
+        check="stock_phrases",
+        value=0.4,
+        said="some worn phrases",
+        reason="Worn phrases: “her heart skipped a beat”.",
+        quote="her heart skipped a beat",
+    ),
+    Note(check="relevance", value=0.9, said="on topic", reason="The piece keeps to the request (likeness 0.52)."),
+    Note(check="completeness", value=1.0, said="complete", reason="It ends with a finished sentence."),
+)
+
+
 def evaluation(*scores: Score) -> Evaluation:
     reward = weighted_reward(RUBRIC, {s.criterion_id: s.value for s in scores})
-    return Evaluation(rubric_id=RUBRIC.id, reward=reward, scores=scores, judge=JudgeInfo(model="fake"))
+    return Evaluation(
+        rubric_id=RUBRIC.id,
+        reward=reward,
+        scores=scores,
+        judge=JudgeInfo(model="fake"),
+        readers={"grammaticality": 0.74, "cohesiveness": 0.61, "likability": 0.48, "relevance": 0.8},
+        notes=NOTES,
+    )
 
 
 SCORES = {

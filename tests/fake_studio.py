@@ -81,6 +81,7 @@ def main(home: Path, port: int) -> None:
     found, model = catalog.find, catalog.rows(home / "models")[0].model_copy(update={"name": "fake", "state": "ready"})
     catalog.find = lambda name, folder: model if name == "fake" else found(name, folder)
     workspace.default_model = lambda: "fake"  # type: ignore[method-assign]
+    workspace.readers = lambda model: None  # type: ignore[method-assign]
     workspace.similarity = overlap  # type: ignore[assignment, method-assign]
     workspace._loaded["fake"] = Paced(home)
     try:

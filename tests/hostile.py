@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 from writer_r1.checks import paragraphs
 from writer_r1.events import Scored
 from writer_r1.judge import Judge, evaluate
-from writer_r1.trajectory import Rubric, Score, read_rubric
+from writer_r1.rubric_file import read_rubric
+from writer_r1.trajectory import Rubric, Score
 
 FIXTURE = Path(__file__).parent / "fixtures" / "hostile_drafts.json"
 Side = Literal["hostile", "neutral"]

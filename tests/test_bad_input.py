@@ -20,8 +20,9 @@ from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.rubric_file import read_rubric
 from writer_r1.store import Store
-from writer_r1.trajectory import Rubric, read_rubric
+from writer_r1.trajectory import Rubric
 from writer_r1.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -236,16 +237,27 @@ FULL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
-from scripted import overlap, script
+from scripted import overlap, script, station
 from writer_r1 import catalog, cli, workspace
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.workspace import Workspace
-def long(request):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
-    return "The sea took line %d. " * 20000 % tuple(range(20000))
-workspace.load = lambda path, name: FakeLLM(script(draft=long))
+class Filling(FakeLLM):
+    def stream(self, request, *given):
+        reply, pieces = super().stream(request, *given), 0
+        while True:
+            try:
+                piece = next(reply)
+            except StopIteration as end:
+                return end.value
+            pieces += 1
+            if pieces == 20 and station(request) == "draft":  # when some of it is written
+                resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
+            yield piece
+DRAFT = "The sea took line %d. " * 20000 % tuple(range(20000))
+workspace.load = lambda path, name: Filling(script(draft=DRAFT))
 catalog.path_of = lambda name, folder: Path(name)
 Workspace.similarity = lambda self, text, others: overlap(text, others)
+Workspace.readers = lambda self, model: None
 close = Workspace.close
 def free(self):
     if sys.argv[1] == "freed":

@@ -241,7 +241,7 @@ def test_criteria_are_a_rubric_that_can_be_given_back(desk: Path) -> None:
     assert length["kind"] == "measured" and length["check"]["low"] <= 50 <= length["check"]["high"]
     keys = {"id", "name", "description", "weight", "kind", "source", "locked"}
     assert all(keys <= set(c) and c["weight"] > 0 for c in rubric["criteria"])
-    from writer_r1.trajectory import read_rubric
+    from writer_r1.rubric_file import read_rubric
 
     assert read_rubric(rubric, "A 50-word fable about a proud kettle, no moral.").id == rubric["id"]
 

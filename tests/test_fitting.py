@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from writer_r1.calibration import CLIP, Calibration, read
 from writer_r1.errors import StoreError
-from writer_r1.fitting import Texts, fit, partial, predictions, quality, spearman
+from writer_r1.fitting import SURE, Pairs, Texts, fit, margin, partial, predictions, quality, spearman
 
 ABOUT = {"model": "m", "prompt_hash": "p", "data_digest": "d", "scale": (1.0, 5.0)}
 
@@ -26,6 +26,20 @@ def table(n: int = 120, seed: int = 0, wide: int = 40) -> tuple[Texts, np.ndarra
     return Texts(names, numbers, blocks, requests, words, tuple("ab"[k % 2] for k in range(n))), good
 
 
+def no_pairs(texts: Texts) -> Pairs:
+    none = np.zeros((0, len(texts.names)))
+    return Pairs(none, none, ())
+
+
+def odd_pairs(texts: Texts, n: int = 60, seed: int = 0) -> Pairs:
+    """Pairs that differ in a number that no rated text says anything of: the worse one is odd."""
+    rng = np.random.default_rng(seed + 50)
+    better = rng.normal(size=(n, len(texts.names)))
+    worse = better + 0.1 * rng.normal(size=better.shape)
+    worse[:, texts.names.index("text.noise1")] += 8
+    return Pairs(better, worse, tuple(f"original {k // 4}" for k in range(n)))
+
+
 def ratings_of(good: np.ndarray, seed: int = 0) -> dict[str, list[float]]:
     noise = np.random.default_rng(seed + 99).normal(size=(2, len(good)))
     rated = {name: np.clip(3 + good + 0.5 * row, 1, 5) for name, row in zip(("clear", "liked"), noise, strict=True)}
@@ -34,7 +48,7 @@ def ratings_of(good: np.ndarray, seed: int = 0) -> dict[str, list[float]]:
 
 def test_what_readers_went_by_is_found_and_holds_on_requests_never_seen() -> None:
     texts, good = table()
-    made = fit(texts, ratings_of(good), ABOUT)
+    made = fit(texts, ratings_of(good), ABOUT, no_pairs(texts))
     assert all(a.quality.rho > 0.6 and a.quality.low > 0.4 for a in made.aspects)
     fresh, hidden = table(seed=5)
     said = [made.rate(dict(zip(texts.names, row, strict=True)))["liked"] for row in fresh.numbers]
@@ -45,7 +59,7 @@ def test_what_readers_went_by_is_found_and_holds_on_requests_never_seen() -> Non
 def test_with_shuffled_ratings_nothing_is_found(seed: int) -> None:
     texts, good = table(seed=seed)
     given_ = {"liked": list(np.random.default_rng(seed).permutation(ratings_of(good)["liked"]))}
-    found = fit(texts, given_, ABOUT).aspects[0].quality
+    found = fit(texts, given_, ABOUT, no_pairs(texts)).aspects[0].quality
     assert found.low < 0 < found.high or found.high <= 0  # out-of-fold means are biased downwards without a signal
 
 
@@ -57,13 +71,36 @@ def test_a_text_is_never_judged_by_a_fit_that_saw_another_of_its_request() -> No
     names = tuple(f"state.{k}" for k in range(30))
     requests = tuple(f"r{g}" for g in groups)
     texts = Texts(names, twin, ("state",) * 30, requests, np.ones(120), ("",) * 120)
-    found = predictions(texts, liked[:, None])[:, 0]
+    found = predictions(texts, liked[:, None], no_pairs(texts))[0][:, 0]
     assert spearman(found, liked) < 0.4
+
+
+def test_what_pairs_teach_holds_for_pairs_never_seen_and_costs_little_agreement() -> None:
+    texts, good = table()
+    plain = fit(texts, ratings_of(good), ABOUT, no_pairs(texts))
+    taught = fit(texts, ratings_of(good), ABOUT, odd_pairs(texts))
+    assert (plain.pairs, plain.ordered, plain.margin) == (0, None, 0.0)
+    assert taught.pairs == 60 and taught.ordered is not None and taught.ordered > 0.95 and 0 < taught.margin < 0.2
+    for before, after in zip(plain.aspects, taught.aspects, strict=True):
+        assert after.quality.rho > before.quality.rho - 0.15
+    usual = dict(zip(texts.names, texts.numbers.mean(0), strict=True))
+    odd = usual | {"text.noise1": usual["text.noise1"] + 8}
+    assert taught.rate(odd)["liked"] < taught.rate(usual)["liked"] - 0.1
+
+
+@given(st.lists(st.floats(-1, 1).filter(lambda x: abs(x) > 1e-6), max_size=60))
+def test_beyond_the_margin_nine_pairs_in_ten_are_in_order(points: list[float]) -> None:
+    row = np.array(points)
+    least = margin(row)
+    far = row[np.abs(row) >= least * 0.99]
+    assert least <= max(map(abs, points), default=0) * 1.01
+    if len(far) and np.abs(row).max() > least * 1.01:
+        assert np.mean(row[np.abs(row) >= least * 1.01] > 0) >= SURE - 0.1
 
 
 def test_a_rating_stays_on_the_scale_and_an_odd_text_gains_nothing_by_being_odder() -> None:
     texts, good = table()
-    made = fit(texts, ratings_of(good), ABOUT)
+    made = fit(texts, ratings_of(good), ABOUT, no_pairs(texts))
     usual = dict(zip(texts.names, texts.numbers.mean(0), strict=True))
     column = texts.names.index("text.good")
     at = made.centre[column] + CLIP * made.width[column]
@@ -76,12 +113,12 @@ def test_blocks_have_the_same_say_however_many_numbers_they_hold() -> None:
     few, good = table(wide=3)
     many, _ = table(wide=900)
     for texts in (few, many):
-        assert fit(texts, ratings_of(good), ABOUT).aspects[0].quality.rho > 0.5
+        assert fit(texts, ratings_of(good), ABOUT, no_pairs(texts)).aspects[0].quality.rho > 0.5
 
 
 def test_a_calibration_is_read_as_it_was_written_and_a_damaged_one_is_a_sentence(tmp_path: Path) -> None:
     texts, good = table()
-    made, path = fit(texts, ratings_of(good), ABOUT), tmp_path / "m.json"
+    made, path = fit(texts, ratings_of(good), ABOUT, no_pairs(texts)), tmp_path / "m.json"
     path.write_text(made.model_dump_json(), "utf-8")
     assert read(path) == made == Calibration.model_validate_json(path.read_text("utf-8"))
     damaged = tmp_path / "n.json"

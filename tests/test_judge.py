@@ -130,12 +130,14 @@ def test_an_evaluation_in_full() -> None:
 
 def test_the_json_of_an_evaluation_has_the_names_that_scripts_rely_on() -> None:
     data = json.loads(judged(FakeLLM(script()))[1].model_dump_json())
-    assert set(data) == {"rubric_id", "reward", "scores", "judge"}
+    assert set(data) == {"rubric_id", "reward", "scores", "judge", "readers", "notes"}
     for score in data["scores"]:
         assert set(score) == {
             "criterion_id", "value", "low", "high", "reason", "quote", "quote_found", "parts", "raw",
         }  # fmt: skip
-    assert {"model", "adapter", "prompt_hash", "trust"} == set(data["judge"]) and data["judge"]["adapter"] is None
+    assert {"model", "adapter", "prompt_hash", "calibration", "trust"} == set(data["judge"]) and data["judge"][
+        "adapter"
+    ] is None
 
 
 class Rows(FakeLLM):

@@ -12,7 +12,8 @@ from test_events import JSON
 
 from writer_r1.errors import RubricError
 from writer_r1.rubric_edits import Deleted, apply, carried, deleted, merge
-from writer_r1.trajectory import MAX_CRITERIA, Check, Criterion, Rubric, Source, name_key, prompt_id, read_rubric
+from writer_r1.rubric_file import read_rubric
+from writer_r1.trajectory import MAX_CRITERIA, Check, Criterion, Rubric, Source, name_key, prompt_id
 
 PROMPT = "A farewell."
 

@@ -12,13 +12,13 @@ from test_events import JSON
 
 from writer_r1.checks import measure
 from writer_r1.errors import RubricError
+from writer_r1.rubric_file import read_rubric
 from writer_r1.trajectory import (
     MAX_CRITERIA,
     Check,
     Criterion,
     Rubric,
     prompt_id,
-    read_rubric,
     weighted_reward,
 )
 

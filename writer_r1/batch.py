@@ -9,9 +9,10 @@ from typing import Any
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.events import Event
-from writer_r1.judge import Judge, evaluate
+from writer_r1.judge import evaluate
 from writer_r1.llm import never
-from writer_r1.trajectory import Evaluation, Rubric, read_rubric
+from writer_r1.rubric_file import read_rubric
+from writer_r1.trajectory import Evaluation, Rubric
 from writer_r1.workspace import Workspace
 
 Show = Callable[[Event], None]
@@ -28,8 +29,7 @@ def judge_row(
         llm = workspace.llm(model or workspace.default_model())
         if rubric is None:
             rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never)), show)
-        judge = Judge(llm, workspace.similarity, never)
-        return rubric, _run(evaluate(1, prompt, draft, rubric, judge), show)
+        return rubric, _run(evaluate(1, prompt, draft, rubric, workspace.judge_by(llm.name)), show)
 
 
 def _run(stages: Any, show: Show) -> Any:

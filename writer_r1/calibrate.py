@@ -1,26 +1,29 @@
-"""A file of texts that people rated + a judge model -> its Calibration: what `writer-r1 calibrate` does.
+"""Rated texts + the known-order set + a judge model -> its Calibration: what `writer-r1 calibrate` does.
 
 Reading a text takes seconds, so what was read is kept beside the library and a run that was stopped goes on from there.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from writer_r1.calibration import Calibration, features
+from writer_r1.calibration import NO_MODEL, Calibration, named, reading_of
+from writer_r1.checks import Embed, evidence
 from writer_r1.errors import StoreError, WriterError
-from writer_r1.fitting import Texts, fit
+from writer_r1.fitting import Pairs, Texts, fit
+from writer_r1.ladders import Original, adversarial, originals, pairs
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
-from writer_r1.workspace import Workspace
+from writer_r1.trajectory import digest
 
 RATED = "wp_a_teacher_ratings.jsonl"  # the file looked for in a folder of data
 FEWEST = 40  # texts: below that a fit is chance
 SCALE = (1.0, 5.0)
+SEED = 0  # of the spoiled texts
 
 Say = Callable[[int, int], None]  # texts done, texts in all
 
@@ -32,37 +35,22 @@ class Rated(NamedTuple):
     origin: str
 
 
-def calibrate(data: Path, workspace: Workspace, model: str, say: Say, cancel: Cancel) -> Calibration:
-    """Return the calibration of a model from rated texts.
+class Known(NamedTuple):
+    """Two texts for a request, the first of which is better; `group` is the original that both were made of."""
 
-    Raises:
-        WriterError: the data cannot be used, or it was stopped; what was read is kept.
-    """
-    path = data / RATED if data.is_dir() else data
-    rated, raw = read_rated(path)
-    digest = hashlib.sha256(raw).hexdigest()[:16]
-    with workspace.machine():
-        llm = workspace.llm(model)
-        kept = workspace.home / "judges" / f"{llm.name}-{digest}-{prompt_hash('judge')}.jsonl"
-        rows = []
-        for row in gather(rated, llm, kept, cancel):
-            rows.append(row)
-            say(len(rows), len(rated))
-    if len(rows) < len(rated):
-        raise WriterError(
-            f"Stopped after {len(rows)} of {len(rated)} texts; what was read is kept: run it again to go on."
-        )
-    ratings = {name: [r.ratings[name] for r in rated] for name in rated[0].ratings}
-    about = {"model": llm.name, "prompt_hash": prompt_hash("judge"), "data_digest": digest, "scale": SCALE}
-    return fit(as_texts(rated, rows), ratings, about)
+    group: str
+    request: str
+    better: str
+    worse: str
 
 
-def read_rated(path: Path) -> tuple[list[Rated], bytes]:
-    """Return the rows of a JSON-lines file (`prompt`, `story`, `ratings` by aspect, `system`) and its bytes.
+def read_rated(path: Path) -> tuple[list[Rated], str]:
+    """Return the rows of a JSON-lines file (`prompt`, `story`, `ratings` by aspect, `system`) and its digest.
 
     Raises:
         WriterError: the file or a line of it cannot be used.
     """
+    path = path / RATED if path.is_dir() else path
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -73,60 +61,144 @@ def read_rated(path: Path) -> tuple[list[Rated], bytes]:
             rows.append(_rated(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             why = f"{type(error).__name__}: {error}"
-            raise WriterError(f"Line {number} of {path.name!r} is no rated text ({why}): {line[:80]!r}.") from None
+            raise WriterError(
+                f"Line {number} of {path.name!r} is no rated text ({why}): {line[:80].decode('utf-8', 'replace')!r}."
+            ) from None
     if len(rows) < FEWEST:
         raise WriterError(f"{path.name!r} holds {len(rows)} rated texts; at least {FEWEST} are needed.")
     if len({tuple(r.ratings) for r in rows}) > 1:
         raise WriterError(f"The texts of {path.name!r} are not all rated for the same things.")
-    return rows, raw
+    return rows, hashlib.sha256(raw).hexdigest()[:16]
 
 
 def _rated(row: Any) -> Rated:
-    text = str(row.get("story") or row["draft"]).strip()
+    text = str(row["story"] if row.get("story") is not None else row["draft"]).strip()
     ratings = {str(name): float(np.mean(given)) for name, given in row["ratings"].items()}
     if not text or not ratings or not all(SCALE[0] <= v <= SCALE[1] for v in ratings.values()):
         raise ValueError(f"it needs a text and ratings from {SCALE[0]:g} to {SCALE[1]:g}")
     return Rated(str(row["prompt"]), text, ratings, str(row.get("system") or ""))
 
 
-def gather(rated: Sequence[Rated], llm: LLM, kept: Path, cancel: Cancel) -> Iterator[dict[str, float]]:
-    """Yield the features of each text, from the file where they are kept as far as it goes; fewer if stopped."""
-    done = _kept(kept)[: len(rated)]
-    yield from done
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with kept.open("a", encoding="utf-8") as file:
-            for row in rated[len(done) :]:
-                found = features(row.text, row.request, llm, cancel)
-                if cancel():
-                    return
-                file.write(json.dumps({k: float(f"{v:.6g}") for k, v in found.items()}) + "\n")
-                file.flush()
-                yield found
-    except OSError as error:
-        raise StoreError(f"What was read cannot be kept in {str(kept)!r} ({error.strerror}).") from None
+def known_pairs() -> list[Known]:
+    """Return what a fit may learn from the known-order set; the other half is kept for `qualify`."""
+    return [pair for original in taught() for pair in _known(original)]
 
 
-def _kept(path: Path) -> list[dict[str, float]]:
-    rows: list[dict[str, float]] = []
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:  # cut by a kill; only the last line can be
-                path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-                break
+def taught() -> tuple[Original, ...]:
+    """Return the originals that fits learn from: every other one."""
+    return originals()[::2]
+
+
+def _known(original: Original) -> list[Known]:
+    steps = [(p.better, p.worse) for p in pairs(original, originals(), SEED)]
+    steps += [(original.text, odd) for odd in adversarial(original, SEED).values()]
+    return [Known(original.id, original.request, better, worse) for better, worse in steps]
+
+
+class Reader:
+    """Reads texts once: what was read is appended to a file, and found there the next time."""
+
+    def __init__(self, llm: LLM | None, embed: Embed, kept: Path | None) -> None:
+        self._llm, self._embed, self._kept = llm, embed, kept
+        self.known = _kept(kept) if kept else {}
+
+    def read(self, request: str, text: str, cancel: Cancel) -> dict[str, float] | None:
+        """Return the features of a text; None where it was cancelled, or the model cannot read it."""
+        key = digest(request, text)
+        if key in self.known:
+            return self.known[key]
+        reading = reading_of(text, request, self._llm, cancel) if self._llm else None
+        if self._llm and reading is None:
+            return None
+        found = {k: float(f"{v:.6g}") for k, v in named(evidence(text, request, self._embed).numbers, reading).items()}
+        self.known[key] = found
+        if self._kept:
+            _append(self._kept, {"key": key, "features": found})
+        return found
+
+
+def _kept(path: Path) -> dict[str, dict[str, float]]:
+    rows: dict[str, dict[str, float]] = {}
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        try:
+            row = json.loads(line)
+            rows[row["key"]] = row["features"]
+        except (ValueError, KeyError):  # cut by a kill
+            continue
     return rows
 
 
-def as_texts(rated: Sequence[Rated], rows: Sequence[Mapping[str, float]]) -> Texts:
-    """Return the table that is fitted."""
-    names = tuple(rows[0])
+def _append(path: Path, row: Mapping[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
+
+
+def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say: Say, cancel: Cancel) -> Calibration:
+    """Return the calibration of a model from rated texts; without a model, that of what needs none.
+
+    Raises:
+        WriterError: the data cannot be used, or it was stopped; what was read is kept.
+    """
+    rated, data_digest = read_rated(data)
+    known, reader = known_pairs(), Reader(llm, embed, kept)
+    wanted = dict.fromkeys([(r.request, r.text) for r in rated] + [(p.request, t) for p in known for t in p[2:]])
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for done, (request, text) in enumerate(wanted, 1):
+        found = reader.read(request, text, cancel)
+        if cancel():
+            raise WriterError(f"Stopped after {done - 1} of {len(wanted)} texts; run it again to go on from there.")
+        if found is not None:
+            rows[request, text] = found
+        say(done, len(wanted))
+    rated = [r for r in rated if (r.request, r.text) in rows]
+    known = [p for p in known if (p.request, p.better) in rows and (p.request, p.worse) in rows]
+    facts = {
+        "model": llm.name if llm else NO_MODEL,
+        "prompt_hash": prompt_hash("judge"),
+        "data_digest": data_digest,
+        "scale": SCALE,
+    }
+    ratings = {name: [r.ratings[name] for r in rated] for name in rated[0].ratings}
+    return fit(as_texts(rated, rows), ratings, facts, as_pairs(known, rows))
+
+
+def write_calibration(path: Path, found: Calibration) -> None:
+    """Keep a fit as one small file; a reader sees the old or the new one, never half of it.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_text(found.model_dump_json(exclude_defaults=False) + "\n", "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(f"The calibration cannot be kept in {str(path)!r} ({error.strerror}).") from None
+
+
+Found = Mapping[tuple[str, str], Mapping[str, float]]
+
+
+def as_texts(rated: Sequence[Rated], rows: Found) -> Texts:
+    """Return the table of rated texts that is fitted."""
+    names = tuple(rows[rated[0].request, rated[0].text])
     return Texts(
         names=names,
-        numbers=np.array([[row[name] for name in names] for row in rows]),
+        numbers=np.array([[rows[r.request, r.text][name] for name in names] for r in rated]),
         blocks=tuple(name.split(".", 1)[0] for name in names),
         requests=tuple(r.request for r in rated),
         words=np.array([float(len(r.text.split())) for r in rated]),
         origins=tuple(r.origin for r in rated),
     )
+
+
+def as_pairs(known: Sequence[Known], rows: Found) -> Pairs:
+    """Return the table of pairs that is fitted."""
+    better = np.array([list(rows[p.request, p.better].values()) for p in known])
+    worse = np.array([list(rows[p.request, p.worse].values()) for p in known])
+    return Pairs(better, worse, tuple(p.group for p in known))

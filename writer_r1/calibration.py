@@ -1,26 +1,35 @@
 """Features of a text -> how readers would rate it, by weights that were fitted to people's ratings.
 
-One small file a judge model. A model that was never calibrated has none, and then only what needs no model is told.
+One small file a judge model, and one for models that were never calibrated, which knows only what needs no model.
 Fitting is `fitting.py`; here are the features, and the arithmetic of a finished fit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
 
-from writer_r1.checks import evidence
-from writer_r1.embedding import embed
+from writer_r1.checks import Embed, Evidence, evidence, met
+from writer_r1.embedding import cosine
 from writer_r1.errors import StoreError
 from writer_r1.llm import LLM, Cancel, Reading
 from writer_r1.places import data
-from writer_r1.prompts import disarm, render
+from writer_r1.prompts import disarm, prompt_hash, render
 from writer_r1.surprisal import surprisal_numbers
-from writer_r1.trajectory import Noun, Unit
+from writer_r1.trajectory import Criterion, Noun, Unit, digest
 
 CLIP = 4.0  # standard deviations beyond which a number says no more: an odd text must not win by being odd
+ABOUT = {
+    "grammaticality": "Grammar, spelling and punctuation are correct.",
+    "cohesiveness": "The sentences fit together, and each follows from the one before.",
+    "likability": "The piece is a pleasure to read: vivid, moving, original, well told.",
+    "relevance": "The piece does what the request asked for, and what it asked for is in it.",
+}
+NO_MODEL = "none"  # the name of the calibration that needs no model
+SHARPNESS = 0.1  # of a criterion's likeness to what readers rated: nearer ones count more
 
 
 class Quality(Noun):
@@ -37,6 +46,7 @@ class Aspect(Noun):
     """One thing that readers rated: a weight for each feature, after scaling."""
 
     name: str
+    about: str
     mean: float  # what the weights add to, and the spread of the ratings; both on the readers' scale
     spread: float
     weights: tuple[float, ...]
@@ -44,6 +54,8 @@ class Aspect(Noun):
 
 
 class Calibration(Noun):
+    """A finished fit. `ordered` and `margin` are of pairs it had not seen, a text and the same text spoiled."""
+
     model: str
     prompt_hash: str  # of the prompt in which the text was read
     data_digest: str
@@ -53,6 +65,21 @@ class Calibration(Noun):
     centre: tuple[float, ...]
     width: tuple[float, ...]
     aspects: tuple[Aspect, ...]
+    pairs: int = 0
+    ordered: float | None = None  # share of pairs in order
+    margin: Unit = 0.0  # a difference smaller than this is no clear one
+    verdict_weight: float = 0.1  # what the model's verdict on a criterion moves its score by, from end to end
+    near_weight: float = 0.1  # the same of how near the text comes to the criterion's words
+
+    @property
+    def digest(self) -> str:
+        """Return a short name for exactly this fit."""
+        return digest(self.model_dump_json())
+
+    @property
+    def needs_model(self) -> bool:
+        """Return whether the text has to be read by the judge model."""
+        return any(not name.startswith("text.") for name in self.names)
 
     def rate(self, found: Mapping[str, float]) -> dict[str, Unit]:
         """Return what readers would give, by aspect, in [0, 1] of their scale.
@@ -67,10 +94,9 @@ class Calibration(Noun):
         return {name: min(1.0, max(0.0, (value - low) / (high - low))) for name, value in rated.items()}
 
 
-def features(text: str, request: str, llm: LLM, cancel: Cancel) -> dict[str, float]:
-    """Return what is measured of a text without a model and of its reading; `block.name`, each finite."""
-    asked = render("judge", request=request, draft=text, question="").request
-    return named(evidence(text, request, embed).numbers, llm.read(asked, disarm(text), cancel))
+def about(aspect: str) -> str:
+    """Return in a sentence what readers were asked when they rated this."""
+    return ABOUT.get(aspect, f"{aspect.capitalize()}.")
 
 
 def named(measured: Mapping[str, float], reading: Reading | None) -> dict[str, float]:
@@ -80,6 +106,45 @@ def named(measured: Mapping[str, float], reading: Reading | None) -> dict[str, f
         rows |= {f"reading.{name}": value for name, value in surprisal_numbers(reading).items()}
         rows |= {f"state.{k}": float(value) for k, value in enumerate(reading.state)}
     return rows
+
+
+class Opinion(NamedTuple):
+    """What readers are expected to say of a text, by aspect, and the evidence that needs no model."""
+
+    ratings: dict[str, Unit]
+    evidence: Evidence
+
+
+class Readers(NamedTuple):
+    """Who stands in for people: a fit, and the embedder that its evidence needs."""
+
+    calibration: Calibration
+    embed: Embed
+
+    def opinion(self, text: str, request: str, llm: LLM, cancel: Cancel) -> Opinion | None:
+        """Return the opinion of a text; None where it was cancelled, or the model cannot read it."""
+        found = evidence(text, request, self.embed)
+        reading = reading_of(text, request, llm, cancel) if self.calibration.needs_model else None
+        if self.calibration.needs_model and reading is None:
+            return None
+        return Opinion(self.calibration.rate(named(found.numbers, reading)), found)
+
+    def of_criterion(self, criterion: Criterion, opinion: Opinion) -> float:
+        """Return the opinion in the light of a criterion: aspects count the more, the nearer they are in meaning."""
+        texts = [f"{criterion.name}. {criterion.description}", *(a.about for a in self.calibration.aspects)]
+        asked, *aspects = self.embed(texts)
+        near = np.exp(np.array([cosine(asked, aspect) for aspect in aspects]) / SHARPNESS)
+        rated = np.array([opinion.ratings[a.name] for a in self.calibration.aspects])
+        return float(near @ rated / near.sum())
+
+    def found(self, text: str, criteria: Sequence[Criterion]) -> list[float]:
+        """Return how near the nearest sentences of the text are to each criterion, in [0, 1]."""
+        return [row.value for row in met(text, [c.description for c in criteria], self.embed)]
+
+
+def reading_of(text: str, request: str, llm: LLM, cancel: Cancel) -> Reading | None:
+    """Return how the text reads to the judge model, in the prompt in which it is judged."""
+    return llm.read(render("judge", request=request, draft=text, question="").request, disarm(text), cancel)
 
 
 @cache
@@ -95,7 +160,17 @@ def read(path: Path) -> Calibration:
         raise StoreError(f"{path.name!r} is no calibration of a judge ({error}); calibrate the model again.") from None
 
 
-def shipped(model: str) -> Calibration | None:
-    """Return the calibration that came with the studio for a model, or None."""
-    path = data(f"assets/judges/{model}.json")
-    return read(path) if path.exists() else None
+def calibration_of(model: str, home: Path) -> Calibration | None:
+    """Return the fit for a judge model: the user's own, the one that is shipped, else the one that needs no model.
+
+    A fit made in another prompt than today's is none: the text would read otherwise.
+    """
+    for path in (kept_in(home, model), data(f"assets/judges/{model}.json"), data(f"assets/judges/{NO_MODEL}.json")):
+        if path.exists() and ((fit := read(path)).prompt_hash == prompt_hash("judge") or not fit.needs_model):
+            return fit
+    return None
+
+
+def kept_in(home: Path, model: str) -> Path:
+    """Return where a user's own fit for a model lies."""
+    return home / "judges" / f"{model}.json"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from writer_r1 import __version__, commands
+from writer_r1 import __version__, commands, judge_commands
 from writer_r1.errors import WriterError
 
 EXAMPLES = """examples:
@@ -119,7 +119,7 @@ def _add_writing(parent: Any) -> None:
 
 
 def _add_judging(parent: Any) -> None:
-    judge = _command(parent, "judge", commands.judge_command, "Score a draft against criteria.")
+    judge = _command(parent, "judge", judge_commands.judge_command, "Score a draft against criteria.")
     judge.add_argument("--prompt", required=True, metavar="TEXT", help="the request, or @FILE")
     judge.add_argument("--draft", required=True, metavar="@FILE", help="the draft: @FILE, or the text itself")
     judge.add_argument(
@@ -128,13 +128,31 @@ def _add_judging(parent: Any) -> None:
     _model_flag(judge)
     _json_flag(judge)
     many = _command(
-        parent, "judge-many", commands.judge_many_command, "Score many drafts; rows already in OUT are skipped."
+        parent, "judge-many", judge_commands.judge_many_command, "Score many drafts; rows already in OUT are skipped."
     )
     many.add_argument(
         "--in", dest="rows", required=True, type=Path, metavar="ROWS", help="JSON lines: id, prompt, draft"
     )
     many.add_argument("--out", required=True, type=Path, metavar="SCORES", help="JSON lines, written in input order")
     _model_flag(many)
+    fit = _command(
+        parent,
+        "calibrate",
+        judge_commands.calibrate_command,
+        "Fit a judge model to texts that people rated; resumable.",
+    )
+    fit.add_argument(
+        "--data",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="a folder with wp_a_teacher_ratings.jsonl, or a file of JSON lines: prompt, story, ratings, system",
+    )
+    fit.add_argument("--model", metavar="M", help="the judge model; none: fit only what needs no model")
+    fit.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to keep the fit (default: your home, in use at once)"
+    )
+    _json_flag(fit)
 
 
 def _add_history(parent: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
+from writer_r1.progress import Download
 
 
 def models_list(args: argparse.Namespace) -> int:
@@ -41,41 +42,12 @@ def models_pull(args: argparse.Namespace) -> int:
     """Download a catalog model, showing bytes and the time left on stderr."""
     from writer_r1 import catalog, fetch, places
 
-    progress = _Progress()
+    progress = Download()
     try:
         fetch.pull(args.name, places.models(), progress=progress)
     finally:
         progress.end()
     return _say_model(catalog.find(args.name, places.models()), args.json)
-
-
-class _Progress:
-    """A line on stderr with bytes and time left: redrawn on a terminal, once every ten seconds elsewhere."""
-
-    def __init__(self) -> None:
-        import time
-
-        self._now = time.monotonic
-        self._began: tuple[float, int] | None = None
-        self._shown = -1e9
-        self._note = ""
-
-    def __call__(self, done: int, total: int, note: str) -> None:
-        """Show where the download is."""
-        now, terminal = self._now(), sys.stderr.isatty()
-        self._began = self._began or (now, done)
-        if now - self._shown < (0.2 if terminal else 10.0) and note == self._note:
-            return
-        rate = (done - self._began[1]) / max(now - self._began[0], 1e-3)
-        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and now - self._began[0] > 2 else ""
-        line = f"{note}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{left}"
-        print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
-        self._shown, self._note = now, note
-
-    def end(self) -> None:
-        """Leave the line."""
-        if sys.stderr.isatty() and self._note:
-            print(file=sys.stderr)
 
 
 def models_add(args: argparse.Namespace) -> int:
@@ -92,7 +64,7 @@ def models_verify(args: argparse.Namespace) -> int:
     return _say_model(catalog.verify(args.name, places.models()), args.json)
 
 
-def _text(value: str) -> str:
+def text_of(value: str) -> str:
     """Return the text of `@FILE`, or the value itself; bytes of the command line that are no text become "?"."""
     if not value.startswith("@"):
         return value.encode("utf-8", "replace").decode("utf-8")
@@ -102,8 +74,9 @@ def _text(value: str) -> str:
         raise WriterError(f"The file {value[1:]!r} cannot be read as text ({e.__class__.__name__}).") from e
 
 
-def _rubric(path: Path | None, prompt: str) -> Any:
-    from writer_r1.trajectory import read_rubric
+def rubric_of(path: Path | None, prompt: str) -> Any:
+    """Return the rubric in a file, or None where no file was named."""
+    from writer_r1.rubric_file import read_rubric
 
     if path is None:
         return None
@@ -123,7 +96,7 @@ def _follow(events: Iterator[Any], show: Callable[[Any], None]) -> int:
     return code
 
 
-def _said(event: Any) -> None:
+def said(event: Any) -> None:
     """Say on stderr what a run is busy with."""
     if event.event == "status":
         print(f"{event.text} …", file=sys.stderr)
@@ -135,7 +108,7 @@ def criteria_command(args: argparse.Namespace) -> int:
     from writer_r1.llm import never
     from writer_r1.workspace import Workspace
 
-    prompt = _asked(args.prompt)
+    prompt = asked(args.prompt)
     workspace = Workspace()
     try:
         with workspace.machine():
@@ -143,7 +116,7 @@ def criteria_command(args: argparse.Namespace) -> int:
             stages = derive_rubric(prompt, Analyst(llm, workspace.similarity, never, args.seed), args.depth)
             while True:
                 try:
-                    _said(next(stages))
+                    said(next(stages))
                 except StopIteration as end:
                     rubric = end.value
                     break
@@ -157,8 +130,9 @@ def criteria_command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(value: str) -> str:
-    prompt = _text(value)
+def asked(value: str) -> str:
+    """Return the request that was given, which has to say something."""
+    prompt = text_of(value)
     if not prompt.strip():
         raise WriterError("The request is empty; say in a sentence what the piece should do.")
     return prompt
@@ -171,8 +145,8 @@ def write_command(args: argparse.Namespace) -> int:
     from writer_r1.trajectory import Trajectory
     from writer_r1.workspace import Workspace
 
-    prompt = _asked(args.prompt)
-    rubric = _rubric(args.rubric, prompt)
+    prompt = asked(args.prompt)
+    rubric = rubric_of(args.rubric, prompt)
     workspace = Workspace()
     task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth)
     run_id = workspace.start(task, model=args.model, judge=args.judge)
@@ -185,7 +159,7 @@ def write_command(args: argparse.Namespace) -> int:
         if args.jsonl:
             print(event.model_dump_json(), flush=True)
         else:
-            _said(event)
+            said(event)
 
     try:
         code = _follow((event for _, event in workspace.jobs.follow(run_id)), show)
@@ -205,42 +179,6 @@ def write_command(args: argparse.Namespace) -> int:
     if not args.jsonl:
         print(best)
     return 1 if unsaved else code
-
-
-def judge_command(args: argparse.Namespace) -> int:
-    """Score one draft."""
-    from writer_r1.batch import judge_row
-    from writer_r1.workspace import Workspace
-
-    prompt, draft = _asked(args.prompt), _text(args.draft)
-    rubric = _rubric(args.rubric, prompt)
-    workspace = Workspace()
-    try:
-        rubric, evaluation = judge_row(workspace, prompt, draft, rubric, args.model, _said)
-    finally:
-        workspace.close()
-    if args.json:
-        print(evaluation.model_dump_json())
-        return 0
-    for score in evaluation.scores:
-        shown = "not scored" if score.value is None else f"{1 + 9 * score.value:.1f}"
-        print(f"{rubric.criterion(score.criterion_id).name}: {shown}  {score.reason}")
-    print("A guide, not a verdict.", file=sys.stderr)
-    return 0
-
-
-def judge_many_command(args: argparse.Namespace) -> int:
-    """Score the rows of a file."""
-    from writer_r1.batch import judge_file
-    from writer_r1.workspace import Workspace
-
-    workspace = Workspace()
-    try:
-        done = judge_file(workspace, args.rows, args.out, args.model, lambda line: print(line, file=sys.stderr))
-    finally:
-        workspace.close()
-    print(f"{done} rows scored", file=sys.stderr)
-    return 0
 
 
 def history_list(args: argparse.Namespace) -> int:

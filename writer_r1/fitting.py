@@ -1,29 +1,34 @@
 """Features of texts and people's ratings of them -> a Calibration, and how far it agrees with ratings it never saw.
 
-A ridge a rated aspect: with a hundred texts and two thousand numbers anything richer learns the texts by heart. Texts
-of one request are never parted between what is fitted and what is scored. Method and measurements: `docs/judge.md`.
+A ridge a rated aspect: with two hundred texts and two thousand numbers anything richer learns the texts by heart.
+Beside the ratings it is given pairs whose order needs nobody's opinion, a text and the same text spoiled: readers'
+stories are all readable, and without the pairs a text could win by being odd in a way that no reader ever met. Texts of
+one request are never parted between what is fitted and what is scored. Method and measurements: `docs/judge.md`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from writer_r1.calibration import CLIP, Aspect, Calibration, Quality
+from writer_r1.calibration import CLIP, Aspect, Calibration, Quality, about
 
 Rows = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
-PENALTIES = tuple(10.0 ** (k / 2) for k in range(-4, 6))
+PENALTIES = tuple(10.0 ** (k / 2) for k in range(-5, 5))
 FOLDS = 5
 REPEATS = 3  # cross-validations with other folds, whose predictions are averaged
 SHARED = 0.3  # of each target is the mean over the aspects: readers' ratings of one text go together
+GAP = 1.0  # standard deviations of the ratings that a spoiled text is to lie below the sound one
+PAIRS_SAY = 0.5  # what all pairs weigh together, against all ratings
+SURE = 0.9  # of the pairs that far apart or farther are in order: a smaller difference is no clear one
 RESAMPLES = 2000
 
 
 class Texts(NamedTuple):
-    """What is known of each text, a row a text."""
+    """What is known of each rated text, a row a text."""
 
     names: tuple[str, ...]
     numbers: Rows  # (texts, names)
@@ -33,65 +38,122 @@ class Texts(NamedTuple):
     origins: tuple[str, ...]  # who wrote it, where that is known, else ""
 
 
-def fit(texts: Texts, ratings: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> Calibration:
-    """Return the calibration fitted to all texts, with the quality that cross-validation found.
+class Pairs(NamedTuple):
+    """A text that is known to be better than another, a row a pair."""
 
-    `about` are the fields of the Calibration that say what was fitted.
+    better: Rows  # (pairs, names), as in `Texts`
+    worse: Rows
+    groups: tuple[str, ...]  # what a pair was made of: not parted between what is fitted and what is scored
+
+
+def fit(texts: Texts, ratings: Mapping[str, Sequence[float]], facts: Mapping[str, Any], pairs: Pairs) -> Calibration:
+    """Return the calibration fitted to all texts and pairs, with the quality that cross-validation found.
+
+    `facts` are the fields of the Calibration that say what was fitted.
     """
     target, means, spreads = _targets(ratings)
-    found = predictions(texts, target)
-    groups = _groups(texts.requests)
-    x, share = texts.numbers, _shares(texts.blocks)
-    centre, width = x.mean(0), x.std(0) + 1e-6
-    z = np.clip((x - centre) / width, -CLIP, CLIP) * share
-    aspects = []
-    for k, (name, given) in enumerate(ratings.items()):
-        weights, offset = _ridge(z, target[:, k], groups)
-        aspects.append(
-            Aspect(
-                name=name,
-                mean=means[k] + spreads[k] * offset,
-                spread=spreads[k],
-                weights=tuple(float(f"{w:.5g}") for w in weights * share),
-                quality=quality(found[:, k], np.asarray(given), texts),
-            )
-        )
-    rounded = {"centre": centre, "width": width}
+    found, apart = predictions(texts, target, pairs)
+    scale = _Scale(texts.numbers, _shares(texts.blocks))
+    weights, offset = _ridge(scale.of(texts.numbers), target, _groups(texts.requests), scale.apart(pairs))
+    low, high = facts["scale"]
+    points = apart @ spreads / len(spreads) / (high - low)  # of the mean over the aspects, in [0, 1] of the scale
     return Calibration(
         names=texts.names,
         texts=len(texts.requests),
-        aspects=tuple(aspects),
-        **{key: tuple(float(f"{v:.6g}") for v in row) for key, row in rounded.items()},
-        **about,
+        centre=_rounded(scale.centre),
+        width=_rounded(scale.width),
+        aspects=tuple(
+            Aspect(
+                name=name,
+                about=about(name),
+                mean=means[k] + spreads[k] * offset[k],
+                spread=spreads[k],
+                weights=_rounded(weights[:, k] * scale.share),
+                quality=quality(found[:, k], np.asarray(given), texts),
+            )
+            for k, (name, given) in enumerate(ratings.items())
+        ),
+        pairs=len(points),
+        ordered=round(float(np.mean(points > 0)), 3) if len(points) else None,
+        margin=margin(points),
+        **facts,
     )
 
 
-def predictions(texts: Texts, target: Rows) -> Rows:
-    """Return what fits that never saw a text nor another of its request say of it, averaged over several foldings."""
-    from sklearn.model_selection import GroupKFold
+def margin(points: Rows) -> float:
+    """Return the least difference from which on nine pairs in ten are in order; `points` are better minus worse."""
+    apart = np.sort(np.abs(points))
+    for least in apart:
+        far = points[np.abs(points) >= least]
+        if np.mean(far > 0) >= SURE:
+            return float(f"{least:.3g}")
+    return float(f"{apart[-1]:.3g}") if len(apart) else 0.0
 
-    x, groups, share = texts.numbers, _groups(texts.requests), _shares(texts.blocks)
-    total = np.zeros_like(target)
+
+def predictions(texts: Texts, target: Rows, pairs: Pairs) -> tuple[Rows, Rows]:
+    """Return what fits that never saw a text nor another of its request say of it, averaged over several foldings.
+
+    Shapes (texts, aspects), and (pairs, aspects): how far each pair is apart, in standard deviations of the ratings.
+    """
+    groups, share = _groups(texts.requests), _shares(texts.blocks)
+    total, apart = np.zeros_like(target), np.zeros((len(pairs.groups), target.shape[1]))
     for repeat in range(REPEATS):
-        for seen, unseen in GroupKFold(FOLDS, shuffle=True, random_state=repeat).split(x, groups=groups):
-            centre, width = x[seen].mean(0), x[seen].std(0) + 1e-6
-            z = np.clip((x - centre) / width, -CLIP, CLIP) * share
-            for k in range(target.shape[1]):
-                weights, offset = _ridge(z[seen], target[seen, k], groups[seen])
-                total[unseen, k] += z[unseen] @ weights + offset
-    return total / REPEATS
+        parts = zip(_folds(groups, FOLDS, repeat), _folds(_groups(pairs.groups), FOLDS, repeat), strict=True)
+        for unseen, unseen_pairs in parts:
+            scale = _Scale(texts.numbers[~unseen], share)
+            known, unknown = _taken(pairs, ~unseen_pairs), _taken(pairs, unseen_pairs)
+            z = scale.of(texts.numbers[~unseen])
+            weights, offset = _ridge(z, target[~unseen], groups[~unseen], scale.apart(known))
+            total[unseen] += scale.of(texts.numbers[unseen]) @ weights + offset
+            apart[unseen_pairs] += scale.apart(unknown) @ weights
+    return total / REPEATS, apart / REPEATS
 
 
-def _ridge(z: Rows, y: Rows, groups: Index) -> tuple[Rows, float]:
-    """Return weights and offset, with the penalty that does best on requests left out."""
+class _Scale:
+    """Numbers in standard deviations of some texts, each block with the same say."""
+
+    def __init__(self, numbers: Rows, share: Rows) -> None:
+        self.centre, self.width, self.share = numbers.mean(0), numbers.std(0) + 1e-6, share
+
+    def of(self, numbers: Rows) -> Rows:
+        return np.asarray(np.clip((numbers - self.centre) / self.width, -CLIP, CLIP) * self.share)
+
+    def apart(self, pairs: Pairs) -> Rows:
+        return self.of(pairs.better) - self.of(pairs.worse)
+
+
+def _taken(pairs: Pairs, which: npt.NDArray[np.bool_]) -> Pairs:
+    groups = tuple(g for g, yes in zip(pairs.groups, which, strict=True) if yes)
+    return Pairs(pairs.better[which], pairs.worse[which], groups)
+
+
+def _ridge(z: Rows, y: Rows, groups: Index, apart: Rows) -> tuple[Rows, Rows]:
+    """Return weights (numbers, aspects) and offsets, each by the penalty that does best on requests left out."""
+    error = np.zeros((len(PENALTIES), y.shape[1]))
+    for unseen in _folds(groups, 4, 7):
+        for i, penalty in enumerate(PENALTIES):
+            weights, offset = _solved(z[~unseen], y[~unseen], apart, np.full(y.shape[1], penalty))
+            error[i] += ((z[unseen] @ weights + offset - y[unseen]) ** 2).sum(0)
+    return _solved(z, y, apart, np.array(PENALTIES)[error.argmin(0)])
+
+
+def _solved(z: Rows, y: Rows, apart: Rows, penalty: Rows) -> tuple[Rows, Rows]:
+    """Return the ridge of ratings and pairs: a pair is a row of differences that should come to `GAP`."""
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold
 
-    search = GridSearchCV(
-        Ridge(), {"alpha": PENALTIES}, cv=GroupKFold(4, shuffle=True, random_state=7), scoring="neg_mean_squared_error"
-    )
-    best = search.fit(z, y, groups=groups).best_estimator_
-    return best.coef_, float(best.intercept_)
+    centre, offset = z.mean(0), y.mean(0)
+    say = np.sqrt(PAIRS_SAY * len(z) / max(1, len(apart)))
+    rows = np.concatenate([z - centre, say * apart])
+    goal = np.concatenate([y - offset, np.full((len(apart), y.shape[1]), say * GAP)])
+    weights = Ridge(alpha=penalty, fit_intercept=False).fit(rows, goal).coef_.reshape(y.shape[1], -1).T
+    return weights, offset - centre @ weights
+
+
+def _folds(groups: Index, count: int, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield which rows each fold leaves out; whole groups, in an order of chance."""
+    order = np.random.default_rng(seed).permutation(groups.max(initial=-1) + 1)
+    for left_out in np.array_split(order, count):
+        yield np.isin(groups, left_out)
 
 
 def _targets(ratings: Mapping[str, Sequence[float]]) -> tuple[Rows, Rows, Rows]:
@@ -101,14 +163,18 @@ def _targets(ratings: Mapping[str, Sequence[float]]) -> tuple[Rows, Rows, Rows]:
     return (1 - SHARED) * z + SHARED * z.mean(1, keepdims=True), means, spreads
 
 
-def _groups(requests: Sequence[str]) -> Index:
-    return np.unique(np.array(requests), return_inverse=True)[1].astype(np.int64)
+def _groups(names: Sequence[str]) -> Index:
+    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
 
 
 def _shares(blocks: Sequence[str]) -> Rows:
     """Return the factor of each column that gives every block the same say."""
     size = {name: blocks.count(name) for name in set(blocks)}
     return np.array([1 / np.sqrt(size[name] * len(size)) for name in blocks])
+
+
+def _rounded(row: Rows) -> tuple[float, ...]:
+    return tuple(float(f"{v:.5g}") for v in row)
 
 
 def quality(found: Rows, given: Rows, texts: Texts) -> Quality:

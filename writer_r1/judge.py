@@ -1,19 +1,22 @@
 """(request, draft, Rubric) -> Evaluation: how far a draft meets each criterion.
 
-The draft comes first and the criterion last, so the draft is evaluated once and every question forks from it. A score
-is the expected digit over the model's probabilities, asked in two wordings; the two give its range. Greedy digits are
-the same for every draft and likelihood rewards blandness, so neither is used. What needs no model is measured.
+The draft comes first and the criterion last, so the draft is evaluated once and every question forks from it. What a
+small model says when it is asked is near noise; how the text reads to it is not, and much needs no model at all. So a
+score is what readers are expected to say (`calibration.py`), in the light of the criterion, moved by the model's
+verdict and by how near the text comes to the criterion's words; weights are fitted, never guessed by the model.
 
-This first judge is known to be weak below 2B parameters; `mix` is the one place where verdict and evidence meet.
-Source: expected value over score tokens (`docs/papers.md` 2). Nothing here retries or hides a bug.
+The verdict is the expected digit over the model's probabilities, asked in two wordings. Greedy digits are the same for
+every draft and likelihood rewards blandness, so neither is used. Source: expected value over score tokens, and
+`docs/judge.md`. Nothing here retries or hides a bug.
 """
 
 import math
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from writer_r1.checks import measure
+from writer_r1.calibration import Calibration, Opinion, Readers
+from writer_r1.checks import measure, notes
 from writer_r1.events import Evaluated, Event, Scored
 from writer_r1.llm import LLM, Cancel, Sampling, complete
 from writer_r1.prompts import prompt_hash, render
@@ -26,7 +29,7 @@ CUT = "stopped before it was judged"  # the reason of a score that a stop left o
 QUESTIONS = (
     "Criterion: {name}. {description}\n"
     "How well does the draft meet it? Answer with one digit from 1 (not at all) to 9 (fully).",
-    "{description} ({name})\n"
+    "Criterion: {name}. {description}\n"  # both begin alike, so that this is evaluated once
     "Grade how far this is true of the draft: 1 means it is false, 9 means it could not be truer.",
 )
 GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
@@ -40,14 +43,30 @@ class Judge(NamedTuple):
     llm: LLM
     similarity: Similarity | None
     cancel: Cancel
+    readers: Readers | None = None  # without them the model's verdict stands alone, held down by the gates
+
+    @property
+    def info(self) -> JudgeInfo:
+        """Return who judges."""
+        fit = self.readers.calibration.digest if self.readers else ""
+        return JudgeInfo(model=self.llm.name, prompt_hash=prompt_hash("judge"), calibration=fit)
 
 
 def evaluate(
-    attempt: int, prompt: str, draft: str, rubric: Rubric, judge: Judge, known: Sequence[Score] = ()
+    attempt: int,
+    prompt: str,
+    draft: str,
+    rubric: Rubric,
+    judge: Judge,
+    known: Sequence[Score] = (),
+    before: Evaluation | None = None,
+    *,
+    reasons: bool = True,
 ) -> Generator[Event, None, Evaluation]:
     """Return the evaluation of `draft`, yielding each score as it is known and again with its reason.
 
-    `known` are scores of this very text: they are taken over, and only what they lack is asked for.
+    `known` are scores of this very text: they are taken over, and only what they lack is asked for. What `before` says
+    of the whole text stays where nothing is asked.
     """
     scores = {s.criterion_id: s for s in known}
     asked, judged = [c for c in rubric.criteria if c.id not in scores], [c for c in rubric.criteria if c.check is None]
@@ -55,25 +74,42 @@ def evaluate(
         if criterion.check is not None:
             scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
             yield Scored(attempt=attempt, score=scores[criterion.id])
+    opinion: Opinion | None = None
     if fresh := [c for c in asked if c.check is None]:
-        evidence = gates(prompt, draft, judge.similarity)
-        for criterion, score in zip(fresh, verdicts(prompt, draft, fresh, evidence, judge), strict=True):
+        opinion = judge.readers.opinion(draft, prompt, judge.llm, judge.cancel) if judge.readers else None
+        for criterion, score in zip(fresh, verdicts(prompt, draft, fresh, opinion, judge), strict=True):
             scores[criterion.id] = score
             yield Scored(attempt=attempt, score=score)
-    for criterion in judged:
+    for criterion in judged if reasons else ():
         if scores[criterion.id].value is None or scores[criterion.id].reason or judge.cancel():
             continue
         scores[criterion.id] = with_reason(scores[criterion.id], criterion, prompt, draft, judge)
         yield Scored(attempt=attempt, score=scores[criterion.id])
-    info = JudgeInfo(model=judge.llm.name, prompt_hash=prompt_hash("judge"))
-    evaluation = settled(rubric, scores, info)
+    evaluation = settled(rubric, scores, judge.info, before)
+    if opinion is not None:
+        told = {"readers": opinion.ratings, "notes": notes(draft, opinion.evidence)}
+        evaluation = evaluation.model_copy(update=told)
     yield Evaluated(attempt=attempt, evaluation=evaluation)
     return evaluation
 
 
-def settled(rubric: Rubric, scores: Mapping[str, Score], judge: JudgeInfo) -> Evaluation:
-    """Return the evaluation that the scores of all criteria come to."""
+def scored(prompt: str, draft: str, rubric: Rubric, judge: Judge) -> Evaluation:
+    """Return the evaluation of `draft` without reasons."""
+    silent = evaluate(1, prompt, draft, rubric, judge, reasons=False)
+    while True:
+        try:
+            next(silent)
+        except StopIteration as end:
+            return cast(Evaluation, end.value)
+
+
+def settled(
+    rubric: Rubric, scores: Mapping[str, Score], judge: JudgeInfo, before: Evaluation | None = None
+) -> Evaluation:
+    """Return the evaluation that the scores of all criteria come to; `before` is of the same text."""
     return Evaluation(
+        readers=before.readers if before else {},
+        notes=before.notes if before else (),
         rubric_id=rubric.id,
         reward=weighted_reward(rubric, {k: s.value for k, s in scores.items()}),
         scores=tuple(scores[c.id] for c in rubric.criteria),
@@ -104,7 +140,7 @@ def measured_score(criterion: Criterion, check: Check, prompt: str, draft: str, 
 
 
 def verdicts(
-    prompt: str, draft: str, criteria: Sequence[Criterion], evidence: dict[str, float], judge: Judge
+    prompt: str, draft: str, criteria: Sequence[Criterion], opinion: Opinion | None, judge: Judge
 ) -> list[Score]:
     """Return one score per criterion from a single forked batch; unscored where the model's answer has no digits."""
     shared = render("judge", request=prompt, draft=draft, question="")
@@ -120,7 +156,15 @@ def verdicts(
         why = CUT if rows == [] else f"{judge.llm.name} cannot be asked for digits"
         return [Score(criterion_id=c.id, value=None, reason=why) for c in criteria]
     n = len(QUESTIONS)
-    return [score_from(c, rows[i * n : i * n + n], evidence) for i, c in enumerate(criteria)]
+    asked = [rows[i * n : i * n + n] for i in range(len(criteria))]
+    if judge.readers is None or opinion is None:
+        evidence = gates(prompt, draft, judge.similarity)
+        return [score_from(c, row, evidence) for c, row in zip(criteria, asked, strict=True)]
+    near = judge.readers.found(draft, criteria)
+    return [
+        read_score(c, row, judge.readers.of_criterion(c, opinion), near[i], judge.readers.calibration)
+        for i, (c, row) in enumerate(zip(criteria, asked, strict=True))
+    ]
 
 
 def score_from(criterion: Criterion, rows: Sequence[dict[str, float]], evidence: dict[str, float]) -> Score:
@@ -141,6 +185,32 @@ def score_from(criterion: Criterion, rows: Sequence[dict[str, float]], evidence:
     )
 
 
+def read_score(
+    criterion: Criterion, rows: Sequence[dict[str, float]], rating: float, near: float, fit: Calibration
+) -> Score:
+    """Return the score that the readers' expected rating, the model's verdict and the text's nearness give together."""
+    asked = [expected_digit(row) for row in rows]
+    raw = " ".join("-" if v is None else f"{1 + 8 * v:.2f}" for v in asked)
+    values = [v for v in asked if v is not None]
+    if not values:
+        return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
+    verdict = math.fsum(values) / len(values)
+    value = _unit(rating + fit.verdict_weight * (verdict - 0.5) + fit.near_weight * (near - 0.5))
+    half = (fit.margin + fit.verdict_weight * (max(values) - min(values))) / 2
+    return Score(
+        criterion_id=criterion.id,
+        value=value,
+        low=_unit(value - half),
+        high=_unit(value + half),
+        parts={"readers": rating, "verdict": verdict, "near": near},
+        raw=raw,
+    )
+
+
+def _unit(value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
 def expected_digit(row: dict[str, float]) -> float | None:
     """Return E[(digit - 1) / 8] in [0, 1], or None if the model puts less than a fifth of its belief on digits."""
     mass = {int(c): math.exp(p) for c, p in row.items() if math.isfinite(p)}
@@ -153,8 +223,8 @@ def expected_digit(row: dict[str, float]) -> float | None:
 def mix(verdict: float, evidence: dict[str, float]) -> float:
     """Return the verdict, lowered where a check found the draft broken.
 
-    A small model praises garbled, cut and off-topic text; the worst gate bounds what it may give. Ours, and the seam
-    where a calibrated mixture belongs.
+    A small model praises garbled, cut and off-topic text; the worst gate bounds what it may give. Ours, for a judge
+    without readers.
     """
     return verdict * min((0.25 + 0.75 * v for v in evidence.values()), default=1.0)
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
+from writer_r1.calibration import Readers
 from writer_r1.checks import word_count
 from writer_r1.criteria import Analyst, Similarity, derive_rubric
 from writer_r1.drafting import Writer, Written, revise_draft, write_draft
@@ -72,13 +73,17 @@ class Task(NamedTuple):
 
 
 class Team(NamedTuple):
-    """Who works: models by role, likeness of texts (None without the embedding model), lessons, and a way to stop."""
+    """Who works: models by role, likeness of texts (None without the embedding model), lessons, and a way to stop.
+
+    `readers` stand in for people where the judge was calibrated.
+    """
 
     writer: LLM
     judge: LLM
     similarity: Similarity | None
     recall: Recall
     cancel: Cancel
+    readers: Readers | None = None
 
 
 class Verdict(NamedTuple):
@@ -173,7 +178,7 @@ def _attempt(
     evaluation: Evaluation | None = None
     if usable(written) and not written.cancelled:
         yield Status(text="judging")
-        judge = Judge(team.judge, team.similarity, team.cancel)
+        judge = Judge(team.judge, team.similarity, team.cancel, team.readers)
         evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge)
     return Attempt(
         number=number,
@@ -207,7 +212,7 @@ def usable(written: Written | Attempt) -> bool:
 
 
 def accept(rubric: Rubric, best: Attempt | None, new: Attempt) -> Verdict:
-    """Return whether `new` replaces `best`: better beyond the judge's range, no criterion down by more than a point.
+    """Return whether `new` replaces `best`: the judge's two ranges part, and no criterion is down by more than a point.
 
     Rewards are compared over the criteria scored in both. Source: `docs/papers.md` 3, rule of ours.
     """
@@ -232,7 +237,7 @@ def accept(rubric: Rubric, best: Attempt | None, new: Attempt) -> Verdict:
             return Verdict(False, f"{c.name} is locked and fell by {(old - fresh) * 9:.1f}", now - then)
         if fresh < old - ONE_POINT - 1e-9:
             return Verdict(False, f"{c.name} fell by {(old - fresh) * 9:.1f}", now - then)
-    delta = max(DELTA, judge_range(rubric, new.evaluation) / 2)
+    delta = max(DELTA, (judge_range(rubric, best.evaluation) + judge_range(rubric, new.evaluation)) / 2)
     if now - then < delta:
         return Verdict(False, f"no clear difference ({(now - then) * 9:+.1f} of 10)", now - then)
     return Verdict(True, f"better by {(now - then) * 9:.1f} of 10", now - then)

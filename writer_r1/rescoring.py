@@ -105,8 +105,8 @@ class _Case:
 
     def verdicts(self, attempt: Attempt) -> dict[str, Score]:
         """Return the verdicts that are done with, by criterion; all of the judge who judged the attempt last."""
-        judge = attempt.evaluation.judge.model if attempt.evaluation else None
-        mine = [e for number, e in self._evaluations if number == attempt.number and e.judge.model == judge]
+        judge = attempt.evaluation.judge if attempt.evaluation else None
+        mine = [e for number, e in self._evaluations if number == attempt.number and judge and e.judge.same(judge)]
         return {s.criterion_id: s for e in mine for s in e.scores if s.reason != CUT}
 
 
@@ -120,17 +120,18 @@ def _pass(case: _Case, rubric: Rubric, load: Load, halted: Cancel) -> Iterator[E
         # A verdict after the last evaluation still lacks its reason where another wish forestalled it.
         known |= {s.criterion_id: s for s in attempt.scores if s.reason and s.reason != CUT}
         if attempt.evaluation is not None and all(c.id in known for c in rubric.criteria):
-            evaluation = settled(rubric, known, attempt.evaluation.judge)
+            evaluation = settled(rubric, known, attempt.evaluation.judge, attempt.evaluation)
             yield from case.tell([Evaluated(attempt=attempt.number, evaluation=evaluation)])
             continue
         yield from case.tell([Status(text=f"judging again, text {k} of {len(texts)}")])
         if (judge := load(halted)) is None:
             return
         judge = judge._replace(cancel=halted)
-        same = attempt.evaluation is not None and attempt.evaluation.judge.model == judge.llm.name
+        same = attempt.evaluation is not None and attempt.evaluation.judge.same(judge.info)
         known |= {s.criterion_id: s for s in attempt.scores if s.value is not None}
         rows = tuple(known.values()) if same else ()
-        found = evaluate(attempt.number, case.run.prompt, attempt.text, rubric, judge, rows)
+        before = attempt.evaluation if same else None
+        found = evaluate(attempt.number, case.run.prompt, attempt.text, rubric, judge, rows, before)
         yield from case.tell(_before(found, halted))
 
 

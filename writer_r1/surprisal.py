@@ -7,6 +7,7 @@ these numbers (`calibration.py`); none of them alone says that a text is good.
 import re
 
 import numpy as np
+import numpy.typing as npt
 
 from writer_r1.llm import Numbers, Reading
 
@@ -24,15 +25,15 @@ def surprisal_numbers(reading: Reading) -> dict[str, float]:
         "surprisal": _mean(s),
         "surprisal_sd": _sd(s),
         **{f"surprisal_p{p}": float(np.percentile(s, p)) for p in PERCENTILES},
-        "surprises_6": _mean(s > 6),
-        "surprises_10": _mean(s > 10),
+        "surprises_6": _share(s > 6),
+        "surprises_10": _share(s > 10),
         "entropy": _mean(e),
         "entropy_sd": _sd(e),
         "beyond_expected": _mean(beyond),
         "beyond_expected_sd": _sd(beyond),
         "rank": _mean(ranks),
-        "first_guess": _mean(reading.rank == 0),
-        **{f"rank_beyond_{n}": _mean(reading.rank >= n) for n in (10, 100, 1000)},
+        "first_guess": _share(reading.rank == 0),
+        **{f"rank_beyond_{n}": _share(reading.rank >= n) for n in (10, 100, 1000)},
         "sentence_surprisal_sd": _sd(by_sentence),
         "sentence_surprisal_most": float(by_sentence.max()),
         "sentence_surprisal_least": float(by_sentence.min()),
@@ -44,6 +45,10 @@ def surprisal_numbers(reading: Reading) -> dict[str, float]:
 
 def _mean(row: Numbers) -> float:
     return float(np.mean(row, dtype=np.float64)) if len(row) else 0.0
+
+
+def _share(row: npt.NDArray[np.bool_]) -> float:
+    return float(np.mean(row))
 
 
 def _sd(row: Numbers) -> float:

@@ -9,9 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, computed_field, model_validator
-
-from writer_r1.errors import RubricError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field, model_validator
 
 MAX_CRITERIA = 24
 LIGHTEST, HEAVIEST = 0.001, 1000.0  # weights of criteria
@@ -136,40 +134,6 @@ class Rubric(Identified):
         return next(c for c in self.criteria if c.id == criterion_id)
 
 
-def read_rubric(data: object, prompt: str) -> Rubric:
-    """Return the rubric in `data`: a rubric object, or a list of `{name, description, weight?}`.
-
-    Raises:
-        RubricError: naming every fault at once.
-    """
-    rows = data.get("criteria") if isinstance(data, dict) else data
-    if not isinstance(rows, list) or not rows:
-        raise RubricError("This rubric has no criteria; give a list of {name, description, weight}.")
-    if len(rows) > MAX_CRITERIA:
-        raise RubricError(f"This rubric has {len(rows)} criteria; at most {MAX_CRITERIA} can be judged, so merge some.")
-    faults, criteria, names = [], [], set[str]()
-    for i, row in enumerate(rows, 1):
-        try:
-            criterion = Criterion.model_validate(row)
-        except ValidationError as e:
-            faults += [f"criterion {i}: {_plain(fault)}" for fault in e.errors()]
-            continue
-        key = name_key(criterion.name)
-        if key in names:
-            faults.append(f"criterion {i}: the name {criterion.name!r} is used twice")
-        names.add(key)
-        criteria.append(criterion)
-    if faults:
-        more = f" (and {len(faults) - 5} more)" if len(faults) > 5 else ""
-        raise RubricError(f"This rubric cannot be used: {'; '.join(faults[:5])}{more}.")
-    return Rubric(prompt_id=prompt_id(prompt), criteria=tuple(criteria))
-
-
-def _plain(fault: Any) -> str:
-    where = ".".join(str(p) for p in fault["loc"]) or "row"
-    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
-
-
 class Score(Noun):
     """One criterion's verdict on one draft. `low`..`high` is the judge's own range, `parts` what it was mixed from."""
 
@@ -185,17 +149,38 @@ class Score(Noun):
 
 
 class JudgeInfo(Noun):
+    """Who judged: verdicts mix only where all but `trust` is the same."""
+
     model: str
     adapter: str | None = None
     prompt_hash: str = ""
+    calibration: str = ""  # digest of the fit that stands in for readers; empty where there was none
     trust: Literal["high", "some", "low", "none", "unmeasured"] = "unmeasured"
+
+    def same(self, other: "JudgeInfo") -> bool:
+        """Return whether scores of the other may stand beside this one's."""
+        return self.model_copy(update={"trust": other.trust}) == other
+
+
+class Note(Noun):
+    """What a check found in a whole text: in two words, in a sentence, and the words it rests on."""
+
+    check: str
+    value: Unit
+    said: str
+    reason: str
+    quote: str | None = None
 
 
 class Evaluation(Noun):
+    """`readers` is what the calibrated judge expects readers to say of the whole text, `notes` what was measured."""
+
     rubric_id: str
     reward: Unit | None
     scores: tuple[Score, ...]
     judge: JudgeInfo
+    readers: dict[str, Unit] = {}
+    notes: tuple[Note, ...] = ()
 
     def score(self, criterion_id: str) -> Score | None:
         """Return this criterion's score, or None where it was never asked."""

@@ -14,11 +14,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from writer_r1 import catalog, places
+from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Event, RubricReady, Status
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
-from writer_r1.llm import LLM, Cancel, load
+from writer_r1.llm import LLM, Cancel, load, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
@@ -121,7 +122,8 @@ class Workspace:
                 yield Status(text="loading the model")
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
-            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop)
+            readers = self.readers(self._key(judging))
+            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -160,7 +162,7 @@ class Workspace:
             def judge() -> Judge:
                 name = self.judge
                 self._free({name})
-                return Judge(self.llm(name), self.similarity, stop)
+                return self.judge_by(name, stop)
 
             def load(halted: Cancel) -> Judge | None:
                 return judge() if self.jobs.take_lock(run_id, halted) else None
@@ -188,6 +190,18 @@ class Workspace:
             options = {} if threads is None else {"threads": threads}
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
+
+    def judge_by(self, name: str, cancel: Cancel = never) -> Judge:
+        """Return a model as a judge; call it only inside a job or `machine`."""
+        llm = self.llm(name)
+        return Judge(llm, self.similarity, cancel, self.readers(llm.name))
+
+    def readers(self, model: str) -> Readers | None:
+        """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
+        from writer_r1.embedding import embed
+
+        fit = calibration_of(model, self.home)
+        return Readers(fit, embed) if fit else None
 
     def _key(self, name: str) -> str:
         """Return the one name a model is kept by, whatever it is called by."""

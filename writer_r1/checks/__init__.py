@@ -6,6 +6,7 @@ These are measurements of form; none of them says whether the writing is good.
 
 from writer_r1.checks.evidence import Evidence, evidence
 from writer_r1.checks.meaning import Embed, Met, Similarity, coherence, coverage, met, relevance
+from writer_r1.checks.notes import notes
 from writer_r1.checks.requirements import asked_dialogue, requirements
 from writer_r1.checks.shape import completeness, copied_share, is_looping, length_fit, repetition, size
 from writer_r1.checks.style import dialogue, stock_phrases, variety
@@ -39,6 +40,7 @@ __all__ = [
     "met",
     "must_include",
     "must_not",
+    "notes",
     "paragraphs",
     "person",
     "relevance",

@@ -19,9 +19,9 @@ import psutil
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
 from writer_r1.llm.deltas import Deltas
-from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences, shared
+from writer_r1.llm.sequences import MAIN, Cancelled, Item, Row, Sequences
 
-FORKS = 16
+FORKS = 24
 SMALL = 400_000_000  # parameters below which a second thread gains little alone and stalls beside other work
 FORK_CELLS = 1024  # room beside the context for what forks add to a shared prompt
 _SLOT = re.compile("\ue000(\\d+)\ue001")  # private-use marks that stand for message contents inside the template
@@ -181,7 +181,7 @@ class LlamaCpp:
                         continue
                     out[k] += texts[k].add(self._piece(token))
                     if not texts[k].stopped:
-                        items.append(Item(token, len(prompt) + step, k, True))
+                        items.append(Item(token, len(prompt) + step, (k,), True))
                         going.append(k)
                 if not going or cancel():
                     break
@@ -207,9 +207,6 @@ class LlamaCpp:
         head, tail = self.encode(request)
         tails = [self.tokens(s) + tail for s in suffixes]
         self._fits(len(head) + max(map(len, tails), default=0), 1)
-        if tails:  # what all suffixes begin with is evaluated once too; each keeps a token, whose logits are wanted
-            common = min(min(shared(tails[0], t) for t in tails), min(map(len, tails)) - 1)
-            head, tails = head + tails[0][:common], [t[common:] for t in tails]
         try:
             rows = self._seq.fork_rows(head, tails, cancel)
         except Cancelled:
@@ -223,7 +220,7 @@ class LlamaCpp:
         if not ids:
             return []
         self._fits(len(prompt) + len(ids), 0)
-        items = [Item(t, len(prompt) + i, 0, True) for i, t in enumerate(ids[:-1])]
+        items = [Item(t, len(prompt) + i, MAIN, True) for i, t in enumerate(ids[:-1])]
         try:
             self._seq.fill(prompt, cancel)
             rows = [self._seq.row(-1), *self._seq.rows(items, cancel)]
@@ -255,8 +252,9 @@ class LlamaCpp:
             return None
         if state is None:
             return None
-        columns = (np.array(column, dtype=np.float32) for column in zip(*seen, strict=True))
-        return Reading(tuple(p.decode("utf-8", "replace") for p in pieces[start:end]), *columns, state)
+        surprisal, entropy, rank = np.array(seen, dtype=np.float32).T
+        words = tuple(p.decode("utf-8", "replace") for p in pieces[start:end])
+        return Reading(words, surprisal, entropy, rank, state)
 
     def warm(self, request: Request) -> None:
         """Evaluate and pin the start of `request`, up to the end of its last message's content."""

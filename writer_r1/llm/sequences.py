@@ -21,6 +21,7 @@ from writer_r1.errors import ModelError
 from writer_r1.llm import Cancel, Sampling
 
 Row = npt.NDArray[np.float32]  # (n_vocab,)
+MAIN = (0,)  # the working sequence
 PINS = 6
 STEP = 128  # prompt tokens evaluated between two looks at `cancel`: about a second for a 1.5B model on two cores
 
@@ -32,7 +33,7 @@ class Cancelled(Exception):
 class Item(NamedTuple):
     token: int
     position: int
-    sequence: int
+    sequences: tuple[int, ...]  # that hold it: those with the same start share its evaluation
     wanted: bool  # whether its logits are needed
 
 
@@ -44,6 +45,24 @@ def shared(a: Sequence[int], b: Sequence[int]) -> int:
             break
         n += 1
     return n
+
+
+def branches(suffixes: Sequence[Sequence[int]], start: int) -> list[Item]:
+    """Return the tokens of suffixes that go on from position `start`, those of a common beginning once.
+
+    Suffix k is sequence k + 1; its last token is its own and wanted, so the wanted ones come in the suffixes' order.
+    """
+    items: list[Item] = []
+    for k, suffix in enumerate(suffixes):
+        for i in range(max((_common(other, suffix) for other in suffixes[:k]), default=0), len(suffix)):
+            last = i == len(suffix) - 1
+            also = () if last else [j + 1 for j, s in enumerate(suffixes[k + 1 :], k + 1) if i < _common(s, suffix)]
+            items.append(Item(suffix[i], start + i, (k + 1, *also), last))
+    return items
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    return min(shared(a, b), len(a) - 1, len(b) - 1)
 
 
 class Sequences:
@@ -71,7 +90,7 @@ class Sequences:
         if not self._ctx:
             raise ModelError(f"llama.cpp could not set up a context of {cells} tokens; choose a smaller model.")
         self._memory = llama_cpp.llama_get_memory(self._ctx)
-        self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, 1)
+        self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, params.n_seq_max)
         self.held: list[int] = []
         self._pins: dict[tuple[int, ...], Any] = {}  # tokens -> the state they leave, oldest first
 
@@ -93,7 +112,9 @@ class Sequences:
         batch.n_tokens = len(items)
         for k, item in enumerate(items):
             batch.token[k], batch.pos[k] = item.token, item.position
-            batch.n_seq_id[k], batch.seq_id[k][0] = 1, item.sequence
+            batch.n_seq_id[k] = len(item.sequences)
+            for i, sequence in enumerate(item.sequences):
+                batch.seq_id[k][i] = sequence
             batch.logits[k] = item.wanted
         code = self._c.llama_decode(self._ctx, batch)
         if code:
@@ -132,7 +153,7 @@ class Sequences:
                     self.forget()
                     raise Cancelled
                 step = tokens[at : at + STEP]
-                self._evaluate([Item(t, at + i, 0, True) for i, t in enumerate(step)])
+                self._evaluate([Item(t, at + i, MAIN, True) for i, t in enumerate(step)])
                 for k, following in enumerate(tokens[at + 1 : at + 1 + len(step)]):
                     each(self.row(k), following)
         finally:
@@ -164,7 +185,7 @@ class Sequences:
             keep = 0
         self.held = list(tokens[:keep])
         last = len(tokens) - 1
-        self.decode([Item(tokens[i], i, 0, i == last) for i in range(keep, len(tokens))], cancel)
+        self.decode([Item(tokens[i], i, MAIN, i == last) for i in range(keep, len(tokens))], cancel)
         self.held = list(tokens)
 
     def pin(self, tokens: Sequence[int], cancel: Cancel) -> None:
@@ -186,25 +207,18 @@ class Sequences:
 
     def extend(self, token: int) -> None:
         """Append one token to sequence 0 and evaluate it."""
-        self._evaluate([Item(token, len(self.held), 0, True)])
+        self._evaluate([Item(token, len(self.held), MAIN, True)])
         self.held.append(token)
 
     def fork_rows(self, prefix: Sequence[int], suffixes: Sequence[Sequence[int]], cancel: Cancel) -> list[Row]:
-        """Return the logits after `prefix + suffix` for every suffix; the prefix is evaluated once."""
+        """Return the logits after `prefix + suffix` for every suffix; what several begin with is evaluated once."""
         self.fill(prefix, cancel)
         n, rows = len(prefix), list[Row]()
         while len(rows) < len(suffixes):
             group = self._group(suffixes[len(rows) :], self.cells - n)
             for k in range(len(group)):
                 self.fork(0, k + 1)
-            rows += self.rows(
-                [
-                    Item(token, n + i, k + 1, i == len(suffix) - 1)
-                    for k, suffix in enumerate(group)
-                    for i, token in enumerate(suffix)
-                ],
-                cancel,
-            )
+            rows += self.rows(branches(group, n), cancel)
             for k in range(len(group)):
                 self.remove(k + 1)
         return rows
@@ -261,7 +275,7 @@ class _Tap:
         self._ggml = ctypes.CDLL(str(library))
         self._ggml.ggml_get_name.argtypes, self._ggml.ggml_get_name.restype = [ctypes.c_void_p], ctypes.c_char_p
         self._ggml.ggml_nbytes.argtypes, self._ggml.ggml_nbytes.restype = [ctypes.c_void_p], ctypes.c_size_t
-        sizes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+        sizes: list[Any] = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
         self._ggml.ggml_backend_tensor_get.argtypes, self._ggml.ggml_backend_tensor_get.restype = sizes, None
         self._open, self._sum, self._count = False, np.zeros(width), 0
         self.callback = llama_cpp.ggml_backend_sched_eval_callback(self._offered)

@@ -13,6 +13,7 @@ from writer_r1.store import SavedRubric
 from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory
 from writer_r1.ui.criteria_dialogs import button, dialogs, offers, opening
 from writer_r1.ui.criteria_found import found, from_codes, lessons
+from writer_r1.ui.evidence import noted
 from writer_r1.ui.scores import bar, because, change, details, overall, score_of, ten
 from writer_r1.ui.view import View, over, shown, title
 
@@ -149,6 +150,7 @@ def _mean(attempt: Attempt | None, settled: bool, judging: bool) -> str:
     if not settled and judging:
         again = " again" if attempt.evaluation else ""
         said = f'<p class="overall pending">Being judged{again} …</p>'
+    said += noted(attempt) if settled else ""
     return f'<div class="mean-of"><span class="quiet">{title(attempt)}</span>{said}</div>'
 
 

@@ -11,6 +11,7 @@ from html import escape
 from writer_r1.checks import word_count
 from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
 from writer_r1.ui.drawn import PART, Drawn
+from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.prose import differing, longer, plural, prose
 from writer_r1.ui.scores import GUIDE, bar, change, details, score_of, ten
 from writer_r1.ui.view import View, over, standing, title
@@ -141,7 +142,8 @@ def card(view: View, attempt: Attempt, busy: bool, marks: Sequence[str]) -> str:
     if is_stale(now, attempt):
         kind += " stale"
     if attempt.complete:
-        parts = [f'<div class="story">{verdict(view, attempt)}{asked(now, attempt)}</div>']
+        more = f"{rests_on(attempt)}{asked(now, attempt)}"
+        parts = [f'<div class="story">{verdict(view, attempt)}{noted(attempt)}{more}</div>']
         parts += [scores(now, attempt, marks), words(now, attempt), foot(attempt, busy)]
     else:
         parts = [unfinished(view, attempt)]

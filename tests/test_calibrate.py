@@ -1,0 +1,154 @@
+"""From a file of ratings to a fit: what is read, what is kept, what a stop loses, and that chance finds nothing."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from ordered_stories import by_letters, stories
+
+from writer_r1 import calibrate as module
+from writer_r1.calibrate import Reader, calibrate, known_pairs, read_rated, taught, write_calibration
+from writer_r1.calibration import NO_MODEL, Calibration, calibration_of, kept_in
+from writer_r1.calibration import read as read_calibration
+from writer_r1.errors import StoreError, WriterError
+from writer_r1.ladders import originals
+from writer_r1.llm import never
+from writer_r1.llm.fake import FakeLLM
+from writer_r1.prompts import prompt_hash
+
+SENTENCE = "the keeper went down to the sea and counted the boats one by one while nobody asked him to do so"
+WORDS = SENTENCE.split(" ")
+
+
+def rows_of(count: int = 60, seed: int = 0, shuffled: bool = False) -> list[dict[str, object]]:
+    """Texts whose raters like long ones, two a request."""
+    chance = random.Random(seed)
+    rows = []
+    for k in range(count):
+        length = chance.randint(20, 200)
+        text = " ".join(chance.choice(WORDS) for _ in range(length)).capitalize() + "."
+        liked = 1 + 4 * length / 220
+        ratings = {"liked": [liked, min(5.0, liked + 0.3)], "clear": [3.0, min(5, 2 + chance.random())]}
+        rows.append({"prompt": f"Write text {k // 2}.", "story": text, "ratings": ratings, "system": "AB"[k % 2]})
+    if shuffled:
+        given = [row["ratings"] for row in rows]
+        chance.shuffle(given)
+        rows = [row | {"ratings": rating} for row, rating in zip(rows, given, strict=True)]
+    return rows
+
+
+def file_of(folder: Path, rows: list[dict[str, object]]) -> Path:
+    path = folder / "rated.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A known-order set of three originals, so that a fit takes seconds."""
+    monkeypatch.setattr(module, "taught", lambda: originals()[:6:2])
+
+
+def fitted(path: Path, llm: FakeLLM | None = None, kept: Path | None = None) -> Calibration:
+    return calibrate(path, llm, by_letters, kept, lambda done, total: None, never)
+
+
+def test_what_raters_went_by_is_found_without_a_model(tmp_path: Path, few: None) -> None:
+    found = fitted(file_of(tmp_path, rows_of(120)))
+    liked = next(a for a in found.aspects if a.name == "liked")
+    assert liked.quality.rho > 0.7 and liked.quality.low > 0.5
+    assert (found.model, found.texts, found.needs_model) == (NO_MODEL, 120, False)
+    assert found.pairs == len(module.known_pairs()) and found.ordered is not None
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_with_shuffled_ratings_the_interval_of_the_whole_pipeline_includes_0(
+    tmp_path: Path, few: None, seed: int
+) -> None:
+    found = fitted(file_of(tmp_path, rows_of(seed=seed, shuffled=True)))
+    assert all(a.quality.low < 0 < a.quality.high or a.quality.high <= 0 for a in found.aspects)
+
+
+def test_the_same_data_give_the_same_fit_to_the_last_digit(tmp_path: Path, few: None) -> None:
+    path = file_of(tmp_path, rows_of())
+    assert fitted(path).model_dump_json() == fitted(path).model_dump_json()
+
+
+def test_half_of_the_known_order_set_is_never_shown_to_a_fit() -> None:
+    shown = {o.id for o in taught()}
+    assert len(shown) == len(originals()) // 2 and {p.group for p in known_pairs()} == shown
+    assert all(p.better != p.worse and p.request for p in known_pairs())
+
+
+def test_what_was_read_is_kept_and_a_line_cut_by_a_kill_is_read_again(tmp_path: Path) -> None:
+    kept, asked = tmp_path / "judges" / "m.read.jsonl", list[str]()
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        asked.append(texts[1])
+        return by_letters(texts)
+
+    first = Reader(None, embed, kept)
+    rows = [first.read("A story.", text, never) for text in stories()[:3]]
+    assert len(asked) == 3 and first.read("A story.", stories()[0], never) == rows[0] and len(asked) == 3
+    raw = kept.read_text("utf-8")
+    kept.write_text(raw[: len(raw) - 40], "utf-8")
+    again = Reader(None, embed, kept)
+    assert [again.read("A story.", text, never) for text in stories()[:3]] == rows and len(asked) == 4
+
+
+def test_a_stop_says_how_far_it_came_and_loses_nothing(tmp_path: Path, few: None) -> None:
+    path, kept, seen = file_of(tmp_path, rows_of()), tmp_path / "read.jsonl", list[int]()
+    with pytest.raises(WriterError, match=r"Stopped after 5 of \d+ texts; run it again"):
+        calibrate(path, None, by_letters, kept, lambda done, total: seen.append(done), lambda: len(seen) >= 5)
+    assert len(kept.read_text("utf-8").splitlines()) in (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "Line 2 of 'rated.jsonl' is no rated text"),
+        ('{"prompt": "p", "story": "", "ratings": {"a": [1]}}', "it needs a text and ratings from 1 to 5"),
+        ('{"prompt": "p", "story": "s", "ratings": {"a": [9]}}', "it needs a text and ratings from 1 to 5"),
+        ('{"prompt": "p", "story": "s", "ratings": {}}', "it needs a text and ratings"),
+        ('{"prompt": "p", "ratings": {"a": [1]}}', "KeyError"),
+        ("[1]", "is no rated text"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "rated.jsonl"
+    path.write_text(json.dumps(rows_of(1)[0]) + "\n" + line + "\n", "utf-8")
+    with pytest.raises(WriterError) as refused:
+        read_rated(path)
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_too_few_texts_unlike_ratings_and_a_missing_file_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(WriterError, match="holds 3 rated texts; at least 40"):
+        read_rated(file_of(tmp_path, rows_of(3)))
+    rows = rows_of(50)
+    rows[7] = rows[7] | {"ratings": {"other": [3]}}
+    with pytest.raises(WriterError, match="not all rated for the same things"):
+        read_rated(file_of(tmp_path, rows))
+    with pytest.raises(WriterError, match="cannot be read"):
+        read_rated(tmp_path / "nowhere")
+
+
+def test_the_users_own_fit_comes_before_the_shipped_and_one_of_another_prompt_is_none(
+    tmp_path: Path, few: None
+) -> None:
+    made = fitted(file_of(tmp_path, rows_of()))
+    write_calibration(kept_in(tmp_path, "mine"), made)
+    assert calibration_of("mine", tmp_path) == made == read_calibration(kept_in(tmp_path, "mine"))
+    reading = made.model_copy(update={"names": ("reading.surprisal", *made.names[1:])})
+    for name, prompt in (("today", prompt_hash("judge")), ("old", "another")):
+        write_calibration(kept_in(tmp_path, name), reading.model_copy(update={"prompt_hash": prompt}))
+    today, old = calibration_of("today", tmp_path), calibration_of("old", tmp_path)
+    assert today is not None and today.needs_model and (old is None or not old.needs_model)
+
+
+def test_a_fit_that_cannot_be_kept_is_a_sentence(tmp_path: Path, few: None) -> None:
+    made = fitted(file_of(tmp_path, rows_of()))
+    (tmp_path / "judges").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match="cannot be kept"):
+        write_calibration(kept_in(tmp_path, "m"), made)
