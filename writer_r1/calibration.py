@@ -72,9 +72,9 @@ class Calibration(Noun):
     near_weight: float = 0.1  # the same of how near the text comes to the criterion's words
 
     @property
-    def digest(self) -> str:
-        """Return a short name for exactly this fit."""
-        return digest(self.model_dump_json())
+    def id(self) -> str:
+        """Return a short name for exactly this fit, which begins with its model's."""
+        return f"{self.model}-{digest(self.model_dump_json())}"
 
     @property
     def needs_model(self) -> bool:

@@ -48,7 +48,7 @@ class Judge(NamedTuple):
     @property
     def info(self) -> JudgeInfo:
         """Return who judges."""
-        fit = self.readers.calibration.digest if self.readers else ""
+        fit = self.readers.calibration.id if self.readers else ""
         return JudgeInfo(model=self.llm.name, prompt_hash=prompt_hash("judge"), calibration=fit)
 
 

@@ -154,7 +154,7 @@ class JudgeInfo(Noun):
     model: str
     adapter: str | None = None
     prompt_hash: str = ""
-    calibration: str = ""  # digest of the fit that stands in for readers; empty where there was none
+    calibration: str = ""  # id of the fit that stands in for readers; empty where there was none
     trust: Literal["high", "some", "low", "none", "unmeasured"] = "unmeasured"
 
     def same(self, other: "JudgeInfo") -> bool:

@@ -1,7 +1,7 @@
 """Drafts of one model, good against degraded, on requests that no fit has seen: which of two does the judge put first?
 
-The standard model writes each piece (the studio's own prompt and sampling), writes it again too hot, and again from half
-of the requirements; three more are the good draft cut, with a paragraph repeated, and with a sentence of its plot from
+The standard model writes each piece (the studio's own prompt and sampling), writes it again too hot, and from half of
+the requirements; three more are the good draft cut, with a paragraph repeated, and with a sentence of its plot from
 another piece. All are judged against the whole request. Drafts and scores are kept as they come in `docs/proof/`, so
 that a run that was broken off goes on.
 """

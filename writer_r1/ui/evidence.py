@@ -2,11 +2,16 @@
 
 from html import escape
 
+from writer_r1.calibration import NO_MODEL
 from writer_r1.trajectory import Attempt, Evaluation, Note
 from writer_r1.ui.scores import details, ten
 
 GOOD = 0.7
 READERS = "What readers are expected to say of the whole text, by a fit to people's ratings of stories:"
+UNFITTED = (
+    "This judge model was never calibrated, so only what needs no model went into what readers are expected to say "
+    "(`writer-r1 calibrate` fits it):"
+)
 MEASURED = "Measured without a model:"
 
 
@@ -38,7 +43,8 @@ def _readers(evaluation: Evaluation) -> str:
         f'<i class="fill" style="width:{max(value, 0.02):.1%}"></i></span><span class="value">{ten(value)}</span></li>'
         for name, value in evaluation.readers.items()
     )
-    return f'<p class="quiet">{READERS}</p><ul class="plain readers">{rows}</ul>' if rows else ""
+    told = UNFITTED if evaluation.judge.calibration.startswith(f"{NO_MODEL}-") else READERS
+    return f'<p class="quiet">{told}</p><ul class="plain readers">{rows}</ul>' if rows else ""
 
 
 def _measured(evaluation: Evaluation) -> str:
