@@ -75,9 +75,9 @@ def test_the_same_data_give_the_same_fit_to_the_last_digit(tmp_path: Path, few: 
     assert fitted(path).model_dump_json() == fitted(path).model_dump_json()
 
 
-def test_half_of_the_known_order_set_is_never_shown_to_a_fit() -> None:
+def test_most_of_the_known_order_set_is_never_shown_to_a_fit() -> None:
     shown = {o.id for o in taught()}
-    assert len(shown) == len(originals()) // 2 and {p.group for p in known_pairs()} == shown
+    assert len(shown) == 10 and len(originals()) > 40 and {p.group for p in known_pairs()} == shown
     assert all(p.better != p.worse and p.request for p in known_pairs())
 
 

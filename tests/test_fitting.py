@@ -23,7 +23,8 @@ def table(n: int = 120, seed: int = 0, wide: int = 40) -> tuple[Texts, np.ndarra
     requests = tuple(f"request {k // 2}" for k in range(n))
     words = rng.integers(50, 300, n).astype(float)
     blocks = tuple(name.split(".")[0] for name in names)
-    return Texts(names, numbers, blocks, requests, words, tuple("ab"[k % 2] for k in range(n))), good
+    rivals = {"chance": rng.normal(size=n)}
+    return Texts(names, numbers, blocks, requests, words, tuple("ab"[k % 2] for k in range(n)), rivals), good
 
 
 def no_pairs(texts: Texts) -> Pairs:
@@ -50,6 +51,8 @@ def test_what_readers_went_by_is_found_and_holds_on_requests_never_seen() -> Non
     texts, good = table()
     made = fit(texts, ratings_of(good), ABOUT, no_pairs(texts))
     assert all(a.quality.rho > 0.6 and a.quality.low > 0.4 for a in made.aspects)
+    chance = made.aspects[0].quality.rivals["chance"]
+    assert abs(chance.rho) < 0.3 and 0 < chance.low < chance.gain < chance.high
     fresh, hidden = table(seed=5)
     said = [made.rate(dict(zip(texts.names, row, strict=True)))["liked"] for row in fresh.numbers]
     assert spearman(np.array(said), hidden) > 0.6
@@ -70,7 +73,7 @@ def test_a_text_is_never_judged_by_a_fit_that_saw_another_of_its_request() -> No
     liked = rng.normal(size=40)[groups]
     names = tuple(f"state.{k}" for k in range(30))
     requests = tuple(f"r{g}" for g in groups)
-    texts = Texts(names, twin, ("state",) * 30, requests, np.ones(120), ("",) * 120)
+    texts = Texts(names, twin, ("state",) * 30, requests, np.ones(120), ("",) * 120, {})
     found = predictions(texts, liked[:, None], no_pairs(texts))[0][:, 0]
     assert spearman(found, liked) < 0.4
 

@@ -1,4 +1,4 @@
-"""What the page says a score rests on: words, sentences, expected readers; escaped, and honest about an unknown model."""
+"""What the page says a score rests on: words, sentences, expected readers, escaped."""
 
 from html.parser import HTMLParser
 

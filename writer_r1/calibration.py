@@ -32,6 +32,15 @@ NO_MODEL = "none"  # the name of the calibration that needs no model
 SHARPNESS = 0.1  # of a criterion's likeness to what readers rated: nearer ones count more
 
 
+class Rival(Noun):
+    """How well something simpler agrees, and what the fit has over it, with a paired 95 % interval."""
+
+    rho: float
+    gain: float
+    low: float
+    high: float
+
+
 class Quality(Noun):
     """How well the fit agreed with people it had not seen: Spearman, grouped cross-validation, with 95 % interval."""
 
@@ -40,6 +49,7 @@ class Quality(Noun):
     high: float
     given_length: float
     within_origin: float | None = None
+    rivals: dict[str, Rival] = {}
 
 
 class Aspect(Noun):

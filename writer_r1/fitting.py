@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from writer_r1.calibration import CLIP, Aspect, Calibration, Quality, about
+from writer_r1.calibration import CLIP, Aspect, Calibration, Quality, Rival, about
 
 Rows = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ SHARED = 0.3  # of each target is the mean over the aspects: readers' ratings of
 GAP = 1.0  # standard deviations of the ratings that a spoiled text is to lie below the sound one
 PAIRS_SAY = 0.5  # what all pairs weigh together, against all ratings
 SURE = 0.9  # of the pairs that far apart or farther are in order: a smaller difference is no clear one
-RESAMPLES = 2000
+RESAMPLES = 1000
 
 
 class Texts(NamedTuple):
@@ -36,6 +36,7 @@ class Texts(NamedTuple):
     requests: tuple[str, ...]
     words: Rows  # (texts,)
     origins: tuple[str, ...]  # who wrote it, where that is known, else ""
+    rivals: Mapping[str, Rows]  # simpler predictions, (texts,) each
 
 
 class Pairs(NamedTuple):
@@ -179,13 +180,15 @@ def _rounded(row: Rows) -> tuple[float, ...]:
 
 def quality(found: Rows, given: Rows, texts: Texts) -> Quality:
     """Return how well predictions and ratings agree, with an interval over requests drawn again and again."""
-    groups, rng = _groups(texts.requests), np.random.default_rng(0)
-    members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)]
-    drawn = []
-    for _ in range(RESAMPLES):
-        at = np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
-        drawn.append(spearman(found[at], given[at]))
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    draws = list(_draws(_groups(texts.requests)))
+    drawn = np.array([spearman(found[at], given[at]) for at in draws])
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    rivals = {}
+    for name, said in texts.rivals.items():
+        apart = np.percentile(drawn - [spearman(said[at], given[at]) for at in draws], [2.5, 97.5])
+        rho = spearman(said, given)
+        row = {"rho": rho, "gain": spearman(found, given) - rho, "low": apart[0], "high": apart[1]}
+        rivals[name] = Rival(**{key: round(float(value), 3) for key, value in row.items()})
     origins = [np.flatnonzero([o == name for o in texts.origins]) for name in sorted(set(texts.origins) - {""})]
     within = [spearman(found[at], given[at]) for at in origins if len(at) >= 10]
     return Quality(
@@ -194,7 +197,16 @@ def quality(found: Rows, given: Rows, texts: Texts) -> Quality:
         high=round(float(high), 3),
         given_length=round(partial(found, given, texts.words), 3),
         within_origin=round(float(np.mean(within)), 3) if len(within) > 1 else None,
+        rivals=rivals,
     )
+
+
+def _draws(groups: Index) -> Iterator[Index]:
+    """Yield the rows of requests drawn again and again, with replacement."""
+    rng = np.random.default_rng(0)
+    members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)]
+    for _ in range(RESAMPLES):
+        yield np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
 
 
 def spearman(a: Rows, b: Rows) -> float:

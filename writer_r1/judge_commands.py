@@ -76,7 +76,8 @@ def calibrate_command(args: argparse.Namespace) -> int:
     print(f"{found.model}: {found.texts} rated texts, {found.pairs} known pairs; agreement with readers it never saw")
     for aspect in found.aspects:
         q = aspect.quality
-        print(f"{aspect.name:<16} {q.rho:5.2f}  [{q.low:.2f}, {q.high:.2f}]  given length {q.given_length:.2f}")
+        rivals = ", ".join(f"{name} {rival.rho:.2f}" for name, rival in q.rivals.items())
+        print(f"{aspect.name:<16} {q.rho:5.2f}  [{q.low:.2f}, {q.high:.2f}]  ({rivals})")
     print(f"{'known order':<16} {found.ordered:5.2f}  smallest clear difference {9 * found.margin:.1f} of 10")
     print(f"kept in {path}", file=sys.stderr)
     return 0
