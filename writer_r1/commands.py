@@ -6,6 +6,7 @@ Each command imports what it needs, so that `--help` answers at once.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,42 +41,24 @@ def _say_model(model: Any, as_json: bool) -> int:
 def models_pull(args: argparse.Namespace) -> int:
     """Download a catalog model, showing bytes and the time left on stderr."""
     from writer_r1 import catalog, fetch, places
+    from writer_r1.progress import Line
 
-    progress = _Progress()
+    line = Line()
+    began: tuple[float, int] | None = None
+
+    def tell(done: int, total: int, note: str) -> None:
+        nonlocal began
+        now = time.monotonic()
+        began = began or (now, done)
+        rate = (done - began[1]) / max(now - began[0], 1e-3)
+        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and now - began[0] > 2 else ""
+        line.show(f"{note}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{left}", note)
+
     try:
-        fetch.pull(args.name, places.models(), progress=progress)
+        fetch.pull(args.name, places.models(), progress=tell)
     finally:
-        progress.end()
+        line.end()
     return _say_model(catalog.find(args.name, places.models()), args.json)
-
-
-class _Progress:
-    """A line on stderr with bytes and time left: redrawn on a terminal, once every ten seconds elsewhere."""
-
-    def __init__(self) -> None:
-        import time
-
-        self._now = time.monotonic
-        self._began: tuple[float, int] | None = None
-        self._shown = -1e9
-        self._note = ""
-
-    def __call__(self, done: int, total: int, note: str) -> None:
-        """Show where the download is."""
-        now, terminal = self._now(), sys.stderr.isatty()
-        self._began = self._began or (now, done)
-        if now - self._shown < (0.2 if terminal else 10.0) and note == self._note:
-            return
-        rate = (done - self._began[1]) / max(now - self._began[0], 1e-3)
-        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and now - self._began[0] > 2 else ""
-        line = f"{note}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{left}"
-        print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
-        self._shown, self._note = now, note
-
-    def end(self) -> None:
-        """Leave the line."""
-        if sys.stderr.isatty() and self._note:
-            print(file=sys.stderr)
 
 
 def models_add(args: argparse.Namespace) -> int:

@@ -71,6 +71,16 @@ def evaluate(
     return evaluation
 
 
+def scored(prompt: str, draft: str, rubric: Rubric, judge: Judge) -> Evaluation:
+    """Return the evaluation of a text without reasons, which take most of the time."""
+    rows = [(c, c.check) for c in rubric.criteria]
+    scores = {c.id: measured_score(c, check, prompt, draft, judge.similarity) for c, check in rows if check is not None}
+    fresh = [c for c, check in rows if check is None]
+    for score in verdicts(prompt, draft, fresh, gates(prompt, draft, judge.similarity), judge):
+        scores[score.criterion_id] = score
+    return settled(rubric, scores, JudgeInfo(model=judge.llm.name, prompt_hash=prompt_hash("judge")))
+
+
 def settled(rubric: Rubric, scores: Mapping[str, Score], judge: JudgeInfo) -> Evaluation:
     """Return the evaluation that the scores of all criteria come to."""
     return Evaluation(

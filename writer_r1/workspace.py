@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from writer_r1 import catalog, places
 from writer_r1.errors import Busy, StoreError, WriterError
-from writer_r1.events import Event, RubricReady, Status
+from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
 from writer_r1.llm import LLM, Cancel, load
@@ -23,6 +23,7 @@ from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
 from writer_r1.pulls import pulls_into
+from writer_r1.qualification import marked
 from writer_r1.rescoring import Wanted, rescore
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
@@ -126,7 +127,7 @@ class Workspace:
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
                         self.store.set_rubric(piece_id, event.rubric)
-                yield event
+                yield self._marked(event)
 
         return self.jobs.start(task.prompt, writer, work, run_id, piece_id)
 
@@ -158,18 +159,22 @@ class Workspace:
         def work(stop: Cancel) -> Iterator[Event]:
             @cache
             def judge() -> Judge:
-                name = self.judge
-                self._free({name})
-                return Judge(self.llm(name), self.similarity, stop)
+                return self._judge(self.judge, stop)
 
             def load(halted: Cancel) -> Judge | None:
                 return judge() if self.jobs.take_lock(run_id, halted) else None
 
             earlier = [event for _, event in self.store.events(run_id)]
-            yield from rescore(self.store.trajectory(run_id), load, wanted, stop, earlier)
+            yield from map(self._marked, rescore(self.store.trajectory(run_id), load, wanted, stop, earlier))
 
         self.jobs.resume(run_id, work, at_once=True)  # most edits need no model
         self._rescoring[run_id] = wanted
+
+    def _marked(self, event: Event) -> Event:
+        """Return the event; an evaluation in it says how far its judge was measured to be trusted."""
+        if not isinstance(event, Evaluated):
+            return event
+        return event.model_copy(update={"evaluation": marked(event.evaluation, self.home)})
 
     def suggest(self, brief: str, limit: int = 3) -> list[tuple[SavedRubric, float]]:
         """Return the saved rubrics made for requests like this one, each with its cosine; the same request first."""
@@ -182,21 +187,36 @@ class Workspace:
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
-        key = self._key(name)
+        key = self.name_of(name)
         if key not in self._loaded:
             threads = self.settings.threads
             options = {} if threads is None else {"threads": threads}
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
 
-    def _key(self, name: str) -> str:
+    def _judge(self, name: str, cancel: Cancel) -> Judge:
+        self._free({name})
+        return Judge(self.llm(name), self.similarity, cancel)
+
+    @contextmanager
+    def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
+        """Hold the machine's model lock, with a judge on this model.
+
+        Raises:
+            Busy: it was not free within `timeout_s` (-1 waits).
+            ModelError: the model is not there.
+        """
+        with self.machine(timeout_s):
+            yield self._judge(name, cancel)
+
+    def name_of(self, name: str) -> str:
         """Return the one name a model is kept by, whatever it is called by."""
         return name if name in self._loaded else catalog.find(name, self.models).name
 
     def _free(self, needed: set[str]) -> bool:
         """Close the models that no role needs any more, and return whether one of `needed` is still to be loaded."""
-        wanted = {self._key(name) for name in needed}
-        for key in self._loaded.keys() - wanted - {self._key(self.writer), self._key(self.judge)}:
+        wanted = {self.name_of(name) for name in needed}
+        for key in self._loaded.keys() - wanted - {self.name_of(self.writer), self.name_of(self.judge)}:
             self._loaded.pop(key).close()
         return not wanted <= self._loaded.keys()
 
