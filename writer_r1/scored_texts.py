@@ -22,7 +22,6 @@ from writer_r1.trajectory import Evaluation, Noun, Rubric, Score, digest, mean
 TURN_S = 10.0  # a job of another process, which cannot be seen to wait, gets the model after so long at most
 PAUSE_S = 0.5  # longer than anyone who waits takes to look again
 LOOK_S = 0.5  # how often a stop is heard while another has the model
-STEADY = 3  # texts: before that many, no time left is told
 
 Say = Callable[[int, int, float | None], None]  # texts done, in all, seconds left; None while the model is waited for
 
@@ -86,8 +85,7 @@ def score_texts(cases: Sequence[Case], model: str, host: Host, say: Say, cancel:
                 _keep(row, name, host.home)
                 found[key] = row
                 del todo[0]
-                pace.read(len(case.text), row.seconds)
-                say(len(found), len(wanted), pace.left_s())
+                say(len(found), len(wanted), pace.read(len(case.text), row.seconds))
                 if host.jobs.waiting() or time.monotonic() - began > TURN_S:
                     break
             if not todo:
@@ -173,13 +171,11 @@ class _Pace:
     """Seconds a character, over what was read since the start: texts differ too much in length to be counted."""
 
     def __init__(self, characters: int) -> None:
-        self._left, self._read, self._texts, self._seconds = characters, 0, 0, 0.0
+        self._left, self._read, self._seconds = characters, 0, 0.0
 
-    def read(self, characters: int, seconds: float) -> None:
+    def read(self, characters: int, seconds: float) -> float:
+        """Count a text that was read, and return the seconds that the others will take."""
         self._left -= characters
         self._read += characters
-        self._texts += 1
         self._seconds += seconds
-
-    def left_s(self) -> float | None:
-        return self._seconds * self._left / max(self._read, 1) if self._texts >= STEADY else None
+        return self._seconds * self._left / max(self._read, 1)

@@ -24,6 +24,7 @@ from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
 from writer_r1.pulls import pulls_into
 from writer_r1.qualification import marked
+from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
@@ -43,6 +44,7 @@ class Workspace:
         self.models = models or places.models()
         self.store = Store(self.home / "library.db")
         self.jobs = Jobs(self.store)
+        self.qualifying = Qualifying(self)
         self._loaded: dict[str, LLM] = {}
         self._likeness_ready = False
         self._editing = threading.Lock()
@@ -207,7 +209,10 @@ class Workspace:
             ModelError: the model is not there.
         """
         with self.machine(timeout_s):
-            yield self._judge(name, cancel)
+            judge = self._judge(name, cancel)
+            if not self._likeness_ready:
+                self._ready_likeness()
+            yield judge
 
     def name_of(self, name: str) -> str:
         """Return the one name a model is kept by, whatever it is called by."""
@@ -274,8 +279,9 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
+        tested = self.qualifying.close()
         left = self.jobs.close()
-        if not left:
+        if tested and not left:
             for model in self._loaded.values():
                 model.close()
             self._loaded.clear()
