@@ -12,7 +12,10 @@ READERS = {
     "likability": Agreement(rho=0.18, lo=-0.04, hi=0.38, rho_given_length=0.17, texts=184),
     "relevance": Agreement(rho=0.65, lo=0.53, hi=0.75, rho_given_length=0.64, texts=184),
     "mean_rho": 0.453,
+    "mean_lo": 0.36,
+    "mean_hi": 0.54,
 }
+HANNA = {"relevance": Agreement(rho=0.3, lo=0.1, hi=0.5, rho_given_length=0.2, texts=60), "mean_rho": 0.28}
 TRICKS = ("rare_words", "shuffled_words", "pasted_poetry", "very_short", "very_long")
 
 

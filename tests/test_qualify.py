@@ -375,7 +375,7 @@ def test_a_judge_that_agrees_with_readers_earns_high_trust(
     assert len(plan.sets["wp_a"].texts) == 30 and len({t.group for t in plan.sets["wp_a"].texts}) == 15
     found = measured(workspace, monkeypatch, reader(plan), wanted)
     rows = found.sets["wp_a"]
-    assert set(rows) == {"grammaticality", "cohesiveness", "likability", "relevance", "mean_rho"}
+    assert set(rows) == {"grammaticality", "cohesiveness", "likability", "relevance", "mean_rho", "mean_lo", "mean_hi"}
     for row in (row for row in rows.values() if isinstance(row, Agreement)):
         assert row.rho and row.lo and row.hi and row.lo <= row.rho <= row.hi and row.rho > 0.95 and row.texts == 30
         assert row.rho_given_length and row.rho_given_length > 0.9

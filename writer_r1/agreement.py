@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from writer_r1.fitting import Index, partial, spearman
-from writer_r1.qualification import Accuracy, Agreement
+from writer_r1.qualification import MEAN, Accuracy, Agreement
 
 RESAMPLES = 1000
 FEWEST = 3  # texts: fewer have no rank correlation to speak of
@@ -25,6 +25,17 @@ def agreement(given: Sequence[float], rated: Sequence[float], words: Sequence[in
     lo, hi = interval(lambda at: spearman(x[at], y[at]), groups)
     rho, held = rounded(spearman(x, y)), rounded(partial(x, y, length))
     return Agreement(rho=rho, lo=lo, hi=hi, rho_given_length=held, texts=len(given))
+
+
+def mean_agreement(rows: Sequence[tuple[Sequence[float], Sequence[float]]], groups: Sequence[str]) -> dict[str, float]:
+    """Return the mean of rho over several things rated, of the same texts, and its interval."""
+    pairs = [(np.asarray(given, dtype=np.float64), np.asarray(rated, dtype=np.float64)) for given, rated in rows]
+
+    def measure(at: Index) -> float:
+        return float(np.mean([spearman(x[at], y[at]) for x, y in pairs]))
+
+    lo, hi = interval(measure, groups)
+    return {MEAN: rounded(measure(np.arange(len(groups)))), "mean_lo": lo, "mean_hi": hi}
 
 
 def accuracy(right: Sequence[float], groups: Sequence[str]) -> Accuracy:

@@ -208,7 +208,7 @@ def judge_command(args: argparse.Namespace) -> int:
     for score in evaluation.scores:
         shown = "not scored" if score.value is None else f"{1 + 9 * score.value:.1f}"
         print(f"{rubric.criterion(score.criterion_id).name}: {shown}  {score.reason}")
-    print("A guide, not a verdict.", file=sys.stderr)
+    print(f"A guide, not a verdict (trust in {evaluation.judge.model}: {evaluation.judge.trust}).", file=sys.stderr)
     return 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from writer_r1.agreement import accuracy, agreement, bits, right_way, rounded
+from writer_r1.agreement import FEWEST, accuracy, agreement, bits, mean_agreement, right_way, rounded
 from writer_r1.catalog import write_whole
 from writer_r1.checks import word_count
 from writer_r1.errors import StoreError
@@ -21,10 +21,8 @@ from writer_r1.llm import Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.qualification import (
     ALL,
-    MEAN,
     READERS,
     Accuracy,
-    Agreement,
     Ladder,
     Qualification,
     Rated,
@@ -228,17 +226,23 @@ def alike(rows: Sequence[Rungs], look: Look) -> float | None:
 def rated(of: RatedSet, look: Look) -> Rated:
     """Return how scores agree with what people thought of a set."""
     made: Rated = {}
-    names = dict.fromkeys(name for text in of.texts for name in text.ratings)
+    names = list(dict.fromkeys(name for text in of.texts for name in text.ratings))
     for name in names:
         rows = [(t, score) for t in of.texts if (score := look(t.case).scores.get(name)) is not None]
         people = [t.ratings[name] for t, _ in rows]
         lengths = [word_count(t.case.text) for t, _ in rows]
         made[name] = agreement([score for _, score in rows], people, lengths, [t.group for t, _ in rows])
-    rhos = [m.rho for m in made.values() if isinstance(m, Agreement) and m.rho is not None]
-    if len(names) > 1 and rhos:
-        made[MEAN] = rounded(mean(rhos))
+    made |= _mean(of, names, look) if len(names) > 1 else {}
     if of.pairs:
         ways = [(pair.group, way(look(pair.better), look(pair.worse))) for pair in of.pairs]
         known = [(group, w) for group, w in ways if w is not None]
         made["pairs"] = accuracy([w for _, w in known], [group for group, _ in known])
     return made
+
+
+def _mean(of: RatedSet, names: Sequence[str], look: Look) -> dict[str, float]:
+    """Return the mean agreement over all that was rated, of the texts that were scored for all of it."""
+    whole = [t for t in of.texts if None not in look(t.case).scores.values()]
+    given = {name: [score for t in whole if (score := look(t.case).scores[name]) is not None] for name in names}
+    rows = [(given[name], [t.ratings[name] for t in whole]) for name in names]
+    return mean_agreement(rows, [t.group for t in whole]) if len(whole) >= FEWEST else {}

@@ -7,6 +7,7 @@ turn at a time and given back in between. What is kept holds scores and digests,
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
+from os import SEEK_END
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -160,8 +161,10 @@ def _keep(row: Found, model: str, home: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+") as file:
-            if file.tell() and (file.seek(-1, 2), file.read())[1] != b"\n":
-                file.write(b"\n")  # so that a line cut short spoils no other
+            if file.seek(0, SEEK_END):
+                file.seek(-1, SEEK_END)
+                if file.read() != b"\n":
+                    file.write(b"\n")  # so that a line cut short spoils no other
             file.write(row.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
