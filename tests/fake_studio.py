@@ -78,8 +78,17 @@ def main(home: Path, port: int) -> None:
     workspace.open_studio()
     real = catalog.path_of
     catalog.path_of = lambda name, folder: home if name == "fake" else real(name, folder)
-    found, model = catalog.find, catalog.rows(home / "models")[0].model_copy(update={"name": "fake", "state": "ready"})
+    found, rows = catalog.find, catalog.rows
+    own = {
+        "name": "fake",
+        "aliases": (),
+        "label": "A scripted model",
+        "state": "ready",
+        "about": "Says what a test says.",
+    }
+    model = rows(home / "models")[0].model_copy(update=own)
     catalog.find = lambda name, folder: model if name == "fake" else found(name, folder)
+    catalog.rows = lambda folder: [model, *rows(folder)]
     workspace.default_model = lambda: "fake"  # type: ignore[method-assign]
     workspace.readers = lambda model: None  # type: ignore[method-assign]
     workspace.similarity = overlap  # type: ignore[assignment, method-assign]

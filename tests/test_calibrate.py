@@ -8,11 +8,11 @@ import pytest
 from ordered_stories import by_letters, stories
 
 from writer_r1 import calibrate as module
-from writer_r1.calibrate import Reader, calibrate, known_pairs, read_rated, taught, write_calibration
+from writer_r1.calibrate import Reader, calibrate, known_pairs, read_rated, write_calibration
 from writer_r1.calibration import NO_MODEL, Calibration, calibration_of, kept_in
 from writer_r1.calibration import read as read_calibration
 from writer_r1.errors import StoreError, WriterError
-from writer_r1.ladders import originals
+from writer_r1.ladders import originals, taught
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.prompts import prompt_hash

@@ -54,7 +54,7 @@ def test_help_says_what_a_command_and_each_of_its_flags_do(
 def test_the_commands_scripts_rely_on_are_there() -> None:
     names = {" ".join(path) for path in COMMANDS}
     models, history = {"list", "pull", "add", "verify"}, {"list", "show", "export"}
-    wanted = {"criteria", "write", "judge", "judge-many", "bench"}
+    wanted = {"criteria", "write", "judge", "judge-many", "qualify", "bench"}
     assert wanted | {f"models {m}" for m in models} | {f"history {h}" for h in history} <= names
 
 
@@ -87,6 +87,7 @@ def test_both_programs_answer_from_a_shell(command: list[str]) -> None:
         ["write", "x", "--depth", "deep"],
         ["judge", "--prompt", "x"],
         ["judge-many", "--in", "rows"],
+        ["qualify", "--per-set", "some"],
         ["models"],
         ["history", "export", "1", "--format", "epub"],
         ["criteria", "x", "--jsn"],
@@ -115,6 +116,8 @@ def test_wrong_usage_is_2_and_says_how_it_is_used(words: list[str], capsys: pyte
         (["write", "x", "--model", "nope"], "There is no model named 'nope': choose one of starter"),
         (["write", "x", "--model", "missing.gguf"], "missing.gguf"),
         (["criteria", "x", "--model", "hf:owner/name"], "cannot be used yet"),
+        (["qualify"], "is not downloaded yet"),
+        (["qualify", "--data", "missing"], "There is no folder 'missing'"),
         (["models", "pull", "nope"], "'nope'"),
         (["models", "verify", "nope"], "'nope'"),
         (["models", "add", "missing.gguf"], "missing.gguf"),

@@ -135,7 +135,7 @@ def test_agreement_within_one_origin_is_told_apart_from_telling_the_origins_apar
     human = np.array([o == "a" for o in texts.origins])
     rng = np.random.default_rng(3)
     found, given_ = human + 0.1 * rng.normal(size=120), human + 0.1 * rng.normal(size=120)
-    measured = quality(found, given_, texts)
+    measured = quality(found[:, None], given_[:, None], texts)
     assert measured.rho > 0.6 and measured.within_origin is not None and abs(measured.within_origin) < 0.3
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from gguf_bytes import gguf
+from judges import qualification
 
-from writer_r1 import catalog, places, pulls
+from writer_r1 import catalog, places, pulls, qualifying
 from writer_r1.catalog import Model
 from writer_r1.pulls import Progress, pulls_into
+from writer_r1.qualification import result_at
+from writer_r1.qualifying import Measuring
+from writer_r1.scored_texts import kept_at
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import this_process
 from writer_r1.ui import model_cards, models_tab
@@ -144,13 +148,13 @@ def test_the_same_model_in_both_roles_is_said_with_what_speaks_for_another(works
     here(workspace)
     html = cards(look(workspace))
     assert "Small</b> writes and judges." in html and "another judge is fairer" in html and "next run" in html
-    assert card_of(workspace).text.count("judges") == 1 and card_of(workspace).acts == ["remove"]
+    assert card_of(workspace).text.count("judges") == 1 and card_of(workspace).acts == ["test", "remove"]
 
 
 def test_choosing_another_judge_is_kept_and_both_memories_are_added(workspace, tmp_path):
     here(workspace)
     mine = own(workspace, tmp_path / "mine.gguf")
-    assert Card(cards(look(workspace)), mine.name).acts == ["usewriter", "usejudge", "forget"]
+    assert Card(cards(look(workspace)), mine.name).acts == ["usewriter", "usejudge", "test", "forget"]
     on_act(workspace, [], wish("use", mine.name, role="judge"))
     assert read_settings(workspace.home) == Settings(judge=mine.name)
     html = cards(look(workspace))
@@ -178,6 +182,9 @@ def test_a_chosen_model_that_is_not_here_is_said_and_another_stands_in(workspace
         {"act": "forget", "name": "small"},
         {"act": "download", "name": "/etc/passwd"},
         {"act": "remove", "name": "../../small"},
+        {"act": "test", "name": "large"},
+        {"act": "test", "name": "../../small"},
+        {"act": "untest", "name": "small"},
         {"act": "explode", "name": "small"},
     ],
 )
@@ -186,6 +193,7 @@ def test_what_no_button_could_have_sent_changes_nothing(workspace, asked):
     before = read_settings(workspace.home)
     on_act(workspace, [], asked)
     assert read_settings(workspace.home) == before and path.exists() and pulls_into(workspace.models).running() == []
+    assert workspace.qualifying.running() == []
 
 
 def test_a_download_is_seen_by_every_page_and_ends_with_cancel(workspace, no_network):
@@ -254,6 +262,85 @@ def test_a_model_is_not_removed_while_another_home_uses_the_machine(workspace):
     assert not path.exists()
 
 
+def measured(workspace: Workspace, **changes: object) -> None:
+    path = result_at("small", workspace.home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(qualification(judge="small", **changes).model_dump_json())
+
+
+@pytest.fixture
+def no_reading(monkeypatch):
+    """Have a test go on until it is told to stop, and keep one text of it."""
+
+    def qualify(model, wanted, host, say, cancel):
+        kept_at(model, host.home).parent.mkdir(parents=True, exist_ok=True)
+        kept_at(model, host.home).write_text("{}\n")
+        say(40, 250, None)
+        while not cancel():
+            say(40, 250, 460.0)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(qualifying, "qualify", qualify)
+
+
+def test_a_ready_model_says_what_is_known_of_it_as_a_judge_and_others_say_nothing(workspace):
+    assert "As a judge" not in card_of(workspace, "large").text and "test" not in card_of(workspace, "large").acts
+    here(workspace)
+    assert "As a judge: not measured" in card_of(workspace).text and card_of(workspace).acts == ["test", "remove"]
+    measured(workspace)
+    says = "As a judge: some trust · orders spoiled texts 93 of 100 · measured 3 Nov 2025"
+    assert says in card_of(workspace).text and card_of(workspace).acts == ["remove"]
+    measured(workspace, prompt_hash="another")
+    assert "not measured" in card_of(workspace).text
+
+
+def test_a_test_is_seen_by_every_page_stops_when_asked_and_can_go_on(workspace, no_reading):
+    here(workspace)
+    _, watched, timer = on_act(workspace, [], wish("test"))
+    assert watched == ["judge small"] and timer.active
+    while "40 of 250" not in card_of(workspace).text or "waiting" in card_of(workspace).text:
+        time.sleep(0.01)
+    card = card_of(workspace)
+    assert "Being tested as a judge: 40 of 250 texts · about 8 minutes left" in card.text
+    assert card.acts == ["untest", "remove"] and 'aria-valuenow="16"' in cards(look(workspace))
+    on_act(workspace, watched, wish("remove"))
+    assert (workspace.models / "small.gguf").exists()
+    on_act(workspace, watched, wish("untest"))
+    while workspace.qualifying.running():
+        time.sleep(0.01)
+    _, watched, timer = show(workspace, watched)
+    assert watched == [] and not timer.active
+    assert "the test was stopped, what was read is kept" in card_of(workspace).text
+    assert card_of(workspace).acts == ["test", "remove"] and "Go on" in card_of(workspace).text
+    again = Workspace(workspace.home, workspace.models)  # the studio on another day
+    assert "Go on" in card_of(again).text
+
+
+def test_a_test_that_waits_for_the_model_says_so(workspace):
+    here(workspace)
+    shelf = look(workspace)
+    waits = shelf._replace(tests={"small": Measuring(40, 250, None, "running")})
+    assert "40 of 250 texts · waiting for the model" in Card(cards(waits)).text
+    stops = shelf._replace(tests={"small": Measuring(0, 0, None, "running", stopping=True)})
+    assert "Being tested as a judge: stopping" in Card(cards(stops)).text and Card(cards(stops), "small").acts == [
+        "remove"
+    ]
+
+
+def test_a_test_that_failed_says_why_and_can_be_begun_again(workspace, monkeypatch):
+    here(workspace)
+
+    def qualify(*_):
+        raise catalog.ModelError(f"No luck {HOSTILE}")
+
+    monkeypatch.setattr(qualifying, "qualify", qualify)
+    on_act(workspace, [], wish("test"))
+    while workspace.qualifying.running():
+        time.sleep(0.01)
+    card = card_of(workspace)
+    assert "No luck" in card.text and card.acts == ["test", "remove"] and "script" not in card.tags
+
+
 def test_an_added_file_is_listed_and_a_bad_one_answered_with_its_sentence(workspace, tmp_path):
     (tmp_path / "mine.gguf").write_bytes(gguf())
     assert on_add(workspace, f'  "{tmp_path / "mine.gguf"}" ')[1] == ""
@@ -284,9 +371,13 @@ def test_every_word_of_a_model_is_escaped():
     states = [model.model_copy(update={"state": s, "sha256": h}) for s in ("ready", "absent") for h in ("a", None)]
     for shown in states:
         for pull in (None, Progress(1, 2, 1.0, 1.0, "running", HOSTILE), Progress(1, 2, None, None, "failed", HOSTILE)):
-            role = {"writer": HOSTILE, "judge": "x"}
-            html = cards(Shelf((shown,), {}, {HOSTILE: pull} if pull else {}, Machine(9, 9), role, role))
-            assert {"script", "img"}.isdisjoint(Card(html).tags)
+            for state in ("running", "failed"):
+                role = {"writer": HOSTILE, "judge": "x"}
+                shelf = Shelf((shown,), {}, {HOSTILE: pull} if pull else {}, Machine(9, 9), role, role)
+                judge = qualification(judge=HOSTILE, measured=HOSTILE)
+                test = Measuring(1, 2, 3.0, state, HOSTILE)
+                for known in (shelf, shelf._replace(judges={HOSTILE: judge}, tests={HOSTILE: test}, begun=[HOSTILE])):
+                    assert {"script", "img"}.isdisjoint(Card(cards(known)).tags)
 
 
 def test_many_pages_may_look_and_click_at_once(workspace, no_network):

@@ -41,6 +41,7 @@ def fit(*, names: Sequence[str] = ("text.log_words",), margin: float = 0.04, **w
         centre=(4.0,) * len(names),
         width=(0.5,) * len(names),
         aspects=aspects,
+        overall=QUALITY,
         margin=margin,
         **weights,
     )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 import pytest
+from judges import qualification
 
+from writer_r1.qualification import result_at
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import this_process
 from writer_r1.ui import help as pages
@@ -49,6 +51,18 @@ def test_the_page_shows_what_is_kept(workspace):
 def test_a_choice_is_kept_at_once_and_only_if_it_can_be(workspace, name, value, kept):
     on_choice(workspace, name, value)
     assert read_settings(workspace.home) == kept
+
+
+def test_the_page_says_how_far_the_judge_in_use_can_be_trusted(workspace):
+    assert "Nobody has measured how far this judge" in show(workspace)[6] and 'data-tab="models"' in show(workspace)[6]
+    path = result_at("smollm2-135m", workspace.home)
+    path.parent.mkdir(parents=True)
+    path.write_text(qualification(judge="smollm2-135m").model_dump_json())
+    text = Text(show(workspace)[6]).found
+    assert "SmolLM2 135M Instruct (Q4_1) judges, with some trust." in text
+    (workspace.models).mkdir(exist_ok=True)
+    (workspace.models / "added.json").write_text("[{")
+    assert "repair it or delete it" in show(workspace)[6]
 
 
 def test_a_backup_can_be_made_at_any_time_and_holds_what_was_just_written(workspace):

@@ -11,6 +11,7 @@ from writer_r1.errors import RubricError, WriterError
 from writer_r1.events import Event
 from writer_r1.judge import evaluate
 from writer_r1.llm import never
+from writer_r1.qualification import marked
 from writer_r1.rubric_file import read_rubric
 from writer_r1.trajectory import Evaluation, Rubric
 from writer_r1.workspace import Workspace
@@ -29,7 +30,8 @@ def judge_row(
         llm = workspace.llm(model or workspace.default_model())
         if rubric is None:
             rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never)), show)
-        return rubric, _run(evaluate(1, prompt, draft, rubric, workspace.judge_by(llm.name)), show)
+        judge = workspace.judge_by(llm.name)
+        return rubric, marked(_run(evaluate(1, prompt, draft, rubric, judge), show), workspace.home)
 
 
 def _run(stages: Any, show: Show) -> Any:

@@ -16,7 +16,7 @@ from writer_r1.checks import Embed, evidence
 from writer_r1.checks.text import words
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.fitting import Pairs, Texts, fit
-from writer_r1.ladders import Original, adversarial, originals, pairs
+from writer_r1.ladders import Original, adversarial, originals, pairs, taught
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.trajectory import digest
@@ -69,7 +69,16 @@ def read_rated(path: Path) -> tuple[list[Rated], str]:
         raise WriterError(f"{path.name!r} holds {len(rows)} rated texts; at least {FEWEST} are needed.")
     if len({tuple(r.ratings) for r in rows}) > 1:
         raise WriterError(f"The texts of {path.name!r} are not all rated for the same things.")
-    return rows, hashlib.sha256(raw).hexdigest()[:16]
+    return rows, _digest(raw)
+
+
+def file_digest(path: Path) -> str:
+    """Return the digest of a file of ratings; empty where there is none."""
+    return _digest(path.read_bytes()) if path.exists() else ""
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()[:16]
 
 
 def _rated(row: Any) -> Rated:
@@ -83,11 +92,6 @@ def _rated(row: Any) -> Rated:
 def known_pairs() -> list[Known]:
     """Return what a fit may learn from the known-order set; the rest is kept for `qualify`."""
     return [pair for original in taught() for pair in _known(original)]
-
-
-def taught() -> tuple[Original, ...]:
-    """Return the ten originals that fits learn from: more would cost more minutes of reading than they teach."""
-    return originals()[:20:2]
 
 
 def _known(original: Original) -> list[Known]:

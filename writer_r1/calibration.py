@@ -75,6 +75,7 @@ class Calibration(Noun):
     centre: tuple[float, ...]
     width: tuple[float, ...]
     aspects: tuple[Aspect, ...]
+    overall: Quality  # the mean over the aspects
     pairs: int = 0
     ordered: float | None = None  # share of pairs in order
     margin: Unit = 0.0  # a difference smaller than this is no clear one
@@ -179,6 +180,12 @@ def calibration_of(model: str, home: Path) -> Calibration | None:
         if path.exists() and ((fit := read(path)).prompt_hash == prompt_hash("judge") or not fit.needs_model):
             return fit
     return None
+
+
+def fit_of(model: str, home: Path) -> str:
+    """Return the id of the fit for a judge model; empty where there is none."""
+    fit = calibration_of(model, home)
+    return fit.id if fit else ""
 
 
 def kept_in(home: Path, model: str) -> Path:

@@ -153,6 +153,23 @@ def _add_judging(parent: Any) -> None:
         "--out", type=Path, metavar="FILE", help="where to keep the fit (default: your home, in use at once)"
     )
     _json_flag(fit)
+    _add_qualify(parent)
+
+
+def _add_qualify(parent: Any) -> None:
+    measure = _command(
+        parent, "qualify", judge_commands.qualify_command, "Measure how far a judge can be trusted; goes on if stopped."
+    )
+    measure.add_argument(
+        "--data", type=Path, metavar="DIR", help="a folder of texts that people rated, to compare with"
+    )
+    measure.add_argument("--all", action="store_true", help="every piece of the known-order set, not 12 of them")
+    measure.add_argument(
+        "--per-set", type=_count, default=60, metavar="N", help="texts of each rated set, about (default 60)"
+    )
+    measure.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
+    _model_flag(measure)
+    _json_flag(measure)
 
 
 def _add_history(parent: Any) -> None:

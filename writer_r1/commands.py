@@ -6,12 +6,12 @@ Each command imports what it needs, so that `--help` answers at once.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
-from writer_r1.progress import Download
 
 
 def models_list(args: argparse.Namespace) -> int:
@@ -41,12 +41,23 @@ def _say_model(model: Any, as_json: bool) -> int:
 def models_pull(args: argparse.Namespace) -> int:
     """Download a catalog model, showing bytes and the time left on stderr."""
     from writer_r1 import catalog, fetch, places
+    from writer_r1.progress import Line
 
-    progress = Download()
+    line = Line()
+    began: tuple[float, int] | None = None
+
+    def tell(done: int, total: int, note: str) -> None:
+        nonlocal began
+        now = time.monotonic()
+        began = began or (now, done)
+        rate = (done - began[1]) / max(now - began[0], 1e-3)
+        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and now - began[0] > 2 else ""
+        line.show(f"{note}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{left}", note)
+
     try:
-        fetch.pull(args.name, places.models(), progress=progress)
+        fetch.pull(args.name, places.models(), progress=tell)
     finally:
-        progress.end()
+        line.end()
     return _say_model(catalog.find(args.name, places.models()), args.json)
 
 

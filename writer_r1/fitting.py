@@ -56,6 +56,7 @@ def fit(texts: Texts, ratings: Mapping[str, Sequence[float]], facts: Mapping[str
     found, apart = predictions(texts, target, pairs)
     scale = _Scale(texts.numbers, _shares(texts.blocks))
     weights, offset = _ridge(scale.of(texts.numbers), target, _groups(texts.requests), scale.apart(pairs))
+    rated = np.array(list(ratings.values())).T
     low, high = facts["scale"]
     points = apart @ spreads / len(spreads) / (high - low)  # of the mean over the aspects, in [0, 1] of the scale
     return Calibration(
@@ -70,10 +71,11 @@ def fit(texts: Texts, ratings: Mapping[str, Sequence[float]], facts: Mapping[str
                 mean=means[k] + spreads[k] * offset[k],
                 spread=spreads[k],
                 weights=_rounded(weights[:, k] * scale.share),
-                quality=quality(found[:, k], np.asarray(given), texts),
+                quality=quality(found[:, [k]], rated[:, [k]], texts),
             )
-            for k, (name, given) in enumerate(ratings.items())
+            for k, name in enumerate(ratings)
         ),
+        overall=quality(found, rated, texts),
         pairs=len(points),
         ordered=round(float(np.mean(points > 0)), 3) if len(points) else None,
         margin=margin(points),
@@ -179,26 +181,34 @@ def _rounded(row: Rows) -> tuple[float, ...]:
 
 
 def quality(found: Rows, given: Rows, texts: Texts) -> Quality:
-    """Return how well predictions and ratings agree, with an interval over requests drawn again and again."""
+    """Return how well predictions and ratings agree, in the mean over their columns; shapes (texts, aspects).
+
+    The interval is over requests drawn again and again.
+    """
     draws = list(_draws(_groups(texts.requests)))
-    drawn = np.array([spearman(found[at], given[at]) for at in draws])
+    drawn = np.array([_mean_rho(found[at], given[at]) for at in draws])
     low, high = np.percentile(drawn, [2.5, 97.5])
+    rho, columns = _mean_rho(found, given), range(given.shape[1])
     rivals = {}
     for name, said in texts.rivals.items():
-        apart = np.percentile(drawn - [spearman(said[at], given[at]) for at in draws], [2.5, 97.5])
-        rho = spearman(said, given)
-        row = {"rho": rho, "gain": spearman(found, given) - rho, "low": apart[0], "high": apart[1]}
-        rivals[name] = Rival(**{key: round(float(value), 3) for key, value in row.items()})
+        other = np.repeat(said[:, None], given.shape[1], axis=1)
+        apart = np.percentile(drawn - [_mean_rho(other[at], given[at]) for at in draws], [2.5, 97.5])
+        row = {"rho": _mean_rho(other, given), "low": apart[0], "high": apart[1]}
+        rivals[name] = Rival(gain=round(rho - row["rho"], 3), **{key: round(float(v), 3) for key, v in row.items()})
     origins = [np.flatnonzero([o == name for o in texts.origins]) for name in sorted(set(texts.origins) - {""})]
-    within = [spearman(found[at], given[at]) for at in origins if len(at) >= 10]
+    within = [_mean_rho(found[at], given[at]) for at in origins if len(at) >= 10]
     return Quality(
-        rho=round(spearman(found, given), 3),
+        rho=round(rho, 3),
         low=round(float(low), 3),
         high=round(float(high), 3),
-        given_length=round(partial(found, given, texts.words), 3),
+        given_length=round(float(np.mean([partial(found[:, k], given[:, k], texts.words) for k in columns])), 3),
         within_origin=round(float(np.mean(within)), 3) if len(within) > 1 else None,
         rivals=rivals,
     )
+
+
+def _mean_rho(found: Rows, given: Rows) -> float:
+    return float(np.mean([spearman(found[:, k], given[:, k]) for k in range(given.shape[1])]))
 
 
 def _draws(groups: Index) -> Iterator[Index]:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from writer_r1 import catalog, places
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
-from writer_r1.events import Event, RubricReady, Status
+from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
 from writer_r1.llm import LLM, Cancel, load, never
@@ -24,6 +24,8 @@ from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
 from writer_r1.pulls import pulls_into
+from writer_r1.qualification import marked
+from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
@@ -43,6 +45,7 @@ class Workspace:
         self.models = models or places.models()
         self.store = Store(self.home / "library.db")
         self.jobs = Jobs(self.store)
+        self.qualifying = Qualifying(self)
         self._loaded: dict[str, LLM] = {}
         self._likeness_ready = False
         self._editing = threading.Lock()
@@ -122,13 +125,13 @@ class Workspace:
                 yield Status(text="loading the model")
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
-            readers = self.readers(self._key(judging))
+            readers = self.readers(self.name_of(judging))
             team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
                         self.store.set_rubric(piece_id, event.rubric)
-                yield event
+                yield self._marked(event)
 
         return self.jobs.start(task.prompt, writer, work, run_id, piece_id)
 
@@ -160,18 +163,22 @@ class Workspace:
         def work(stop: Cancel) -> Iterator[Event]:
             @cache
             def judge() -> Judge:
-                name = self.judge
-                self._free({name})
-                return self.judge_by(name, stop)
+                return self.judge_by(self.judge, stop)
 
             def load(halted: Cancel) -> Judge | None:
                 return judge() if self.jobs.take_lock(run_id, halted) else None
 
             earlier = [event for _, event in self.store.events(run_id)]
-            yield from rescore(self.store.trajectory(run_id), load, wanted, stop, earlier)
+            yield from map(self._marked, rescore(self.store.trajectory(run_id), load, wanted, stop, earlier))
 
         self.jobs.resume(run_id, work, at_once=True)  # most edits need no model
         self._rescoring[run_id] = wanted
+
+    def _marked(self, event: Event) -> Event:
+        """Return the event; an evaluation in it says how far its judge was measured to be trusted."""
+        if not isinstance(event, Evaluated):
+            return event
+        return event.model_copy(update={"evaluation": marked(event.evaluation, self.home)})
 
     def suggest(self, brief: str, limit: int = 3) -> list[tuple[SavedRubric, float]]:
         """Return the saved rubrics made for requests like this one, each with its cosine; the same request first."""
@@ -184,7 +191,7 @@ class Workspace:
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
-        key = self._key(name)
+        key = self.name_of(name)
         if key not in self._loaded:
             threads = self.settings.threads
             options = {} if threads is None else {"threads": threads}
@@ -193,6 +200,7 @@ class Workspace:
 
     def judge_by(self, name: str, cancel: Cancel = never) -> Judge:
         """Return a model as a judge; call it only inside a job or `machine`."""
+        self._free({name})
         llm = self.llm(name)
         return Judge(llm, self.similarity, cancel, self.readers(llm.name))
 
@@ -203,14 +211,28 @@ class Workspace:
         fit = calibration_of(model, self.home)
         return Readers(fit, embed) if fit else None
 
-    def _key(self, name: str) -> str:
+    @contextmanager
+    def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
+        """Hold the machine's model lock, with a judge on this model.
+
+        Raises:
+            Busy: it was not free within `timeout_s` (-1 waits).
+            ModelError: the model is not there.
+        """
+        with self.machine(timeout_s):
+            judge = self.judge_by(name, cancel)
+            if not self._likeness_ready:
+                self._ready_likeness()
+            yield judge
+
+    def name_of(self, name: str) -> str:
         """Return the one name a model is kept by, whatever it is called by."""
         return name if name in self._loaded else catalog.find(name, self.models).name
 
     def _free(self, needed: set[str]) -> bool:
         """Close the models that no role needs any more, and return whether one of `needed` is still to be loaded."""
-        wanted = {self._key(name) for name in needed}
-        for key in self._loaded.keys() - wanted - {self._key(self.writer), self._key(self.judge)}:
+        wanted = {self.name_of(name) for name in needed}
+        for key in self._loaded.keys() - wanted - {self.name_of(self.writer), self.name_of(self.judge)}:
             self._loaded.pop(key).close()
         return not wanted <= self._loaded.keys()
 
@@ -268,8 +290,9 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
+        tested = self.qualifying.close()
         left = self.jobs.close()
-        if not left:
+        if tested and not left:
             for model in self._loaded.values():
                 model.close()
             self._loaded.clear()

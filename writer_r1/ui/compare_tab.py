@@ -17,7 +17,7 @@ from writer_r1.trajectory import Attempt, Criterion, Trajectory
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import QUIET
 from writer_r1.ui.prose import columns, differing, longer, plural
-from writer_r1.ui.scores import GUIDE, bar, change, score_of, ten
+from writer_r1.ui.scores import bar, change, guide, score_of, ten
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
@@ -116,7 +116,10 @@ def _head(side: Side, other: Side | None = None) -> str:
     attempt, evaluation = side.attempt, side.attempt.evaluation
     length = plural(word_count(attempt.text), "word")
     rows = [
-        ("Overall", f"<b>{ten(evaluation.reward)}</b> of 10, {GUIDE}" if evaluation else "not judged"),
+        (
+            "Overall",
+            f"<b>{ten(evaluation.reward)}</b> of 10, {guide(evaluation.judge)}" if evaluation else "not judged",
+        ),
         ("Length", f"{length} ({longer(other.attempt.text, attempt.text)})" if other else length),
         ("Written by", escape(side.run.model)),
         ("Judged by", escape(evaluation.judge.model) if evaluation else "—"),

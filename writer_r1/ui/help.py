@@ -14,6 +14,7 @@ GLOSSARY = (
     ("Judge", "The model that scores a text, one criterion at a time; it may be the one that wrote it, or another."),
     ("Score", "A number from 1 to 10 for one criterion: a guide, not a verdict."),
     ("Range", "How sure the judge was: a wide range means that it would nearly as soon have given another score."),
+    ("Trust", "How far the judge was found to agree with readers, and to see what is broken in a text."),
     ("Measured", "A criterion that is counted instead of judged, such as length or words that must appear."),
     ("Not scored", "The judge gave no usable answer; that is left out of the overall score and never counts as zero."),
     ("Round", "One rewrite of the best text so far, with advice on its weakest criteria; it is kept only if better."),

@@ -4,12 +4,15 @@ Every card says what the model can and cannot do, what it takes and whether this
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import Literal, NamedTuple
 
 from writer_r1.catalog import Model, amount
 from writer_r1.pulls import STOPPING, Progress
+from writer_r1.qualification import Qualification
+from writer_r1.qualifying import Measuring
+from writer_r1.ui.trust import known
 
 Fit = Literal["fits", "tight", "does not fit"]
 Role = Literal["writer", "judge"]
@@ -21,6 +24,7 @@ SAME = (
     "if this machine has the memory for both."
 )
 NEXT_RUN = "Switching takes effect with the next run."
+TEST = "Scores about 250 texts whose order is known, and gives way while you write."
 DOES: dict[Role, str] = {"writer": "writes", "judge": "judges"}
 USE: dict[Role, str] = {"writer": "Use for writing", "judge": "Use for judging"}
 
@@ -38,7 +42,10 @@ class Machine(NamedTuple):
 
 
 class Shelf(NamedTuple):
-    """All that the cards show: `kept` bytes of partial files, and for each role the model in use and the one chosen."""
+    """All that the cards show: `kept` bytes of partial files, and for each role the model in use and the one chosen.
+
+    Of models as judges: what is known, the tests of this studio, and which were begun and not brought to an end.
+    """
 
     models: tuple[Model, ...]
     kept: Mapping[str, int]
@@ -46,6 +53,9 @@ class Shelf(NamedTuple):
     machine: Machine
     using: Mapping[Role, str]
     chosen: Mapping[Role, str | None]
+    judges: Mapping[str, Qualification] = {}
+    tests: Mapping[str, Measuring] = {}
+    begun: Collection[str] = ()
 
     def named(self, name: str) -> Model | None:
         return next((m for m in self.models if m.name == name), None)
@@ -105,7 +115,7 @@ def card(model: Model, shelf: Shelf) -> str:
         f'<li class="model" data-model="{name}" aria-labelledby="model-{name}">'
         f'<header><h3 id="model-{name}" dir="auto">{escape(model.label)}</h3>{marks}</header>'
         f'<p class="about" dir="auto">{escape(model.about)}</p>{facts(model, shelf.machine)}'
-        f"{where(model, shelf, pull)}{actions(model, shelf, pull)}</li>"
+        f"{where(model, shelf, pull)}{as_judge(model, shelf)}{actions(model, shelf, pull)}</li>"
     )
 
 
@@ -160,11 +170,41 @@ def progress(model: Model, pull: Progress) -> str:
     if pull.eta_s is not None:
         parts.append(f"{time_words(pull.eta_s)} left")
     parts.append(escape(pull.message))
+    return meter(model.label, share, " · ".join(parts))
+
+
+def meter(label: str, share: float, said: str) -> str:
+    """Return a bar of how far something is, with what is said of it below."""
     return (
-        f'<div class="pull"><div class="track" role="progressbar" aria-label="{escape(model.label)}" aria-valuemin="0" '
+        f'<div class="pull"><div class="track" role="progressbar" aria-label="{escape(label)}" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}"><i class="fill" style="width:{share:.1%}"></i></div>'
-        f'<p class="state">{" · ".join(parts)}</p></div>'
+        f'<p class="state">{said}</p></div>'
     )
+
+
+def as_judge(model: Model, shelf: Shelf) -> str:
+    """Return what is known of a ready model as a judge, or how its test goes."""
+    if model.state != "ready":
+        return ""
+    test = shelf.tests.get(model.name)
+    if test and test.state == "running":
+        left = "waiting for the model" if test.eta_s is None else f"{time_words(test.eta_s)} left"
+        far = f"{test.done:,} of {test.total:,} texts · " if test.total else ""
+        said = f"Being tested as a judge: {far}{STOPPING if test.stopping else left}"
+        return meter(f"Test of {model.label} as a judge", test.done / max(test.total, 1), said)
+    wrong = f'<p class="wrong">{escape(test.message)}</p>' if test and test.state == "failed" else ""
+    stopped = " · the test was stopped, what was read is kept" if model.name in shelf.begun else ""
+    return f'{wrong}<p class="state">{escape(known(shelf.judges.get(model.name)))}{stopped}</p>'
+
+
+def judge_buttons(model: Model, shelf: Shelf) -> list[str]:
+    """Return the button that begins, ends or goes on with the test of a model as a judge; none once it is measured."""
+    test = shelf.tests.get(model.name)
+    if test and test.state == "running":
+        return [] if test.stopping else [button("untest", model, "Stop")]
+    if model.name in shelf.begun:
+        return [button("test", model, "Go on", tip=TEST)]
+    return [] if model.name in shelf.judges else [button("test", model, "Test as a judge", tip=TEST)]
 
 
 def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
@@ -182,6 +222,7 @@ def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
             for role, text in USE.items()
             if shelf.using[role] != model.name or shelf.chosen[role] not in (model.name, None)
         ]
+        buttons += judge_buttons(model, shelf)
     if model.sha256 is None:
         buttons.append(button("forget", model, "Take off the list"))
     elif model.state != "absent":
@@ -194,12 +235,13 @@ def row(buttons: list[str]) -> str:
     return f'<div class="acts">{"".join(buttons)}</div>' if buttons else ""
 
 
-def button(act: str, model: Model, text: str, role: str = "", kind: str = "") -> str:
+def button(act: str, model: Model, text: str, *, role: str = "", kind: str = "", tip: str = "") -> str:
     """Return a button that asks for `act` on this model; `data-key` lets it keep the keyboard through an update."""
     name = escape(model.name)
+    hint = f' title="{escape(tip)}"' if tip else ""
     return (
         f'<button type="button" class="act {kind}" data-act="{act}" data-name="{name}" data-role="{role}" '
-        f'data-key="{act}{role}-{name}" aria-label="{escape(f"{text}: {model.label}")}">{text}</button>'
+        f'data-key="{act}{role}-{name}" aria-label="{escape(f"{text}: {model.label}")}"{hint}>{text}</button>'
     )
 
 

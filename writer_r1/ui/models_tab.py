@@ -1,6 +1,7 @@
-"""The Models page: what there is, what it takes, and the wish to fetch, use, add or remove a model -> the workspace.
+"""The Models page: what there is, what it takes, and the wish to fetch, use, test or remove a model -> the workspace.
 
-A page owns no download: it looks once a second while one runs, so pages may be closed, reloaded or opened twice.
+A page owns no download and no test: it looks once a second while one runs, so pages may be closed, reloaded or opened
+twice.
 """
 
 from collections.abc import Callable
@@ -14,15 +15,19 @@ from writer_r1 import catalog
 from writer_r1.catalog import Model
 from writer_r1.errors import Busy, WriterError
 from writer_r1.pulls import kept_bytes, pulls_into, remove
+from writer_r1.qualification import qualification_of
+from writer_r1.qualifying import begun
 from writer_r1.settings import change_settings, read_settings
 from writer_r1.ui import render
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import Machine, Role, Shelf, cards
+from writer_r1.ui.trust import LABEL
 from writer_r1.workspace import Workspace
 
 LOOK_S = 1.0
 ROLES: tuple[Role, ...] = get_args(Role)
-Page = tuple[Any, Any, Any]  # the cards, the names of the downloads this page watches, the timer
+TESTED = "judge "  # before the name of a model whose test is watched; no name has a space in it
+Page = tuple[Any, Any, Any]  # the cards, the names of the downloads and tests this page watches, the timer
 
 
 class Wiring(NamedTuple):
@@ -45,6 +50,7 @@ def look(workspace: Workspace) -> Shelf:
     settings, pulls = read_settings(workspace.home), pulls_into(workspace.models)
     memory = psutil.virtual_memory()
     using: dict[Role, str] = {"writer": workspace.writer, "judge": workspace.judge}
+    ready = [m.name for m in models if m.state == "ready"]
     return Shelf(
         models,
         {m.name: kept_bytes(m.name, workspace.models) for m in models if m.state == "partial"},
@@ -52,27 +58,40 @@ def look(workspace: Workspace) -> Shelf:
         Machine(memory.total, memory.available),
         {role: catalog.find(name, workspace.models).name for role, name in using.items()},
         {"writer": settings.writer, "judge": settings.judge},
+        {name: found for name in ready if (found := qualification_of(name, workspace.home))},
+        {name: test for name in ready if (test := workspace.qualifying.progress(name))},
+        [name for name in ready if begun(name, workspace.home)],
     )
 
 
 def show(workspace: Workspace, watched: list[str]) -> Page:
-    """Return the page as it is now, telling of each watched download that has ended."""
+    """Return the page as it is now, telling of each watched download or test that has ended."""
     try:
         shelf = look(workspace)
     except WriterError as error:
         return render.notice(str(error), "Your writing is not touched.", ""), [], gr.Timer(active=False)
     for name in watched:
         _tell(shelf, name)
-    running = pulls_into(workspace.models).running()
+    running = pulls_into(workspace.models).running() + [TESTED + name for name in workspace.qualifying.running()]
     return cards(shelf), running, gr.Timer(active=bool(running))
 
 
 def _tell(shelf: Shelf, name: str) -> None:
+    if name.startswith(TESTED):
+        _tell_tested(shelf, name.removeprefix(TESTED))
     model, pull = shelf.named(name), shelf.pulls.get(name)
     if model and pull and pull.state == "done":
         gr.Info(f"{model.label} is here and can be used.")
     elif pull and pull.state == "failed":
         gr.Warning(pull.message)
+
+
+def _tell_tested(shelf: Shelf, name: str) -> None:
+    model, test, found = shelf.named(name), shelf.tests.get(name), shelf.judges.get(name)
+    if model and test and test.state == "done" and found:
+        gr.Info(f"{model.label} was tested as a judge: {LABEL[found.trust]}.")
+    elif test and test.state == "failed":
+        gr.Warning(test.message)
 
 
 def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Page:
@@ -101,14 +120,20 @@ def _act(workspace: Workspace, wish: dict[str, str]) -> None:
             catalog.forget(model.name, workspace.models)
         case "use" if wish.get("role") in ROLES and model.state == "ready":
             change_settings(workspace.home, **{wish["role"]: model.name})
+        case "test" if model.state == "ready":
+            workspace.qualifying.start(model.name)
+        case "untest":
+            workspace.qualifying.stop(model.name)
 
 
 def _remove(workspace: Workspace, model: Model) -> None:
     """Delete what was downloaded of a model that no job uses.
 
     Raises:
-        Busy: a piece is being written, or the model is being downloaded.
+        Busy: a piece is being written, or the model is being downloaded or tested.
     """
+    if model.name in workspace.qualifying.running():
+        raise Busy(f"{model.label} is being tested as a judge; press Stop first, then remove it.")
     if workspace.store.running():
         raise Busy(f"A piece is being written; remove {model.label} when that has ended, or press Stop first.")
     with workspace.machine(timeout_s=0):  # another home's job may use it

@@ -13,7 +13,7 @@ from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
 from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.prose import differing, longer, plural, prose
-from writer_r1.ui.scores import GUIDE, bar, change, details, score_of, ten
+from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
 from writer_r1.ui.view import View, over, standing, title
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
@@ -93,7 +93,9 @@ def legend(view: View, marks: Sequence[str]) -> str:
         named = escape(criterion.name)
         name = f'<span class="name" dir="auto" title="{named}">{named}</span>'
         rows += f'<li class="row{mark}">{name}{sparkline(values)}</li>'
-    whole = f'<p class="whole"><span class="name">Overall, {GUIDE}</span>{sparkline(means)}</p>'
+    judges = [a.evaluation.judge for a in now.attempts if a.evaluation]
+    said = f'<span class="name">Overall, {guide(judges[-1] if judges else None)}</span>'
+    whole = f'<p class="whole">{said}{sparkline(means)}</p>'
     return f'<div class="legend" aria-hidden="true">{whole}<ol class="rows">{rows}</ol></div>'
 
 
@@ -192,7 +194,8 @@ def facts(view: View, attempt: Attempt) -> str:
     """Return the overall score, small, and the length with its change: a longer text often scores higher."""
     found = []
     if attempt.evaluation:
-        found.append(f'<span class="mean"><b>{ten(attempt.evaluation.reward)}</b> of 10</span>{GUIDE}')
+        given = attempt.evaluation
+        found.append(f'<span class="mean"><b>{ten(given.reward)}</b> of 10</span>{guide(given.judge)}')
     if attempt.complete:
         parent = parent_of(view.now, attempt)
         since = f' <span class="by">({longer(parent.text, attempt.text)})</span>' if parent else ""

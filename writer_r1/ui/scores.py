@@ -2,9 +2,19 @@
 
 from html import escape
 
-from writer_r1.trajectory import Attempt, Criterion, Score
+from writer_r1.trajectory import Attempt, Criterion, JudgeInfo, Score
+from writer_r1.ui.trust import LABEL, MEANING
 
-GUIDE = '<span class="guide">a guide, not a verdict</span>'
+GUIDE = "a guide, not a verdict"
+
+
+def guide(judge: JudgeInfo | None) -> str:
+    """Return what stands beside every overall score: what to take it for, and how far its judge can be trusted."""
+    if judge is None:
+        return f'<span class="guide">{GUIDE}</span>'
+    meaning = escape(MEANING[judge.trust])
+    word = f'{LABEL[judge.trust]}<span class="unseen">. {meaning}</span>'
+    return f'<span class="guide">{GUIDE} · <span class="trust" title="{meaning}">{word}</span></span>'
 
 
 def score_of(attempt: Attempt | None, criterion: Criterion) -> Score | None:
@@ -46,7 +56,8 @@ def overall(attempt: Attempt | None) -> str:
     """Return the weighted mean of a text, small."""
     if attempt is None or attempt.evaluation is None:
         return ""
-    return f'<p class="overall"><b>{ten(attempt.evaluation.reward)}</b> of 10 overall · {GUIDE}</p>'
+    given = attempt.evaluation
+    return f'<p class="overall"><b>{ten(given.reward)}</b> of 10 overall · {guide(given.judge)}</p>'
 
 
 def change(before: Score | None, after: Score | None) -> str:

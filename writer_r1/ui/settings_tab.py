@@ -1,4 +1,4 @@
-"""The Settings & help page: choices that are kept at once, where the library lies, and what the words and keys mean.
+"""The Settings & help page: choices kept at once, where the library lies, how far to trust the judge, words and keys.
 
 Each choice is kept on disk the moment it is made, and in force in the browser before that; see `comfort.js`.
 """
@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 import gradio as gr
 import psutil
 
+from writer_r1 import catalog
 from writer_r1.catalog import amount
 from writer_r1.errors import WriterError
+from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
 from writer_r1.ui import help as pages
 from writer_r1.ui.board import QUIET
+from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
 
 AUTOMATIC = "Automatic"
@@ -27,7 +30,7 @@ COMFORT = """(theme, size, width, leading, letters) =>
 # This browser's copies go too, but only where the answer says that the library's did.
 FORGET = """(said) => { if (said.startsWith('<p class="state"')) window.studio.forgetTexts(); return [] }"""
 
-# Threads, theme, text size, line width, line spacing, single-letter keys, the library's facts.
+# Threads, theme, text size, line width, line spacing, single-letter keys, trust in the judge, the library's facts.
 Controls = tuple[Any, ...]
 
 
@@ -46,7 +49,16 @@ def show(workspace: Workspace) -> Controls:
     kept = read_settings(workspace.home)
     threads = str(kept.threads) if kept.threads else AUTOMATIC
     choices = (threads, kept.theme, kept.text_size, kept.line_width, kept.line_height, kept.letter_keys)
-    return (*choices, library_facts(workspace))
+    return (*choices, trust_in_judge(workspace), library_facts(workspace))
+
+
+def trust_in_judge(workspace: Workspace) -> str:
+    """Return how far the judge in use can be trusted."""
+    try:
+        judge = catalog.find(workspace.judge, workspace.models)
+    except WriterError as error:
+        return answer(str(error), wrong=True)
+    return page(judge.label, qualification_of(judge.name, workspace.home))
 
 
 def on_choice(workspace: Workspace, name: str, value: object) -> None:
@@ -122,6 +134,7 @@ def build(workspace: Workspace) -> Wiring:
         with gr.Column(min_width=320):
             threads = _place_threads(now)
             facts, deleted = _place_library(workspace)
+    trusted = gr.HTML(trust_in_judge(workspace), elem_id="trust", apply_default_css=False)
     with gr.Row(elem_id="help"):
         for section in (pages.glossary(), pages.shortcuts()):
             with gr.Column(min_width=320):
@@ -131,7 +144,7 @@ def build(workspace: Workspace) -> Wiring:
         _keep(workspace, name, control)
         if control is not threads:
             _made(control)(None, comfort, None, js=COMFORT, **QUIET)
-    return Wiring(lambda: show(workspace), [threads, *comfort, facts], comfort, COMFORT, deleted)
+    return Wiring(lambda: show(workspace), [threads, *comfort, trusted, facts], comfort, COMFORT, deleted)
 
 
 def _keep(workspace: Workspace, name: str, control: Any) -> None:
