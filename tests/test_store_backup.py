@@ -152,6 +152,7 @@ def full(store: Store) -> None:
         done = Finished(trajectory_id=f"run{i}", best_attempt=1, rounds=1)
         learned = Recalled(lesson=lesson(f"l-{i}", "narwhal"), origin="learned")
         store.append(f"run{i}", [Drafted(attempt=1, text="narwhal " * 200), learned, done])
+    store.dismiss(piece.id, "p-1", RUBRIC.criteria[0])
     store.save_rubric("narwhal", "narwhal", RUBRIC)
 
 
@@ -162,7 +163,7 @@ def test_deleting_everything_leaves_no_word_in_the_file_or_its_log(store: Store)
     after = on_disk(store)
     assert b"narwhal" not in after and b"arw" not in after  # nor its trigrams in the index
     assert (store.pieces(), store.runs(), store.lessons(), store.saved_rubrics()) == ([], [], [], [])
-    assert store.find("narwhal") == [] and store.search("narwhal") == []
+    assert store.find("narwhal") == [] and store.search("narwhal") == [] and store.dismissed("p-1") == []
     assert len(after) < 200_000
     full(store)
     assert len(store.find("narwhal")) == 20 and Store(store.path).lessons() == store.lessons() != []

@@ -292,6 +292,8 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
         write_run(store, run_id, piece_id, "lighthouse")
         learned = lesson(f"l-{run_id}").model_copy(update={"trajectory_id": run_id})
         store.append(run_id, [Recalled(lesson=learned, origin="learned")])
+    for piece in (kept, thrown):
+        store.dismiss(piece.id, "p-1", RUBRIC.criteria[0])
     store.delete_piece(thrown.id)
     before = rows(store, "lighthouse")
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 29.9 * DAY_S)
@@ -300,8 +302,8 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 0.2 * DAY_S)
     Store(store.path)
     assert rows(store, "lighthouse") == {
-        "events": 6, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS), "pieces": 1, "rubrics": 0, "runs": 2,
-        "texts": 4, "versions": 1,
+        "dismissed": 1, "events": 6, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS), "pieces": 1,
+        "rubrics": 0, "runs": 2, "texts": 4, "versions": 1,
     }  # fmt: skip
     assert [x.id for x in store.lessons()] == ["l-run0", "l-run1"]
     assert [r.id for r in store.search("lighthouse")] == ["run1", "run0"]
@@ -534,6 +536,12 @@ def test_a_library_of_the_first_schema_with_pieces_opens_with_all_it_held(tmp_pa
     ]
     store.restore_piece("aa02")
     assert [p.title for p in store.pieces()] == ["A lighthouse keeper", "Thrown away"]
+
+
+def test_a_library_of_the_first_schema_with_dismissals_opens_with_them(tmp_path: Path) -> None:
+    store = Store(built(FIXTURES / "m004_dismissed.sql", tmp_path / "old.db"))
+    assert [(c.name, c.description) for c in store.dismissed("p-1")] == [("Moral", "It has one.")]
+    assert store.dismissed("p-2", "aa01") == store.dismissed("p-1") and store.dismissed("p-2") == []
 
 
 @pytest.mark.parametrize("name", ["m001_runs", "m002_full_text_search"])

@@ -12,7 +12,7 @@ from writer_r1.events import Event
 from writer_r1.judge import evaluate
 from writer_r1.llm import never
 from writer_r1.rubric_file import read_rubric
-from writer_r1.trajectory import Evaluation, Rubric
+from writer_r1.trajectory import Evaluation, Rubric, prompt_id
 from writer_r1.workspace import Workspace
 
 Show = Callable[[Event], None]
@@ -28,7 +28,8 @@ def judge_row(
     with workspace.machine():
         llm = workspace.llm(model or workspace.default_model())
         if rubric is None:
-            rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never)), show)
+            dismissed = workspace.store.dismissed(prompt_id(prompt))
+            rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never), dismissed=dismissed), show)
         return rubric, _run(evaluate(1, prompt, draft, rubric, workspace.judge_by(llm.name)), show)
 
 

@@ -106,6 +106,7 @@ def criteria_command(args: argparse.Namespace) -> int:
     """Make criteria and print them."""
     from writer_r1.criteria import Analyst, derive_rubric
     from writer_r1.llm import never
+    from writer_r1.trajectory import prompt_id
     from writer_r1.workspace import Workspace
 
     prompt = asked(args.prompt)
@@ -113,7 +114,8 @@ def criteria_command(args: argparse.Namespace) -> int:
     try:
         with workspace.machine():
             llm = workspace.llm(args.model or workspace.default_model())
-            stages = derive_rubric(prompt, Analyst(llm, workspace.similarity, never, args.seed), args.depth)
+            analyst = Analyst(llm, workspace.similarity, never, args.seed)
+            stages = derive_rubric(prompt, analyst, args.depth, (), workspace.store.dismissed(prompt_id(prompt)))
             while True:
                 try:
                     said(next(stages))

@@ -115,7 +115,8 @@ class Workspace:
         for name in (writer, judging):
             catalog.path_of(name, self.models)
         run_id = task.trajectory_id or secrets.token_hex(6)
-        task = task._replace(trajectory_id=run_id)
+        dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
+        task = task._replace(trajectory_id=run_id, dismissed=dismissed)
 
         def work(stop: Cancel) -> Iterator[Event]:
             if self._free({writer, judging}) or not self._likeness_ready:

@@ -196,6 +196,7 @@ class Pieces(File):
                 f"lessons WHERE {lesson_of} IN ({runs})",
                 f"runs WHERE piece_id IN ({old})",
                 f"versions WHERE piece_id IN ({old})",
+                f"dismissed WHERE piece_id IN ({old})",
                 "pieces WHERE deleted < :before",
             ):
                 db.execute(f"DELETE FROM {rows}", at)

@@ -50,7 +50,7 @@ const forget = () => {
 };
 const keepUndo = () => {
   if (undo && undo.piece !== piece()) forget();
-  const offer = element.querySelector("[data-act=undelete]")?.closest(".offer");
+  const offer = element.querySelector(".offer [data-act=undelete]")?.closest(".offer");
   const wish = offer?.querySelector("button").dataset.criterion;
   if (!offer || undo?.wish === wish || gone.has(offer)) return;
   forget();

@@ -4,14 +4,12 @@ Buttons say what they ask for in `data-act` and `data-dialog` (see `board.js`); 
 and that the keyboard's place outlives an update.
 """
 
-from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
 from writer_r1.rubric_edits import Deleted
-from writer_r1.store import SavedRubric
 from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory
-from writer_r1.ui.criteria_dialogs import button, dialogs, offers, opening
+from writer_r1.ui.criteria_dialogs import Stock, button, dialogs, dismissals, offers, opening, readmitting
 from writer_r1.ui.criteria_found import found, from_codes, lessons
 from writer_r1.ui.evidence import noted
 from writer_r1.ui.scores import bar, because, change, details, overall, score_of, ten
@@ -27,6 +25,7 @@ ORIGIN = {
 }
 WEIGHTS = (0.5, 1.0, 2.0, 3.0)
 CLOSED = "You can change these when this run ends; press Stop to change them now."
+DISMISS = '<span class="long">Not for this piece</span><span class="short">Not here</span>'
 EMPTY = "Criteria appear when you start; or add your own."
 BROKEN = "Stopped before the criteria were ready; “Find now” begins again, or add your own."
 PADLOCK = (
@@ -47,26 +46,30 @@ class Standing(NamedTuple):
     busy: bool
 
 
+NOTHING = Stock()
+
+
 def criteria_board(
     view: View | None,
     *,
     rubric: Rubric | None,
     busy: bool,
-    suggestions: Sequence[tuple[SavedRubric, float]] = (),
-    saved: Sequence[SavedRubric] = (),
+    stock: Stock = NOTHING,
     deleted: Deleted | None = None,
 ) -> str:
-    """Return the board; `rubric` is the piece's own, `deleted` can be put back."""
+    """Return the board; `rubric` is the piece's own, `stock` the library's, `deleted` can be put back."""
     current = _current(view, rubric, busy, deleted)
     unfinished = view is not None and view.now.rubric is None and (busy or bool(view.now.codes and current is None))
+    stock = NOTHING if busy else stock
     parts = [
         _head(current, busy),
         f'<p class="closed" id="criteria-closed">{CLOSED}</p>' if busy and current else "",
-        "" if busy else offers(suggestions, current),
+        offers(stock.suggestions, current),
         "" if busy or deleted is None else _undo(deleted),
         _in_making(view, current, busy) if view and unfinished else _settled(view, current, busy),
+        dismissals(stock.dismissed),
         lessons(view.now) if view else "",
-        dialogs(current, () if busy else saved),
+        dialogs(current, stock.saved),
     ]
     return f'<section class="criteria" aria-label="Criteria">{"".join(parts)}</section>'
 
@@ -96,10 +99,9 @@ _SAVE = "Keep these criteria for other pieces"
 
 
 def _undo(deleted: Deleted) -> str:
-    json = escape(deleted.criterion.model_dump_json())
-    undo = button("Undo", f'data-act="undelete" data-criterion="{json}" data-at="{deleted.at}"', key="undelete")
-    name = f'<span dir="auto">‘{escape(deleted.criterion.name)}’ is deleted.</span>'
-    return f'<p class="offer">{name} {undo}</p>'
+    undo = button("Undo", readmitting(deleted.criterion, deleted.at), key="undelete")
+    become = "is taken out and will not be proposed again" if deleted.dismissed else "is deleted"
+    return f'<p class="offer"><span dir="auto">‘{escape(deleted.criterion.name)}’ {become}.</span> {undo}</p>'
 
 
 def _in_making(view: View, current: Rubric | None, busy: bool) -> str:
@@ -250,7 +252,13 @@ def _tools(criterion: Criterion, at: int, count: int, off: bool) -> str:
     up = tool("↑", "up", "Move up", f'data-act="move" data-to="{at - 1}"', idle=at == 0)
     down = tool("↓", "down", "Move down", f'data-act="move" data-to="{at + 1}"', idle=at == count - 1)
     delete = tool("Delete", "delete", "Delete", 'data-act="delete"')
+    if criterion.source.stage != "user":  # only deleted, it would come back when criteria are found anew
+        dismissing = f'data-act="dismiss" data-id="{id_}" aria-label="Not for this piece: {name}"'
+        delete = button(DISMISS, dismissing, key=f"delete:{id_}", off=off, tip=_DISMISS)
     return f'<div class="tools">{edit}{up}{down}{delete}</div>'
+
+
+_DISMISS = "Not for this piece: taken out, and not proposed again"
 
 
 def _how(view: View | None) -> str:
