@@ -457,7 +457,7 @@ def test_enter_edits_in_a_dialog_and_afterwards_the_keyboard_is_back_in_the_row(
 
 @browsing
 def test_a_weight_is_chosen_and_a_refused_one_goes_back(page: Page, live: Live) -> None:
-    choice = rows(page).nth(2).locator("select")
+    choice = rows(page).nth(2).locator("[data-act=weight]")
     choice.focus()
     choice.select_option("3.0")
     expect(rows(page).nth(2)).to_have_attribute("aria-label", "Parting in plain sight, weight 3, 7.1 of 10, locked")
@@ -471,8 +471,8 @@ def test_a_weight_is_chosen_and_a_refused_one_goes_back(page: Page, live: Live) 
     page.keyboard.press("Shift+Tab")  # to the lock of that row
     page.keyboard.press("Alt+ArrowUp")
     order(page, NAMES[0], NAMES[2], NAMES[1], *NAMES[3:])
-    expect(rows(page).nth(1).locator("select")).to_have_value("3.0")
-    expect(rows(page).nth(2).locator("select")).to_have_value("2.0")
+    expect(rows(page).nth(1).locator("[data-act=weight]")).to_have_value("3.0")
+    expect(rows(page).nth(2).locator("[data-act=weight]")).to_have_value("2.0")
     expect(rows(page).nth(1).locator("[data-act=lock]")).to_be_focused()
 
 
@@ -519,6 +519,7 @@ def test_what_is_saved_is_in_the_library_at_once(page: Page) -> None:
 
 @browsing
 def test_every_control_is_reached_by_tab_and_is_large_enough(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('#criteria details').forEach(d => (d.open = true))")
     wanted = page.locator("#criteria :is(button, select, summary, li[tabindex]):not(:disabled)")
     sizes = wanted.evaluate_all("nodes => nodes.map(n => [n.getBoundingClientRect().height, n.innerText])")
     assert len(sizes) > 40 and [s for s in sizes if s[0] < 31.9] == []

@@ -222,7 +222,8 @@ def history_export(args: argparse.Namespace) -> int:
     run_id = store.resolve(args.id)
     if args.format == "json":
         rows = [event.model_dump(mode="json") for _, event in store.events(run_id)]
-        print(json.dumps({"id": run_id, "events": rows}, ensure_ascii=False))
+        own = [o._asdict() | {"criterion": o.criterion.model_dump(mode="json")} for o in store.own_scores(run_id)]
+        print(json.dumps({"id": run_id, "events": rows, "own_scores": own}, ensure_ascii=False))
         return 0
     trajectory = store.trajectory(run_id)
     best = trajectory.attempt(trajectory.best) if trajectory.best else None

@@ -4,6 +4,7 @@ Buttons say what they ask for in `data-act` and `data-dialog` (see `board.js`); 
 and that the keyboard's place outlives an update.
 """
 
+from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
@@ -12,8 +13,9 @@ from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory
 from writer_r1.ui.criteria_dialogs import Stock, button, dialogs, dismissals, offers, opening, readmitting
 from writer_r1.ui.criteria_found import found, from_codes, lessons
 from writer_r1.ui.evidence import noted
+from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.scores import bar, because, change, details, overall, score_of, ten
-from writer_r1.ui.view import View, over, shown, title
+from writer_r1.ui.view import View, over, own_of, shown, title
 
 ORIGIN = {
     "rule": "Read in your request",
@@ -44,6 +46,7 @@ class Standing(NamedTuple):
     attempt: Attempt | None
     judging: bool
     busy: bool
+    own: Mapping[str, int] = {}  # what the writer gave that text
 
 
 NOTHING = Stock()
@@ -132,7 +135,7 @@ def _settled(view: View | None, current: Rubric | None, busy: bool) -> str:
     attempt = _judged(view) if view else None
     settled = attempt is not None and attempt.evaluation is not None and attempt.evaluation.rubric_id == current.id
     judging = attempt is not None and not settled and view is not None and not over(view)
-    standing = Standing(view.now if view else None, attempt, judging, busy)
+    standing = Standing(view.now if view else None, attempt, judging, busy, own_of(view, attempt))
     rows = "".join(_row(c, i, len(current.criteria), standing) for i, c in enumerate(current.criteria))
     return f'{_mean(attempt, settled, judging)}<ol class="list" role="list">{rows}</ol>{_how(view)}'
 
@@ -172,7 +175,7 @@ def _row(criterion: Criterion, at: int, count: int, standing: Standing) -> str:
         f'<p dir="auto">{escape(criterion.description)}</p></div>'
     )
     foot = (
-        f'<div class="foot">{because(criterion, score)}{_origin(criterion, standing.now)}'
+        f'<div class="foot">{because(criterion, score, _choice(criterion, standing))}{_origin(criterion, standing.now)}'
         f"{_tools(criterion, at, count, standing.busy)}</div>"
     )
     grip = "" if standing.busy or count < 2 else GRIP
@@ -180,26 +183,37 @@ def _row(criterion: Criterion, at: int, count: int, standing: Standing) -> str:
 
 
 def _in_words(criterion: Criterion, standing: Standing) -> str:
-    score = score_of(standing.attempt, criterion)
+    score, own = score_of(standing.attempt, criterion), standing.own.get(criterion.id)
+    mine = "" if own is None else f", yours {own}"
     if score is None:
-        return "being judged" if standing.judging else "not judged yet"
-    return f"{ten(score.value)} of 10" if score.value is not None else "not scored"
+        return ("being judged" if standing.judging else "not judged yet") + mine
+    return (f"{ten(score.value)} of 10" if score.value is not None else "not scored") + mine
+
+
+def _choice(criterion: Criterion, standing: Standing) -> str:
+    """Return the choice of a score of one's own for the text that is shown, where it is judged by this criterion."""
+    now, text = standing.now, standing.attempt
+    judged = [c.id for c in now.rubric.criteria] if now and now.rubric else []
+    if now is None or text is None or not text.complete or criterion.id not in judged:
+        return ""
+    return choice(now.id, text, criterion, standing.own.get(criterion.id), closed=_closed(standing.busy))
 
 
 def _measure(criterion: Criterion, standing: Standing) -> str:
     """Return the score with its change since the text it was made of; grey while it is being made."""
-    attempt = standing.attempt
+    attempt, own = standing.attempt, standing.own.get(criterion.id)
     if attempt is None:
         return ""
     score = score_of(attempt, criterion)
     if score is not None:
         before = standing.now.attempt(attempt.parent) if standing.now and attempt.parent is not None else None
         since = change(score_of(before, criterion), score) if before else ""
-        return f'<div class="measure">{bar(criterion, score)}{since}</div>'
+        return f'<div class="measure">{bar(criterion, score, own=own)}{since}{yours(own)}</div>'
     words = "not judged yet"
     if standing.judging:
         words = "being judged again" if attempt.evaluation else "being judged"
-    return f'<div class="measure pending"><span class="track"></span><span class="where">{words}</span></div>'
+    where = f'<span class="where">{words}</span>{yours(own)}'
+    return f'<div class="measure pending"><span class="track"></span>{where}</div>'
 
 
 def _lock(criterion: Criterion, off: bool) -> str:

@@ -143,7 +143,7 @@ def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted
     view = None
     if run:
         view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
-        view = view._replace(ended=run.state != "running")
+        view = view._replace(ended=run.state != "running", own=tuple(store.own_scores(run.id)))
     return criteria_board(
         view,
         rubric=piece.rubric if piece else None,
@@ -160,10 +160,11 @@ def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
         yield view, 0.0
     for batch in workspace.jobs.follow_batches(run.id, poll_s=POLL_S):
         view, first = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id)), not view.seen
+        view = view._replace(own=tuple(workspace.store.own_scores(run.id)))
         if batch and first:
             began = run.updated - view.t  # a run that goes on lay still for a while
         yield view, time.time() - began
-    yield view._replace(ended=True), view.t
+    yield view._replace(ended=True, own=tuple(workspace.store.own_scores(run.id))), view.t
 
 
 def buttons(busy: bool) -> list[Any]:

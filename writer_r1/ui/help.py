@@ -14,6 +14,10 @@ GLOSSARY = (
     ("Not for this piece", "A criterion you take out so: it is not proposed again for this piece or this very brief."),
     ("Judge", "The model that scores a text, one criterion at a time; it may be the one that wrote it, or another."),
     ("Score", "A number from 1 to 10 for one criterion: a guide, not a verdict."),
+    (
+        "Your score",
+        "What you give a text for a criterion, in its opened row: it stands beside the judge's, never over it.",
+    ),
     ("Range", "How sure the judge was: a wide range means that it would nearly as soon have given another score."),
     ("Measured", "A criterion that is counted instead of judged, such as length or words that must appear."),
     ("Not scored", "The judge gave no usable answer; that is left out of the overall score and never counts as zero."),
