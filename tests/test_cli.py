@@ -271,7 +271,7 @@ def test_the_history_holds_the_run_letter_for_letter(desk: Path, written: list[d
     rows = json.loads(studio(desk, "history", "list", "--search", "kettle 🫖", "--json"))
     assert [(r["id"], r["state"]) for r in rows] == [(run_id, "finished")]
     exported = json.loads(studio(desk, "history", "export", run_id[:5], "--format", "json"))
-    assert exported == {"id": run_id, "events": written}
+    assert exported == {"id": run_id, "events": written, "own_scores": []}
     shown = json.loads(studio(desk, "history", "show", run_id, "--json"))
     best = shown["attempts"][shown["best"] - 1]
     assert studio(desk, "history", "export", run_id).rstrip("\n") == best["text"] != ""

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scripted import CATEGORIES, CODES, CRITERIA, FIRST, PROMPT, Watched, of, overlap, run, script, station
 
 from writer_r1.criteria import MOST_CODES, WANTED, Analyst, derive_rubric, group
+from writer_r1.errors import RubricError
 from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady, Status
 from writer_r1.llm import Cancel, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.review import general_criteria
+from writer_r1.review import DISMISSED, general_criteria
 from writer_r1.trajectory import MAX_CRITERIA, Check, Criterion, Rubric, Source, name_key
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
@@ -312,6 +313,46 @@ def test_whatever_is_kept_stays_and_the_list_is_whole_and_has_no_two_alike(
     if len(kept) + WANTED <= MAX_CRITERIA and own < WANTED and likeness is overlap:
         assert len(judged(rubric)) <= WANTED
     assert len(judged(rubric)) >= min(own, MAX_CRITERIA)
+
+
+# Criteria that were dismissed
+
+
+def without(*dismissed: Criterion, llm: FakeLLM | None = None, kept: Sequence[Criterion] = ()) -> RubricReady:
+    analyst = Analyst(llm or FakeLLM(script()), overlap, never)
+    return of(RubricReady, run(derive_rubric(PROMPT, analyst, "quick", kept, dismissed))[0])[-1]
+
+
+PLAIN = keeping().criteria
+
+
+def test_what_was_dismissed_is_not_proposed_again_another_takes_its_place_and_the_list_says_why() -> None:
+    worn, salt = PLAIN[0], PLAIN[3]
+    found = without(worn, salt)
+    assert {f"{c.name}: {DISMISSED}" for c in (worn, salt)} <= set(found.dropped)
+    assert not {worn.name, salt.name} & {c.name for c in found.rubric.criteria}
+    assert len(judged(found.rubric)) == WANTED and stages(found.rubric) == {"selective": 3, "general": 2}
+
+
+def test_what_the_user_keeps_stands_although_something_like_it_was_dismissed() -> None:
+    found = without(ALIKE, SHORT, kept=[ALIKE, SHORT])
+    assert found.rubric.criteria[:2] == (ALIKE, SHORT)
+
+
+@given(st.sets(st.integers(0, len(PLAIN) - 1)))
+def test_whatever_is_dismissed_is_out_and_nothing_else_that_is_measured(numbers: set[int]) -> None:
+    gone = [PLAIN[i] for i in sorted(numbers)]
+    found = without(*gone)
+    assert not {c.id for c in gone} & {c.id for c in found.rubric.criteria}
+    assert {c.id for c in PLAIN if c.check and c not in gone} <= {c.id for c in found.rubric.criteria}
+    assert {c.name for c in gone} <= {line.partition(": ")[0] for line in found.dropped}
+    assert len(judged(found.rubric)) >= min(WANTED, 5)
+
+
+def test_where_everything_was_dismissed_one_sentence_says_so() -> None:
+    with pytest.raises(RubricError, match="Nothing is left to judge by"):
+        without(*PLAIN, *general_criteria(None))
+    assert without(*PLAIN, *general_criteria(None), kept=[OWN]).rubric.criteria == (OWN,)
 
 
 @pytest.mark.parametrize("after", [1, 3, 11, 14, 18])

@@ -20,13 +20,16 @@ from writer_r1.store import SavedRubric
 from writer_r1.trajectory import Criterion, Rubric, Source, Trajectory
 from writer_r1.ui import criteria_board as module
 from writer_r1.ui.criteria_board import criteria_board
+from writer_r1.ui.criteria_dialogs import Stock
 from writer_r1.ui.view import View, advance
 
 UI = Path(module.__file__).parent
 HOSTILE = "</p></template><script>alert(1)</script><img src=x onerror=alert(1)> \" onclick=x ' & ${1+1} {{x}} `"
 OTHER = Rubric(prompt_id="p-x", criteria=(Criterion(name="Rope", description="Rope is named."),))
 SAVED = SavedRubric("s-1", "Harbour stories", "A ferry in November.", OTHER, 0.0)
-EDITS = {"lock", "weight", "edit", "add", "delete", "undelete", "move"}
+MINE = Criterion(name="Mine", description="It is mine.", source=Source(stage="user"))
+WITH_MINE = example.RUBRIC.model_copy(update={"criteria": (*example.CRITERIA, MINE)})
+EDITS = {"lock", "weight", "edit", "add", "delete", "dismiss", "undelete", "move"}
 WISHES = EDITS | {"find", "save", "use", "merge", "forget"}
 
 
@@ -82,8 +85,14 @@ def until(kind: type, count: int = 1) -> list[Event]:
 WHOLE = view_of(example.whole_run("run1"))
 
 
-def board(view: View | None = WHOLE, rubric: Rubric | None = example.RUBRIC, busy: bool = False, **more: Any) -> Parsed:
-    return Parsed(criteria_board(view, rubric=rubric, busy=busy, **more))
+def board(
+    view: View | None = WHOLE,
+    rubric: Rubric | None = example.RUBRIC,
+    busy: bool = False,
+    deleted: Deleted | None = None,
+    **stock: Any,
+) -> Parsed:
+    return Parsed(criteria_board(view, rubric=rubric, busy=busy, stock=Stock(**stock), deleted=deleted))
 
 
 def changed(rubric: Rubric, act: str, **fields: object) -> Rubric:
@@ -123,14 +132,12 @@ def test_a_run_stopped_before_its_criteria_says_so_and_waits_for_nothing() -> No
 
 
 def test_while_criteria_are_found_anew_ones_own_and_the_locked_stay_in_sight() -> None:
-    own = Criterion(name="Mine", description="It is mine.", source=Source(stage="user"))
-    rubric = example.RUBRIC.model_copy(update={"criteria": (*example.CRITERIA, own)})
-    finding = board(view_of(until(Coded, 3)), rubric, busy=True)
+    finding = board(view_of(until(Coded, 3)), WITH_MINE, busy=True)
     assert finding.rows == [
         "Parting in plain sight, weight 1, not judged yet, locked",
         "Mine, weight 1, not judged yet",
     ]
-    assert len(board(view_of(example.coding()[:2]), rubric, busy=True).rows) == 7  # nothing is looked for yet
+    assert len(board(view_of(example.coding()[:2]), WITH_MINE, busy=True).rows) == 7  # nothing is looked for yet
 
 
 def test_a_row_says_weight_score_and_lock_in_words() -> None:
@@ -196,15 +203,17 @@ def test_the_users_criteria_are_shown_except_while_a_run_brings_newer_ones() -> 
 
 
 def test_while_a_run_is_written_no_control_works_and_one_sentence_says_why() -> None:
-    page = board(view_of(until(Drafted)), busy=True, saved=[SAVED], suggestions=[(SAVED, 0.9)])
+    offered = {"saved": [SAVED], "suggestions": [(SAVED, 0.9)], "dismissed": OTHER.criteria}
+    page = board(view_of(until(Drafted)), busy=True, **offered)
     assert page.text.count("You can change these when this run ends; press Stop to change them now.") == 1
     open_ = [a for a in page.having("data-key") if ("data-act" in a or "data-dialog" in a) and "disabled" not in a]
     assert [a["data-key"] for a in open_] == ["save"]  # which changes nothing
-    assert "similar piece" not in page.text and not page.having("class", "grip")
+    assert "similar piece" not in page.text and "Bring back" not in page.text and not page.having("class", "grip")
 
 
 def test_what_the_buttons_ask_for_is_understood() -> None:
-    page = board(saved=[SAVED], suggestions=[(SAVED, 0.9)], deleted=Deleted(OTHER.criteria[0], 0))
+    gone = Deleted(OTHER.criteria[0], 0)
+    page = board(None, WITH_MINE, deleted=gone, saved=[SAVED], suggestions=[(SAVED, 0.9)], dismissed=OTHER.criteria)
     asked = page.having("data-act")
     assert {a["data-act"] for a in asked} == WISHES
     given: dict[str, object] = {"value": "2", "name": "New", "description": "New.", "weight": "1"}
@@ -213,7 +222,7 @@ def test_what_the_buttons_ask_for_is_understood() -> None:
         if sent["act"] == "edit":
             sent["id"] = example.CRITERIA[0].id
         if sent["act"] in EDITS and not (sent["act"] == "move" and "disabled" in attributes):
-            assert apply(example.RUBRIC, given | sent, example.PROMPT) != example.RUBRIC or sent["act"] == "weight"
+            assert apply(WITH_MINE, given | sent, example.PROMPT) != WITH_MINE or sent["act"] == "weight"
         elif sent["act"] not in EDITS:
             with pytest.raises(RubricError, match="does not know"):
                 apply(example.RUBRIC, sent, example.PROMPT)
@@ -257,12 +266,31 @@ def test_saved_criteria_are_offered_unless_they_are_here_already() -> None:
     assert "similar piece" not in board(rubric=OTHER, suggestions=[(SAVED, 0.9)]).text
 
 
-def test_what_is_deleted_can_be_taken_back_from_the_page_alone() -> None:
+def test_ones_own_criteria_are_deleted_and_all_others_are_said_to_be_not_for_this_piece() -> None:
+    outs = [a for a in board(rubric=WITH_MINE).having("data-key") if str(a["data-key"]).startswith("delete:")]
+    assert [a["data-act"] for a in outs] == ["dismiss"] * 6 + ["delete"]
+    assert outs[3]["aria-label"] == "Not for this piece: No talk of courage" and outs[6]["aria-label"] == "Delete Mine"
+
+
+def test_what_is_not_for_this_piece_is_folded_away_and_each_can_be_brought_back() -> None:
+    assert "Not for this piece (" not in board().text
+    page = board(None, None, dismissed=example.CRITERIA)
+    assert "Not for this piece (6)" in page.text and page.having("data-key", "dismissed")
+    for c, button in zip(example.CRITERIA, page.having("data-act", "undelete"), strict=True):
+        assert button["aria-label"] == f"Bring back {c.name}"
+        back: dict[str, object] = {k.removeprefix("data-"): v for k, v in button.items() if k.startswith("data-")}
+        assert changed(OTHER, **back).criteria == (*OTHER.criteria, c)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("act", "said"), [("delete", "is deleted."), ("dismiss", "is taken out and will not be proposed again.")]
+)
+def test_what_is_taken_out_can_be_taken_back_from_the_page_alone(act: str, said: str) -> None:
     for c in example.CRITERIA:
-        edit = {"act": "delete", "id": c.id}
+        edit = {"act": act, "id": c.id}
         without = apply(example.RUBRIC, dict(edit), example.PROMPT)
         page = board(None, without, deleted=deleted(example.RUBRIC, dict(edit)))
-        assert f"‘{c.name}’ is deleted." in page.text
+        assert f"‘{c.name}’ {said}" in page.text
         [undo] = page.having("data-act", "undelete")
         back = {k.removeprefix("data-"): v for k, v in undo.items() if k.startswith("data-")}
         assert apply(without, dict(back), example.PROMPT) == example.RUBRIC
@@ -285,7 +313,7 @@ def test_no_word_of_user_or_model_becomes_markup(text: str) -> None:
     saved = SavedRubric(text, text, text, rubric, 0.0)
     for busy in (False, True):
         for own in (rubric, None):
-            page = board(view, own, busy, suggestions=[(saved, 1.0)], saved=[saved], deleted=Deleted(odd, 0))
+            page = board(view, own, busy, Deleted(odd, 0), suggestions=[(saved, 1.0)], saved=[saved], dismissed=[odd])
             assert not {"script", "img", "iframe", "a"} & {e.tag for e in page.elements}
             assert not [n for e in page.elements for n in e.attributes if n.startswith("on") or n in ("src", "href")]
     assert board(None, rubric).rows[0].startswith(f"{odd.name}, " if words not in EXISTING else "The lamp")
@@ -320,7 +348,7 @@ def live() -> Iterator[Live]:
     state = Live(rubric=example.RUBRIC, sent=[], saved=(), refuse=False)
 
     def shown(gone: Deleted | None = None) -> str:
-        return criteria_board(WHOLE, rubric=state.rubric, busy=False, saved=state.saved, deleted=gone)
+        return criteria_board(WHOLE, rubric=state.rubric, busy=False, stock=Stock(state.saved), deleted=gone)
 
     def submitted(event: gr.EventData) -> Any:
         wish: dict[str, object] = dict(asked(event))
@@ -393,7 +421,23 @@ def test_a_row_is_locked_moved_and_deleted_by_keys_and_the_keyboard_stays_with_i
     expect(first).to_be_focused()
     page.get_by_role("button", name="Undo").click()
     order(page, *NAMES)
-    assert [w["act"] for w in live.sent] == ["lock", "move", "move", "delete", "undelete"]
+    assert [w["act"] for w in live.sent] == ["lock", "move", "move", "dismiss", "undelete"]
+
+
+@browsing
+def test_ones_own_is_deleted_by_the_same_key_and_the_keyboard_goes_to_the_row_before(page: Page, live: Live) -> None:
+    page.get_by_role("button", name="Add your own").click()
+    page.get_by_role("dialog").locator("[name=name]").fill("Mine")
+    page.get_by_role("dialog").locator("[name=description]").fill("It is mine.")
+    page.keyboard.press("Control+Enter")
+    order(page, *NAMES, "Mine")
+    rows(page).nth(6).focus()
+    page.keyboard.press("Delete")
+    order(page, *NAMES)
+    expect(rows(page).nth(5)).to_be_focused()
+    page.keyboard.press("Control+z")
+    order(page, *NAMES, "Mine")
+    assert [w["act"] for w in live.sent] == ["add", "delete", "undelete"]
 
 
 @browsing
@@ -413,7 +457,7 @@ def test_enter_edits_in_a_dialog_and_afterwards_the_keyboard_is_back_in_the_row(
 
 @browsing
 def test_a_weight_is_chosen_and_a_refused_one_goes_back(page: Page, live: Live) -> None:
-    choice = rows(page).nth(2).locator("select")
+    choice = rows(page).nth(2).locator("[data-act=weight]")
     choice.focus()
     choice.select_option("3.0")
     expect(rows(page).nth(2)).to_have_attribute("aria-label", "Parting in plain sight, weight 3, 7.1 of 10, locked")
@@ -427,8 +471,8 @@ def test_a_weight_is_chosen_and_a_refused_one_goes_back(page: Page, live: Live) 
     page.keyboard.press("Shift+Tab")  # to the lock of that row
     page.keyboard.press("Alt+ArrowUp")
     order(page, NAMES[0], NAMES[2], NAMES[1], *NAMES[3:])
-    expect(rows(page).nth(1).locator("select")).to_have_value("3.0")
-    expect(rows(page).nth(2).locator("select")).to_have_value("2.0")
+    expect(rows(page).nth(1).locator("[data-act=weight]")).to_have_value("3.0")
+    expect(rows(page).nth(2).locator("[data-act=weight]")).to_have_value("2.0")
     expect(rows(page).nth(1).locator("[data-act=lock]")).to_be_focused()
 
 
@@ -475,6 +519,7 @@ def test_what_is_saved_is_in_the_library_at_once(page: Page) -> None:
 
 @browsing
 def test_every_control_is_reached_by_tab_and_is_large_enough(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('#criteria details').forEach(d => (d.open = true))")
     wanted = page.locator("#criteria :is(button, select, summary, li[tabindex]):not(:disabled)")
     sizes = wanted.evaluate_all("nodes => nodes.map(n => [n.getBoundingClientRect().height, n.innerText])")
     assert len(sizes) > 40 and [s for s in sizes if s[0] < 31.9] == []

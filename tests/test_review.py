@@ -10,6 +10,7 @@ from writer_r1.review import (
     _GENERAL,
     ALIKE,
     COPIED,
+    DISMISSED,
     OTHER_REQUESTS,
     Review,
     content_words,
@@ -72,6 +73,46 @@ def test_a_criterion_nearer_to_another_request_than_to_its_own_is_generic() -> N
     assert not Review(PROMPT, overlap).take(dragon) and Review(OTHER_REQUESTS[9], lambda t, o: [0.5, *[0.4] * 12]).take(
         made("Shyness", "Somebody very large tries to be overlooked.")
     )
+
+
+GONE = (made("Rust", "Iron and salt have eaten whatever he once painted."), GOOD)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "told"),
+    [
+        (made("worn  STAIRS", "Nothing here is like it, but the name of the lamp."), overlap),
+        (made("Iron", " Iron and SALT have eaten  whatever he once painted."), None),
+        (made("Used things", f"In short, {GOOD.description}"), overlap),
+        (made("Anything", "Brass and rope are named where they hurt."), lambda text, others: [0.0, ALIKE]),
+    ],
+    ids=["name", "words", "meaning", "on the threshold"],
+)
+def test_what_is_like_something_dismissed_is_refused_and_the_reason_is_the_users(criterion, told) -> None:  # type: ignore[no-untyped-def]
+    review = Review(PROMPT, told, dismissed=GONE)
+    assert not review.take(criterion) and not review.take(criterion) and review.kept == []
+    assert review.dropped == [f"{criterion.name}: {DISMISSED}"]
+
+
+def test_what_is_unlike_all_that_was_dismissed_is_judged_by_the_other_rules() -> None:
+    lamp = made("Lamp oil", "The keeper warms brass with a rag each night near the sea.")
+    assert Review(PROMPT, overlap, dismissed=GONE).take(lamp)
+    echo = made("Farewell", "The farewell of the lighthouse keeper to the sea.")
+    review = Review(PROMPT, overlap, dismissed=GONE)
+    assert not review.take(echo) and review.dropped == ["Farewell: only echoes the request"]
+
+
+def test_a_dismissed_measure_is_left_out_and_one_that_differs_in_a_number_is_not() -> None:
+    measured = measured_criteria(read_facts(PROMPT))
+    length = next(c for c in measured if c.check and c.check.type == "length")
+    review = Review(PROMPT, overlap, dismissed=[length])
+    assert review.measure(measured) == [c for c in measured if c != length]
+    assert review.dropped == [f"{length.name}: {DISMISSED}"]
+    longer = length.model_copy(
+        update={"name": "Longer", "description": length.description.replace("60", "61").replace("90", "91")}
+    )
+    assert longer.description != length.description
+    assert Review(PROMPT, lambda t, o: [1.0] * len(o), dismissed=[length]).measure([longer]) == [longer]
 
 
 def test_without_a_likeness_what_can_be_told_is_still_told() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from writer_r1.events import DraftDelta, Drafted, Edited, Evaluated, Event, Rejected, Scored, Stopped
+from writer_r1.store import OwnScore
 from writer_r1.trajectory import Criterion, Rubric, Trajectory
 from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.prose import differing, prose
@@ -294,6 +295,13 @@ def page(browser: "Browser") -> Iterator["Page"]:
     assert faults == []
 
 
+def given(*values: int) -> View:
+    """Return the example run with these scores of the writer's own for its second text."""
+    criteria = zip(values, example.CRITERIA, strict=False)
+    own = (OwnScore("run1", 2, c, value, None, "fake", example.PROMPT, 0.0) for value, c in criteria)
+    return WHOLE._replace(own=tuple(own))
+
+
 def update(page: "Page") -> None:
     page.evaluate("html => show(html)", board(WHOLE, busy=True))
 
@@ -394,6 +402,71 @@ def test_a_quote_is_marked_in_its_own_card_even_where_changes_were_shown(page: "
     assert page.locator("[data-attempt='2'] .as-text").is_visible()
     update(page)
     assert page.evaluate(marked) == [["Wipe the lens from the top", "2"]]
+
+
+CHOICE = "[data-attempt='2'] .rows details >> nth=0 >> select"
+
+
+@pytest.mark.browser
+def test_a_score_of_ones_own_stands_from_the_moment_it_is_chosen_whatever_is_drawn_before_it_is_kept(
+    page: "Page",
+) -> None:
+    page.click("[data-attempt='2'] .rows summary >> nth=0")
+    page.focus(CHOICE)
+    for value in ("7", "8"):
+        page.select_option(CHOICE, value)
+        update(page)
+        assert page.input_value(CHOICE) == value
+        assert page.locator(CHOICE).evaluate("node => node === document.activeElement")
+    page.evaluate("html => show(html)", board(given(7), busy=True))  # the answer to the first
+    assert page.input_value(CHOICE) == "8" and "yours 7" in page.inner_text("[data-attempt='2']")
+    page.evaluate("html => show(html)", board(given(8)))
+    assert page.input_value(CHOICE) == "8" and "yours 8" in page.inner_text("[data-attempt='2']")
+    page.evaluate("html => show(html)", board(WHOLE))  # taken back in another window
+    assert page.input_value(CHOICE) == ""
+
+
+@pytest.mark.browser
+def test_a_score_that_was_refused_goes_back(page: "Page") -> None:
+    page.evaluate("html => show(html)", board(given(3)))
+    page.click("[data-attempt='2'] .rows summary >> nth=0")
+    page.select_option(CHOICE, "9")
+    page.wait_for_timeout(1000)
+    assert page.input_value(CHOICE) == "9"
+    page.wait_for_function("document.querySelector(\"[data-attempt='2'] .rows select\").value === '3'", timeout=8000)
+
+
+@pytest.mark.browser
+def test_a_list_that_is_open_is_not_drawn_anew_under_ones_hand(page: "Page") -> None:
+    page.click("[data-attempt='2'] .rows summary >> nth=0")
+    page.locator(CHOICE).evaluate("select => (select.here = true)")
+    page.click(CHOICE)
+    assert page.locator(CHOICE).evaluate("select => select.matches(':open')")
+    update(page)
+    page.wait_for_timeout(500)
+    assert page.locator(CHOICE).evaluate("select => select.here === true && select.matches(':open')")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(500)
+    assert page.locator(CHOICE).evaluate("select => select.here === undefined")
+
+
+@pytest.mark.browser
+def test_a_score_of_ones_own_moves_no_bar_and_keeps_the_rows_level(page: "Page") -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    measure = (
+        "rows => rows.map((row) => [row.querySelector('.track'), row.querySelector('.fill')].map((n) => n.offsetWidth))"
+    )
+    widths = page.eval_on_selector_all("[data-attempt='2'] .row", measure)
+    page.evaluate("html => show(html)", board(given(1, 10, 5)))
+    assert page.eval_on_selector_all("[data-attempt='2'] .row", measure) == widths
+    tops = "rows => rows.map(row => Math.round(row.getBoundingClientRect().top))"
+    heights = [page.eval_on_selector_all(f"[data-attempt='{n}'] .row", tops) for n in (1, 2, 3)]
+    assert heights[0] == heights[1] == heights[2]
+    for width in (1440, 700, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        high = page.eval_on_selector_all("[data-attempt='2'] .give select", "ns => ns.map((n) => n.offsetHeight)")
+        assert all(h == 0 or h >= 32 for h in high)
 
 
 @pytest.mark.browser

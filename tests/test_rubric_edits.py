@@ -89,6 +89,12 @@ def test_the_last_one_deleted_leaves_none_and_each_can_be_put_back_where_it_was(
         assert back == THREE
 
 
+def test_what_is_not_for_the_piece_is_deleted_and_that_it_was_said_is_told() -> None:
+    edit: dict[str, object] = {"act": "dismiss", "id": SALT.id}
+    assert apply(THREE, edit, PROMPT) == apply(THREE, edit | {"act": "delete"}, PROMPT)
+    assert deleted(THREE, edit) == Deleted(SALT, 1, dismissed=True) and not Deleted(SALT, 1).dismissed
+
+
 def test_nothing_is_remembered_of_an_edit_that_deletes_nothing() -> None:
     for rubric, edit in ((None, {"act": "delete", "id": SALT.id}), (THREE, {"act": "lock", "id": SALT.id})):
         assert deleted(rubric, edit) is None
@@ -162,7 +168,7 @@ def test_a_full_rubric_takes_no_more_but_can_be_reworded() -> None:
 
 @given(st.dictionaries(st.sampled_from(["act", "id", "name", "description", "value", "to", "at", "criterion"]), JSON))
 def test_whatever_a_browser_sends_is_an_edit_or_a_rubric_error(edit: dict[str, object]) -> None:
-    for act in (edit.get("act"), "lock", "weight", "edit", "add", "delete", "undelete", "move"):
+    for act in (edit.get("act"), "lock", "weight", "edit", "add", "delete", "dismiss", "undelete", "move"):
         for rubric in (None, THREE):
             try:
                 apply(rubric, edit | {"act": act}, PROMPT)
@@ -173,7 +179,7 @@ def test_whatever_a_browser_sends_is_an_edit_or_a_rubric_error(edit: dict[str, o
 NAMES = ["Warmth", "warmth ", "Salt", "Rope", "Kettle", "Lamp"]
 EDITS = st.lists(
     st.tuples(
-        st.sampled_from(["lock", "weight", "edit", "add", "delete", "move"]),
+        st.sampled_from(["lock", "weight", "edit", "add", "delete", "dismiss", "move"]),
         st.integers(0, 7),
         st.sampled_from(NAMES),
         st.sampled_from(["0.5", "2", "0", "-1"]),
@@ -197,7 +203,7 @@ def test_any_edits_keep_names_distinct_ids_of_the_untouched_and_all_that_no_dele
             continue
         after = {c.id: c for c in rubric.criteria} if rubric else {}
         gone = before.keys() - after.keys()
-        assert gone <= {id_} and (not gone or act in ("delete", "edit"))
+        assert gone <= {id_} and (not gone or act in ("delete", "dismiss", "edit"))
         assert {i: c for i, c in before.items() if i != id_} == {
             i: c for i, c in after.items() if i != id_ and i in before
         }

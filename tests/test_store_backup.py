@@ -12,7 +12,7 @@ import pytest
 from test_store import FIXTURES, begun, built, lesson, schema, small_disk
 
 from writer_r1.errors import Busy, StoreError
-from writer_r1.events import Drafted, Finished, Recalled, Status
+from writer_r1.events import Drafted, Finished, Recalled, RubricReady, Status
 from writer_r1.store import MIGRATIONS, Store
 from writer_r1.trajectory import Criterion, Rubric
 
@@ -151,7 +151,10 @@ def full(store: Store) -> None:
         store.begin(f"run{i}", "narwhal", "fake", "1:1", piece.id)
         done = Finished(trajectory_id=f"run{i}", best_attempt=1, rounds=1)
         learned = Recalled(lesson=lesson(f"l-{i}", "narwhal"), origin="learned")
-        store.append(f"run{i}", [Drafted(attempt=1, text="narwhal " * 200), learned, done])
+        ready = RubricReady(rubric=RUBRIC)
+        store.append(f"run{i}", [ready, Drafted(attempt=1, text="narwhal " * 200), learned, done])
+        store.set_own_score(f"run{i}", 1, RUBRIC.criteria[0].id, 7)
+    store.dismiss(piece.id, "p-1", RUBRIC.criteria[0])
     store.save_rubric("narwhal", "narwhal", RUBRIC)
 
 
@@ -163,6 +166,7 @@ def test_deleting_everything_leaves_no_word_in_the_file_or_its_log(store: Store)
     assert b"narwhal" not in after and b"arw" not in after  # nor its trigrams in the index
     assert (store.pieces(), store.runs(), store.lessons(), store.saved_rubrics()) == ([], [], [], [])
     assert store.find("narwhal") == [] and store.search("narwhal") == []
+    assert store.dismissed("p-1") == [] and store.own_scores("run1") == []
     assert len(after) < 200_000
     full(store)
     assert len(store.find("narwhal")) == 20 and Store(store.path).lessons() == store.lessons() != []

@@ -280,7 +280,7 @@ def test_work_on_a_deleted_piece_is_refused_with_a_sentence(store: Store) -> Non
 
 def rows(store: Store, words: str) -> dict[str, int]:
     with store._transaction("BEGIN") as db:
-        tables = [t for (t,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "_" not in t]
+        tables = [t for (t,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "found_" not in t]
         counts = {t: db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in sorted(tables)}
         [found] = db.execute("SELECT count(*) FROM found WHERE found MATCH ?", (words,)).fetchone()
     return counts | {"found": found}
@@ -291,7 +291,10 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
     for run_id, piece_id in (("run0", None), ("run1", kept.id), ("run2", thrown.id), ("run3", thrown.id)):
         write_run(store, run_id, piece_id, "lighthouse")
         learned = lesson(f"l-{run_id}").model_copy(update={"trajectory_id": run_id})
-        store.append(run_id, [Recalled(lesson=learned, origin="learned")])
+        store.append(run_id, [Recalled(lesson=learned, origin="learned"), RubricReady(rubric=RUBRIC)])
+        store.set_own_score(run_id, 1, RUBRIC.criteria[0].id, 7)
+    for piece in (kept, thrown):
+        store.dismiss(piece.id, "p-1", RUBRIC.criteria[0])
     store.delete_piece(thrown.id)
     before = rows(store, "lighthouse")
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 29.9 * DAY_S)
@@ -300,8 +303,8 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 0.2 * DAY_S)
     Store(store.path)
     assert rows(store, "lighthouse") == {
-        "events": 6, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS), "pieces": 1, "rubrics": 0, "runs": 2,
-        "texts": 4, "versions": 1,
+        "dismissed": 1, "events": 8, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS), "own_scores": 2,
+        "pieces": 1, "rubrics": 0, "runs": 2, "texts": 4, "versions": 1,
     }  # fmt: skip
     assert [x.id for x in store.lessons()] == ["l-run0", "l-run1"]
     assert [r.id for r in store.search("lighthouse")] == ["run1", "run0"]
@@ -534,6 +537,18 @@ def test_a_library_of_the_first_schema_with_pieces_opens_with_all_it_held(tmp_pa
     ]
     store.restore_piece("aa02")
     assert [p.title for p in store.pieces()] == ["A lighthouse keeper", "Thrown away"]
+
+
+def test_a_library_of_the_first_schema_with_dismissals_opens_with_them(tmp_path: Path) -> None:
+    store = Store(built(FIXTURES / "m004_dismissed.sql", tmp_path / "old.db"))
+    assert [(c.name, c.description) for c in store.dismissed("p-1")] == [("Moral", "It has one.")]
+    assert store.dismissed("p-2", "aa01") == store.dismissed("p-1") and store.dismissed("p-2") == []
+
+
+def test_a_library_of_the_first_schema_with_own_scores_opens_with_them(tmp_path: Path) -> None:
+    [given_] = Store(built(FIXTURES / "m005_own_scores.sql", tmp_path / "old.db")).own_scores("5f2a")
+    assert (given_.run_id, given_.attempt, given_.criterion.name, given_.score) == ("5f2a", 1, "Imagery", 7)
+    assert (given_.value, given_.judge, given_.prompt, given_.created) == (0.5, "fake", "A lighthouse keeper", 180.0)
 
 
 @pytest.mark.parametrize("name", ["m001_runs", "m002_full_text_search"])

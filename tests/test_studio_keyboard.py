@@ -135,11 +135,11 @@ def test_the_criteria_are_locked_weighed_moved_reworded_deleted_and_added_withou
     page.keyboard.press("l")
     expect(row(page, first).locator("[data-act=lock]")).to_have_attribute("aria-pressed", "true", timeout=SOON_MS)
     expect(row(page, first)).to_be_focused()
-    tab_to(page, row(page, first).locator("select"), most=3)
-    before = row(page, first).locator("select").input_value()
+    tab_to(page, row(page, first).locator("[data-act=weight]"), most=3)
+    before = row(page, first).locator("[data-act=weight]").input_value()
     page.keyboard.press("ArrowUp")
-    expect(row(page, first).locator("select")).not_to_have_value(before)
-    weight = float(row(page, first).locator("select").input_value())
+    expect(row(page, first).locator("[data-act=weight]")).not_to_have_value(before)
+    weight = float(row(page, first).locator("[data-act=weight]").input_value())
     expect(row(page, first)).to_have_attribute("aria-label", re.compile(f"weight {weight:g}, .*locked"))
     tab_to(page, row(page, first), most=3, back=True)
     page.keyboard.press("Alt+ArrowDown")
@@ -406,6 +406,44 @@ def test_finding_anew_keeps_ones_own_and_the_locked_criteria(pages: Pages, studi
     expect(row(page, mine)).to_contain_text("This one is mine now.")
     expect(row(page, locked)).to_be_visible()
     assert run_of(page, studio).attempts == ()
+
+
+def test_what_is_not_for_this_piece_is_not_found_anew_until_it_is_brought_back(pages: Pages, studio: Studio) -> None:
+    page = written(pages.open())
+    piece = studio.store.piece_of(run_of(page, studio).id)
+    assert piece
+    for kind in ("judged", "measured"):
+        gone = next(c for c in run_of(page, studio).rubric.criteria if c.kind == kind)  # type: ignore[union-attr]
+        row(page, gone.name).focus()
+        page.keyboard.press("Delete")
+        expect(row(page, gone.name)).to_have_count(0, timeout=SOON_MS)
+        page.keyboard.press("Control+z")
+        expect(row(page, gone.name)).to_be_visible(timeout=SOON_MS)
+        eventually(lambda: studio.store.dismissed("", piece) == [])
+        row(page, gone.name).focus()
+        page.keyboard.press("Delete")
+        expect(row(page, gone.name)).to_have_count(0, timeout=SOON_MS)
+        eventually(lambda name=gone.name: [c.name for c in studio.store.dismissed("", piece)] == [name])
+        done(page)
+
+        tab_to(page, page.locator("[data-act=find]"), back=True)
+        page.keyboard.press("Enter")
+        expect(page.locator("#phase")).to_contain_text("The criteria are ready", timeout=60_000)
+        expect(row(page, gone.name)).to_have_count(0)
+        tab_to(page, page.locator("#criteria details[data-key=how] summary"))
+        page.keyboard.press("Enter")
+        expect(page.locator("#criteria")).to_contain_text(f"{gone.name}: you said it is not for this piece")
+
+        pages.reload(page)
+        back = page.locator("#criteria details[data-key=dismissed]")
+        expect(back).to_contain_text("Not for this piece (1)", timeout=SOON_MS)
+        tab_to(page, back.locator("summary"))
+        page.keyboard.press("Enter")
+        tab_to(page, back.get_by_role("button", name=f"Bring back {gone.name}"), most=2)
+        page.keyboard.press("Enter")
+        expect(rows(page).last.locator(".name")).to_have_text(gone.name, timeout=SOON_MS)
+        expect(back).to_have_count(0)
+        assert studio.store.dismissed("", piece) == []
 
 
 def test_shown_the_criteria_first_one_changes_them_and_the_draft_is_written_by_those(

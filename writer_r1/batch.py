@@ -13,7 +13,7 @@ from writer_r1.judge import evaluate
 from writer_r1.llm import never
 from writer_r1.qualification import marked
 from writer_r1.rubric_file import read_rubric
-from writer_r1.trajectory import Evaluation, Rubric
+from writer_r1.trajectory import Evaluation, Rubric, prompt_id
 from writer_r1.workspace import Workspace
 
 Show = Callable[[Event], None]
@@ -29,7 +29,8 @@ def judge_row(
     with workspace.machine():
         llm = workspace.llm(model or workspace.default_model())
         if rubric is None:
-            rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never)), show)
+            dismissed = workspace.store.dismissed(prompt_id(prompt))
+            rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never), dismissed=dismissed), show)
         judge = workspace.judge_by(llm.name)
         return rubric, marked(_run(evaluate(1, prompt, draft, rubric, judge), show), workspace.home)
 

@@ -117,6 +117,7 @@ def criteria_command(args: argparse.Namespace) -> int:
     """Make criteria and print them."""
     from writer_r1.criteria import Analyst, derive_rubric
     from writer_r1.llm import never
+    from writer_r1.trajectory import prompt_id
     from writer_r1.workspace import Workspace
 
     prompt = asked(args.prompt)
@@ -124,7 +125,8 @@ def criteria_command(args: argparse.Namespace) -> int:
     try:
         with workspace.machine():
             llm = workspace.llm(args.model or workspace.default_model())
-            stages = derive_rubric(prompt, Analyst(llm, workspace.similarity, never, args.seed), args.depth)
+            analyst = Analyst(llm, workspace.similarity, never, args.seed)
+            stages = derive_rubric(prompt, analyst, args.depth, (), workspace.store.dismissed(prompt_id(prompt)))
             while True:
                 try:
                     said(next(stages))
@@ -231,7 +233,8 @@ def history_export(args: argparse.Namespace) -> int:
     run_id = store.resolve(args.id)
     if args.format == "json":
         rows = [event.model_dump(mode="json") for _, event in store.events(run_id)]
-        print(json.dumps({"id": run_id, "events": rows}, ensure_ascii=False))
+        own = [o._asdict() | {"criterion": o.criterion.model_dump(mode="json")} for o in store.own_scores(run_id)]
+        print(json.dumps({"id": run_id, "events": rows, "own_scores": own}, ensure_ascii=False))
         return 0
     trajectory = store.trajectory(run_id)
     best = trajectory.attempt(trajectory.best) if trajectory.best else None

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from typing import Literal, NamedTuple
 
+from writer_r1.errors import RubricError
 from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady, Status
 from writer_r1.facts import codes, measured_criteria, read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling
@@ -26,6 +27,10 @@ WANTED = 5  # judged criteria in a rubric
 ENOUGH_CODES = 6
 MOST_CODES = 9  # from one material; a model that goes on beyond this only varies what it said
 CATEGORIES = 4
+NOTHING_LEFT = (
+    "Nothing is left to judge by: you said of every criterion that was found that it is not for this piece; add one of "
+    "your own, or bring one back."
+)
 _QUOTES = "\"'“”‘’«»「」 "
 
 
@@ -39,17 +44,25 @@ class Analyst(NamedTuple):
 
 
 def derive_rubric(
-    prompt: str, analyst: Analyst, depth: Literal["quick", "full"] = "quick", kept: Sequence[Criterion] = ()
+    prompt: str,
+    analyst: Analyst,
+    depth: Literal["quick", "full"] = "quick",
+    kept: Sequence[Criterion] = (),
+    dismissed: Sequence[Criterion] = (),
 ) -> Generator[Event, None, Rubric]:
     """Return a rubric of measured and judged criteria for `prompt`; never empty, never with two alike.
 
-    `kept` criteria stand first, as they are; the others are made around them, and none where they are enough.
+    `kept` criteria stand first, as they are; the others are made around them, and none where they are enough. What is
+    like one of the `dismissed` is left out.
+
+    Raises:
+        RubricError: everything that was found is dismissed.
     """
     facts = read_facts(prompt)
     for code in codes(facts):
         yield Coded(code=code)
-    measured = _beside(kept, measured_criteria(facts))
-    review = Review(prompt, analyst.similarity, (*measured, *(c for c in kept if c.check is not None)))
+    review = Review(prompt, analyst.similarity, [c for c in kept if c.check is not None], dismissed)
+    measured = review.measure(_beside(kept, measured_criteria(facts)))
     own = [c for c in kept if c.check is None]
     review.kept.extend(own)
     if len(own) < WANTED:
@@ -60,6 +73,8 @@ def derive_rubric(
         if len(review.kept) < WANTED:
             review.take(criterion)
     criteria = (*kept, *review.kept[len(own) :], *measured)[:MAX_CRITERIA]
+    if not criteria:
+        raise RubricError(NOTHING_LEFT)
     rubric = Rubric(prompt_id=prompt_id(prompt), criteria=criteria)
     yield RubricReady(rubric=rubric, dropped=tuple(review.dropped))
     return rubric

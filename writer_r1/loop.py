@@ -68,6 +68,7 @@ class Task(NamedTuple):
     each: float = 5 / 9
     patience: int = 1
     kept: tuple[Criterion, ...] = ()  # where criteria are still to be found, these stand first
+    dismissed: tuple[Criterion, ...] = ()  # and these are left out
     stop_after: Literal["criteria", "rounds"] = "rounds"
     text: str = ""
 
@@ -103,7 +104,7 @@ def write(task: Task, team: Team) -> Iterator[Event]:
     _check_fits(task, team.judge)
     yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
-    rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept))
+    rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept, task.dismissed))
     if task.rubric is not None:
         yield RubricReady(rubric=rubric)
     if task.stop_after == "criteria":

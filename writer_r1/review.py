@@ -12,6 +12,7 @@ from writer_r1.trajectory import Category, Criterion, Source, name_key
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 
 ALIKE = 0.75  # cosine from which two criteria say the same
+DISMISSED = "you said it is not for this piece"
 COPIED = 1 / 3  # share of a criterion's words taken from the request above which it only echoes it
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff]")
 
@@ -62,20 +63,36 @@ def content_words(text: str) -> list[str]:
 
 
 class Review:
-    """The list as it grows: `take` keeps a criterion or says why not. `measured` ones are in the rubric already."""
+    """The list as it grows: `take` keeps a criterion or says why not. `measured` ones are in the rubric already.
 
-    def __init__(self, prompt: str, similarity: Similarity | None, measured: Sequence[Criterion] = ()) -> None:
+    What the user `dismissed` is refused whoever proposes it, and so is what says the same.
+    """
+
+    def __init__(
+        self,
+        prompt: str,
+        similarity: Similarity | None,
+        measured: Sequence[Criterion] = (),
+        dismissed: Sequence[Criterion] = (),
+    ) -> None:
         self.kept: list[Criterion] = []
         self.dropped: list[str] = []
-        self._prompt, self._similarity, self._measured = prompt, similarity, measured
+        self._prompt, self._similarity, self._measured, self._dismissed = prompt, similarity, [*measured], dismissed
+
+    def measure(self, criteria: Sequence[Criterion]) -> list[Criterion]:
+        """Return those of the measured `criteria` that stand in the rubric: all but the dismissed."""
+        found = [c for c in criteria if not self._is_dismissed(c)]
+        self.dropped += [f"{c.name}: {DISMISSED}" for c in criteria if c not in found]
+        self._measured += found
+        return found
 
     def take(self, criterion: Criterion) -> bool:
         """Keep the criterion if it is new, particular and in its own words."""
-        reason = self._fault(criterion)
-        if reason:
-            self.dropped.append(f"{criterion.name}: {reason}")
-        else:
+        reason = DISMISSED if self._is_dismissed(criterion) else self._fault(criterion)
+        if not reason:
             self.kept.append(criterion)
+        elif (line := f"{criterion.name}: {reason}") not in self.dropped:
+            self.dropped.append(line)
         return not reason
 
     def _fault(self, criterion: Criterion) -> str:
@@ -98,6 +115,15 @@ class Review:
             if own <= max(others):
                 return "could be said of any text"
         return ""
+
+    def _is_dismissed(self, criterion: Criterion) -> bool:
+        """Return whether the user said of this criterion, or of one like it, that it is not for this piece."""
+        name, words = name_key(criterion.name), name_key(criterion.description)
+        if any(name == name_key(c.name) or words == name_key(c.description) for c in self._dismissed):
+            return True
+        if not (self._similarity and self._dismissed) or criterion.check:  # two measures may differ in a number only
+            return False
+        return max(self._similarity(said(criterion), [said(c) for c in self._dismissed])) >= ALIKE
 
     def covers(self, category: Category) -> bool:
         """Return whether a kept criterion grew from this category."""

@@ -68,6 +68,13 @@ class Delete(BaseModel):
     id: str
 
 
+class Dismiss(BaseModel):
+    """Delete what is not for this piece; whoever keeps the rubric also keeps that it was said."""
+
+    act: Literal["dismiss"]
+    id: str
+
+
 class Undelete(BaseModel):
     """Put a deleted criterion back; `criterion` is its JSON, as `Deleted` was shown to the page."""
 
@@ -84,7 +91,7 @@ class Move(BaseModel):
     to: int
 
 
-Edit = Lock | Weigh | Reword | Add | Delete | Undelete | Move
+Edit = Lock | Weigh | Reword | Add | Delete | Dismiss | Undelete | Move
 EDIT: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="act")])
 
 
@@ -93,6 +100,7 @@ class Deleted(NamedTuple):
 
     criterion: Criterion
     at: int
+    dismissed: bool = False  # and it is not to be proposed again
 
 
 def apply(rubric: Rubric | None, edit: dict[str, object], prompt: str) -> Rubric | None:
@@ -116,7 +124,7 @@ def apply(rubric: Rubric | None, edit: dict[str, object], prompt: str) -> Rubric
     return Rubric(prompt_id=rubric.prompt_id if rubric else prompt_id(prompt), criteria=tuple(criteria))
 
 
-def _change(criteria: list[Criterion], at: int, asked: Lock | Weigh | Reword | Delete | Move) -> None:
+def _change(criteria: list[Criterion], at: int, asked: Lock | Weigh | Reword | Delete | Dismiss | Move) -> None:
     """Change `criteria` in place: the one at `at`."""
     old = criteria.pop(at)
     match asked:
@@ -132,9 +140,10 @@ def _change(criteria: list[Criterion], at: int, asked: Lock | Weigh | Reword | D
 
 def deleted(rubric: Rubric | None, edit: dict[str, object]) -> Deleted | None:
     """Return what `edit` deletes from `rubric`, so that it can be put back; None where it deletes nothing."""
-    if rubric is None or edit.get("act") != "delete":
+    if rubric is None or edit.get("act") not in ("delete", "dismiss"):
         return None
-    return next((Deleted(c, at) for at, c in enumerate(rubric.criteria) if c.id == edit.get("id")), None)
+    found = ((at, c) for at, c in enumerate(rubric.criteria) if c.id == edit.get("id"))
+    return next((Deleted(c, at, edit["act"] == "dismiss") for at, c in found), None)
 
 
 def merge(rubric: Rubric | None, other: Rubric) -> Rubric:

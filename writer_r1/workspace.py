@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from writer_r1 import catalog, places
 from writer_r1.calibration import Readers, calibration_of
+from writer_r1.embedding import embed
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
@@ -118,7 +119,8 @@ class Workspace:
         for name in (writer, judging):
             catalog.path_of(name, self.models)
         run_id = task.trajectory_id or secrets.token_hex(6)
-        task = task._replace(trajectory_id=run_id)
+        dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
+        task = task._replace(trajectory_id=run_id, dismissed=dismissed)
 
         def work(stop: Cancel) -> Iterator[Event]:
             if self._free({writer, judging}) or not self._likeness_ready:
@@ -206,8 +208,6 @@ class Workspace:
 
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
-        from writer_r1.embedding import embed
-
         fit = calibration_of(model, self.home)
         return Readers(fit, embed) if fit else None
 

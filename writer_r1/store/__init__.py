@@ -1,14 +1,17 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
-`Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again;
-`File` is the file under all three. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
+`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text; `File` is the file under them
+all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
 from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
+from writer_r1.store.own_scores import OwnScore, OwnScores
 from writer_r1.store.pieces import Hit, Piece, Pieces, Version
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
 from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
@@ -16,6 +19,7 @@ from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
 __all__ = [
     "MIGRATIONS",
     "Hit",
+    "OwnScore",
     "Piece",
     "Run",
     "SavedRubric",
@@ -29,7 +33,7 @@ __all__ = [
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +42,7 @@ class Store(Runs, Pieces, SavedRubrics):
             self._forget()
 
     def delete_all(self) -> None:
-        """Remove every piece, run, lesson and saved rubric, so that no word of them is left in the file; backups stay.
+        """Remove all that the user and the model wrote, so that no word of it is left in the file; backups stay.
 
         Raises:
             Busy: a run is still being written; nothing was removed.
@@ -47,7 +51,8 @@ class Store(Runs, Pieces, SavedRubrics):
             owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
             if any(alive(owner) for (owner,) in owners):
                 raise Busy("A session is still being written; stop it first, then delete everything.")
-            for table in ("found", "texts", "events", "lessons", "runs", "versions", "pieces", "rubrics"):
+            of_runs, of_pieces = ("found", "texts", "events", "lessons", "own_scores"), ("versions", "dismissed")
+            for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows
         self._compact()

@@ -194,8 +194,10 @@ class Pieces(File):
                 f"texts WHERE trajectory_id IN ({runs})",
                 f"events WHERE trajectory_id IN ({runs})",
                 f"lessons WHERE {lesson_of} IN ({runs})",
+                f"own_scores WHERE trajectory_id IN ({runs})",
                 f"runs WHERE piece_id IN ({old})",
                 f"versions WHERE piece_id IN ({old})",
+                f"dismissed WHERE piece_id IN ({old})",
                 "pieces WHERE deleted < :before",
             ):
                 db.execute(f"DELETE FROM {rows}", at)

@@ -50,7 +50,7 @@ const forget = () => {
 };
 const keepUndo = () => {
   if (undo && undo.piece !== piece()) forget();
-  const offer = element.querySelector("[data-act=undelete]")?.closest(".offer");
+  const offer = element.querySelector(".offer [data-act=undelete]")?.closest(".offer");
   const wish = offer?.querySelector("button").dataset.criterion;
   if (!offer || undo?.wish === wish || gone.has(offer)) return;
   forget();
@@ -74,13 +74,29 @@ element.addEventListener("keydown", (event) => {
   undo.note.querySelector("button").click();
 });
 
+// A choice stands until it is answered, whatever else is updated before; one that was refused goes back.
+const ANSWERED_MS = 2000;
+const waiting = new Map();
+element.addEventListener("change", ({ target }) => {
+  const { key } = target.dataset;
+  const choice = { value: target.value };
+  waiting.set(key, choice);
+  setTimeout(() => {
+    if (waiting.get(key) === choice) waiting.delete(key);
+    settle();
+  }, ANSWERED_MS);
+});
+const choose = (select) => {
+  const told = select.querySelector("option[selected]")?.value;
+  const wish = waiting.get(select.dataset.key)?.value;
+  if (wish === told) waiting.delete(select.dataset.key);
+  const value = wish ?? told; // once chosen by hand, a list does not follow its options any more
+  if (value !== undefined && select.value !== value) select.value = value;
+};
+
 const settle = () => {
   keepUndo();
-  // A choice once made by hand does not follow its options any more.
-  for (const select of element.querySelectorAll("select[data-act]")) {
-    const chosen = select.querySelector("option[selected]");
-    if (chosen && !chosen.selected) chosen.selected = true;
-  }
+  element.querySelectorAll("select[data-act]").forEach(choose);
   const now = document.activeElement;
   if (!held || !(now === document.body || element.contains(now))) return;
   const next = again();
@@ -94,8 +110,6 @@ new MutationObserver(settle).observe(element, {
   childList: true,
   subtree: true,
 });
-const ANSWERED_MS = 2000;
-element.addEventListener("change", () => setTimeout(settle, ANSWERED_MS)); // a choice that was refused goes back
 
 // Dragging by the handle. Rows are found anew at each move, because an update may have replaced them.
 let dragged = null;

@@ -4,18 +4,18 @@ Buttons say what they ask for in `data-act` and `data-dialog` (see `board.js`); 
 and that the keyboard's place outlives an update.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
 from writer_r1.rubric_edits import Deleted
-from writer_r1.store import SavedRubric
 from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory
-from writer_r1.ui.criteria_dialogs import button, dialogs, offers, opening
+from writer_r1.ui.criteria_dialogs import Stock, button, dialogs, dismissals, offers, opening, readmitting
 from writer_r1.ui.criteria_found import found, from_codes, lessons
 from writer_r1.ui.evidence import noted
+from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.scores import bar, because, change, details, overall, score_of, ten
-from writer_r1.ui.view import View, over, shown, title
+from writer_r1.ui.view import View, over, own_of, shown, title
 
 ORIGIN = {
     "rule": "Read in your request",
@@ -27,6 +27,7 @@ ORIGIN = {
 }
 WEIGHTS = (0.5, 1.0, 2.0, 3.0)
 CLOSED = "You can change these when this run ends; press Stop to change them now."
+DISMISS = '<span class="long">Not for this piece</span><span class="short">Not here</span>'
 EMPTY = "Criteria appear when you start; or add your own."
 BROKEN = "Stopped before the criteria were ready; “Find now” begins again, or add your own."
 PADLOCK = (
@@ -45,6 +46,10 @@ class Standing(NamedTuple):
     attempt: Attempt | None
     judging: bool
     busy: bool
+    own: Mapping[str, int] = {}  # what the writer gave that text
+
+
+NOTHING = Stock()
 
 
 def criteria_board(
@@ -52,21 +57,22 @@ def criteria_board(
     *,
     rubric: Rubric | None,
     busy: bool,
-    suggestions: Sequence[tuple[SavedRubric, float]] = (),
-    saved: Sequence[SavedRubric] = (),
+    stock: Stock = NOTHING,
     deleted: Deleted | None = None,
 ) -> str:
-    """Return the board; `rubric` is the piece's own, `deleted` can be put back."""
+    """Return the board; `rubric` is the piece's own, `stock` the library's, `deleted` can be put back."""
     current = _current(view, rubric, busy, deleted)
     unfinished = view is not None and view.now.rubric is None and (busy or bool(view.now.codes and current is None))
+    stock = NOTHING if busy else stock
     parts = [
         _head(current, busy),
         f'<p class="closed" id="criteria-closed">{CLOSED}</p>' if busy and current else "",
-        "" if busy else offers(suggestions, current),
+        offers(stock.suggestions, current),
         "" if busy or deleted is None else _undo(deleted),
         _in_making(view, current, busy) if view and unfinished else _settled(view, current, busy),
+        dismissals(stock.dismissed),
         lessons(view.now) if view else "",
-        dialogs(current, () if busy else saved),
+        dialogs(current, stock.saved),
     ]
     return f'<section class="criteria" aria-label="Criteria">{"".join(parts)}</section>'
 
@@ -96,10 +102,9 @@ _SAVE = "Keep these criteria for other pieces"
 
 
 def _undo(deleted: Deleted) -> str:
-    json = escape(deleted.criterion.model_dump_json())
-    undo = button("Undo", f'data-act="undelete" data-criterion="{json}" data-at="{deleted.at}"', key="undelete")
-    name = f'<span dir="auto">‘{escape(deleted.criterion.name)}’ is deleted.</span>'
-    return f'<p class="offer">{name} {undo}</p>'
+    undo = button("Undo", readmitting(deleted.criterion, deleted.at), key="undelete")
+    become = "is taken out and will not be proposed again" if deleted.dismissed else "is deleted"
+    return f'<p class="offer"><span dir="auto">‘{escape(deleted.criterion.name)}’ {become}.</span> {undo}</p>'
 
 
 def _in_making(view: View, current: Rubric | None, busy: bool) -> str:
@@ -130,7 +135,7 @@ def _settled(view: View | None, current: Rubric | None, busy: bool) -> str:
     attempt = _judged(view) if view else None
     settled = attempt is not None and attempt.evaluation is not None and attempt.evaluation.rubric_id == current.id
     judging = attempt is not None and not settled and view is not None and not over(view)
-    standing = Standing(view.now if view else None, attempt, judging, busy)
+    standing = Standing(view.now if view else None, attempt, judging, busy, own_of(view, attempt))
     rows = "".join(_row(c, i, len(current.criteria), standing) for i, c in enumerate(current.criteria))
     return f'{_mean(attempt, settled, judging)}<ol class="list" role="list">{rows}</ol>{_how(view)}'
 
@@ -170,7 +175,7 @@ def _row(criterion: Criterion, at: int, count: int, standing: Standing) -> str:
         f'<p dir="auto">{escape(criterion.description)}</p></div>'
     )
     foot = (
-        f'<div class="foot">{because(criterion, score)}{_origin(criterion, standing.now)}'
+        f'<div class="foot">{because(criterion, score, _choice(criterion, standing))}{_origin(criterion, standing.now)}'
         f"{_tools(criterion, at, count, standing.busy)}</div>"
     )
     grip = "" if standing.busy or count < 2 else GRIP
@@ -178,26 +183,37 @@ def _row(criterion: Criterion, at: int, count: int, standing: Standing) -> str:
 
 
 def _in_words(criterion: Criterion, standing: Standing) -> str:
-    score = score_of(standing.attempt, criterion)
+    score, own = score_of(standing.attempt, criterion), standing.own.get(criterion.id)
+    mine = "" if own is None else f", yours {own}"
     if score is None:
-        return "being judged" if standing.judging else "not judged yet"
-    return f"{ten(score.value)} of 10" if score.value is not None else "not scored"
+        return ("being judged" if standing.judging else "not judged yet") + mine
+    return (f"{ten(score.value)} of 10" if score.value is not None else "not scored") + mine
+
+
+def _choice(criterion: Criterion, standing: Standing) -> str:
+    """Return the choice of a score of one's own for the text that is shown, where it is judged by this criterion."""
+    now, text = standing.now, standing.attempt
+    judged = [c.id for c in now.rubric.criteria] if now and now.rubric else []
+    if now is None or text is None or not text.complete or criterion.id not in judged:
+        return ""
+    return choice(now.id, text, criterion, standing.own.get(criterion.id), closed=_closed(standing.busy))
 
 
 def _measure(criterion: Criterion, standing: Standing) -> str:
     """Return the score with its change since the text it was made of; grey while it is being made."""
-    attempt = standing.attempt
+    attempt, own = standing.attempt, standing.own.get(criterion.id)
     if attempt is None:
         return ""
     score = score_of(attempt, criterion)
     if score is not None:
         before = standing.now.attempt(attempt.parent) if standing.now and attempt.parent is not None else None
         since = change(score_of(before, criterion), score) if before else ""
-        return f'<div class="measure">{bar(criterion, score)}{since}</div>'
+        return f'<div class="measure">{bar(criterion, score, own=own)}{since}{yours(own)}</div>'
     words = "not judged yet"
     if standing.judging:
         words = "being judged again" if attempt.evaluation else "being judged"
-    return f'<div class="measure pending"><span class="track"></span><span class="where">{words}</span></div>'
+    where = f'<span class="where">{words}</span>{yours(own)}'
+    return f'<div class="measure pending"><span class="track"></span>{where}</div>'
 
 
 def _lock(criterion: Criterion, off: bool) -> str:
@@ -250,7 +266,13 @@ def _tools(criterion: Criterion, at: int, count: int, off: bool) -> str:
     up = tool("↑", "up", "Move up", f'data-act="move" data-to="{at - 1}"', idle=at == 0)
     down = tool("↓", "down", "Move down", f'data-act="move" data-to="{at + 1}"', idle=at == count - 1)
     delete = tool("Delete", "delete", "Delete", 'data-act="delete"')
+    if criterion.source.stage != "user":  # only deleted, it would come back when criteria are found anew
+        dismissing = f'data-act="dismiss" data-id="{id_}" aria-label="Not for this piece: {name}"'
+        delete = button(DISMISS, dismissing, key=f"delete:{id_}", off=off, tip=_DISMISS)
     return f'<div class="tools">{edit}{up}{down}{delete}</div>'
+
+
+_DISMISS = "Not for this piece: taken out, and not proposed again"
 
 
 def _how(view: View | None) -> str:

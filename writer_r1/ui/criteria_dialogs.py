@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 from writer_r1.store import SavedRubric
-from writer_r1.trajectory import Rubric, digest
+from writer_r1.trajectory import MAX_CRITERIA, Criterion, Rubric, digest
+from writer_r1.ui.scores import details
 
 MOST_OFFERS = 3
 EXCERPT = 90  # characters of the request a rubric was saved for
@@ -17,6 +19,14 @@ _WORDING = (
     "<label>What should the text do? One sentence."
     '<textarea name="description" maxlength="600" rows="4" required></textarea></label>'
 )
+
+
+class Stock(NamedTuple):
+    """What the library has for the board of a piece; suggestions are saved rubrics with their likeness."""
+
+    saved: Sequence[SavedRubric] = ()
+    suggestions: Sequence[tuple[SavedRubric, float]] = ()
+    dismissed: Sequence[Criterion] = ()
 
 
 def button(label: str, wish: str, *, key: str, off: bool = False, tip: str = "") -> str:
@@ -53,6 +63,26 @@ def _taking(saved: SavedRubric, current: Rubric | None) -> str:
 
 _USE = {True: "Start with these criteria", False: "These take the place of the present criteria"}
 _MERGE = "Adds those you do not have yet"
+
+
+def dismissals(dismissed: Sequence[Criterion]) -> str:
+    """Return what the user said is not for this piece, folded away, each with a way back."""
+    rows = "".join(
+        f'<li><b dir="auto">{escape(c.name)}</b><p dir="auto">{escape(c.description)}</p>{_way_back(c)}</li>'
+        for c in dismissed
+    )
+    summary = f"Not for this piece ({len(dismissed)})"
+    return details("dismissed", summary, f'<ul class="plain">{rows}</ul>') if rows else ""
+
+
+def _way_back(criterion: Criterion) -> str:
+    wish = f'{readmitting(criterion, MAX_CRITERIA)} aria-label="Bring back {escape(criterion.name)}"'
+    return button("Bring back", wish, key=f"back:{criterion.id}", tip="It stands last then, and may be proposed again")
+
+
+def readmitting(criterion: Criterion, at: int) -> str:
+    """Return the attributes of a button that puts a criterion back at this place."""
+    return f'data-act="undelete" data-criterion="{escape(criterion.model_dump_json())}" data-at="{at}"'
 
 
 def dialogs(current: Rubric | None, saved: Sequence[SavedRubric]) -> str:

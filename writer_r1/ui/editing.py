@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
 from writer_r1.rubric_edits import apply, carried, deleted, merge
-from writer_r1.trajectory import Rubric, prompt_id
+from writer_r1.store import Piece
+from writer_r1.trajectory import Criterion, Rubric, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.criteria_board import criteria_board
 from writer_r1.ui.desk import place_of, still, ticket
-from writer_r1.ui.following import criteria_now
+from writer_r1.ui.following import criteria_now, stock_of
 from writer_r1.workspace import Workspace
 
 
@@ -33,6 +34,8 @@ def on_criteria(workspace: Workspace, said: str, brief: str, text: str, wish: di
         if rubric != before:
             piece = piece or workspace.store.new_piece(brief, text)
             workspace.edit_rubric(piece.id, place.run or None, rubric)
+        if piece:
+            remember(workspace, piece, before, wish)
     except WriterError as error:
         if not wish.get("ticket"):
             gr.Warning(str(error))
@@ -71,6 +74,16 @@ def wanted(workspace: Workspace, rubric: Rubric | None, brief: str, wish: dict[s
     return apply(rubric, dict(wish), brief)
 
 
+def remember(workspace: Workspace, piece: Piece, before: Rubric | None, wish: dict[str, str]) -> None:
+    """Keep that a criterion is not for this piece, or forget it once the criterion is back."""
+    gone = deleted(before, dict(wish))
+    if before and gone and gone.dismissed:
+        workspace.store.dismiss(piece.id, before.prompt_id, gone.criterion)
+    elif wish["act"] == "undelete":
+        back = Criterion.model_validate_json(wish["criterion"])
+        workspace.store.readmit(piece.id, prompt_id(piece.brief), back.id)
+
+
 def on_suggest(workspace: Workspace, said: str, brief: str) -> Any:
     """Return the criteria board with what was saved for a similar request, where there are no criteria yet."""
     place = place_of(said)
@@ -78,7 +91,7 @@ def on_suggest(workspace: Workspace, said: str, brief: str) -> Any:
         piece = workspace.store.piece(place.piece)
         if place.run or (piece and piece.rubric) or not brief.strip() or not workspace.store.saved_rubrics():
             return gr.skip()
-        near = workspace.suggest(brief)
+        stock = stock_of(workspace, piece)._replace(suggestions=workspace.suggest(brief))
     except WriterError:
         return gr.skip()  # only a help: what is wrong with the library is said by the next save
-    return criteria_board(None, rubric=None, busy=False, suggestions=near, saved=workspace.store.saved_rubrics())
+    return criteria_board(None, rubric=None, busy=False, stock=stock)

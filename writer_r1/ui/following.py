@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
 from writer_r1.rubric_edits import Deleted
-from writer_r1.store import Run
-from writer_r1.trajectory import Trajectory
+from writer_r1.store import Piece, Run
+from writer_r1.trajectory import Trajectory, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
 from writer_r1.ui.criteria_board import criteria_board
+from writer_r1.ui.criteria_dialogs import Stock
 from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.view import View, advance, over
@@ -92,13 +93,8 @@ def follow(workspace: Workspace, ticket: str) -> Iterator[Page]:
 def blank(workspace: Workspace, piece_id: str) -> Page:
     """Return the page of a piece that has no run yet."""
     piece = workspace.store.piece(piece_id) if piece_id else None
-    board = criteria_board(
-        None,
-        rubric=piece.rubric if piece else None,
-        busy=False,
-        suggestions=(),
-        saved=workspace.store.saved_rubrics(),
-    )
+    rubric = piece.rubric if piece else None
+    board = criteria_board(None, rubric=rubric, busy=False, stock=stock_of(workspace, piece))
     sheet = render.manuscript(None)
     return Page(render.phase(None), "", "", sheet, board, "", "", *buttons(busy=False))
 
@@ -129,8 +125,15 @@ def criteria_of(workspace: Workspace, piece_id: str, view: View | None) -> str:
         view is None or not busy or rescoring or view.now.rubric is None
     )  # a run being written has its own
     piece = workspace.store.piece(piece_id) if asks else None
-    saved = () if busy else workspace.store.saved_rubrics()
-    return criteria_board(view, rubric=piece.rubric if piece else None, busy=busy and not rescoring, saved=saved)
+    rubric, stock = piece.rubric if piece else None, Stock() if busy else stock_of(workspace, piece)
+    return criteria_board(view, rubric=rubric, busy=busy and not rescoring, stock=stock)
+
+
+def stock_of(workspace: Workspace, piece: Piece | None) -> Stock:
+    """Return what the library has for the criteria board of this piece."""
+    store = workspace.store
+    dismissed = store.dismissed(prompt_id(piece.brief), piece.id) if piece else ()
+    return Stock(store.saved_rubrics(), dismissed=dismissed)
 
 
 def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted | None = None) -> str:
@@ -140,12 +143,12 @@ def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted
     view = None
     if run:
         view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
-        view = view._replace(ended=run.state != "running")
+        view = view._replace(ended=run.state != "running", own=tuple(store.own_scores(run.id)))
     return criteria_board(
         view,
         rubric=piece.rubric if piece else None,
         busy=view is not None and not over(view) and not view.rescoring,
-        saved=store.saved_rubrics(),
+        stock=stock_of(workspace, piece),
         deleted=gone,
     )
 
@@ -157,10 +160,11 @@ def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
         yield view, 0.0
     for batch in workspace.jobs.follow_batches(run.id, poll_s=POLL_S):
         view, first = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id)), not view.seen
+        view = view._replace(own=tuple(workspace.store.own_scores(run.id)))
         if batch and first:
             began = run.updated - view.t  # a run that goes on lay still for a while
         yield view, time.time() - began
-    yield view._replace(ended=True), view.t
+    yield view._replace(ended=True, own=tuple(workspace.store.own_scores(run.id))), view.t
 
 
 def buttons(busy: bool) -> list[Any]:

@@ -11,8 +11,13 @@ GLOSSARY = (
     ("Criterion", "One thing the text should do well, said in a sentence and made from your brief or by you."),
     ("Weight", "How much a criterion counts in the overall score: ×2 counts twice as much as ×1."),
     ("Locked", "A locked criterion is never reworded or dropped by the model, and a new round may not do worse on it."),
+    ("Not for this piece", "A criterion you take out so: it is not proposed again for this piece or this very brief."),
     ("Judge", "The model that scores a text, one criterion at a time; it may be the one that wrote it, or another."),
     ("Score", "A number from 1 to 10 for one criterion: a guide, not a verdict."),
+    (
+        "Your score",
+        "What you give a text for a criterion, in its opened row: it stands beside the judge's, never over it.",
+    ),
     ("Range", "How sure the judge was: a wide range means that it would nearly as soon have given another score."),
     ("Trust", "How far the judge was found to agree with readers, and to see what is broken in a text."),
     ("Measured", "A criterion that is counted instead of judged, such as length or words that must appear."),
@@ -34,7 +39,7 @@ KEYS = (
     (("[", "]"), "Previous or next round, in the rounds"),
     (("L",), "Lock or unlock, on a criterion"),
     (("Enter",), "Edit, on a criterion"),
-    (("Delete",), "Delete, on a criterion; Ctrl+Z brings it back"),
+    (("Delete",), "Not for this piece, or delete your own, on a criterion; Ctrl+Z brings it back"),
     (("Alt+↑", "Alt+↓"), "Move a criterion up or down"),
     (("?",), "This list"),
 )

@@ -49,7 +49,15 @@ const latest = () => {
   return since.parts.map((html, i) => (html !== SAME ? html : i === last ? sent.parts.at(-1) : sent.parts[i]));
 };
 const strip = () => element.querySelector(".round-strip");
+const AGAIN_MS = 200;
+let later = 0;
+const listIsOpen = () => CSS.supports("selector(:open)") && element.querySelector("select:open");
 const draw = () => {
+  clearTimeout(later);
+  if (listIsOpen()) {
+    later = setTimeout(draw, AGAIN_MS); // it would close under the reader's hand
+    return;
+  }
   const [opening = "", ...columns] = latest();
   const frame = opening + (columns.pop() ?? "");
   const isNew = frame !== drawn.frame;
@@ -75,6 +83,28 @@ const draw = () => {
   else if (fresh.length) again(fresh.filter((node) => node.matches(".round-card")));
 };
 
+// A score stands as it was chosen until the studio has answered, whatever is drawn before; a refused one goes back.
+const ANSWERED_MS = 4000;
+const waiting = new Map();
+const choose = (select) => {
+  const at = place(select);
+  const told = select.querySelector("option[selected]").value;
+  const wish = waiting.get(at)?.value;
+  if (wish === told) waiting.delete(at);
+  select.value = wish ?? told;
+};
+element.addEventListener("change", ({ target }) => {
+  if (!target.matches("select[data-act]")) return;
+  const at = place(target);
+  const choice = { value: target.value };
+  waiting.set(at, choice);
+  setTimeout(() => {
+    if (waiting.get(at) !== choice) return;
+    waiting.delete(at);
+    element.querySelectorAll("select[data-act]").forEach(choose);
+  }, ANSWERED_MS);
+});
+
 // What the reader chose is put on the cards, and whoever stood on one that was drawn anew stands on it again.
 const dress = (node) => {
   const shows = chosen(node);
@@ -84,12 +114,14 @@ const dress = (node) => {
     const top = state.tops[place(text)]; // asking where a text stands has the page laid out, so only where one moved
     if (top && text.scrollTop !== top) text.scrollTop = top;
   }
+  if (waiting.size) node.querySelectorAll("select[data-act]").forEach(choose);
 };
 const again = (nodes) => {
   nodes.forEach(dress);
-  if (state.focus && document.activeElement === document.body) {
-    element.querySelector(state.focus)?.focus({ preventScroll: true });
-  }
+  const stood = state.focus && document.activeElement === document.body ? element.querySelector(state.focus) : null;
+  const around = stood?.matches("summary") ? null : stood?.closest("details");
+  if (around) around.open = true; // it was, and what is folded away takes no focus
+  stood?.focus({ preventScroll: true });
   mark(false);
 };
 const settle = () => {
@@ -97,6 +129,7 @@ const settle = () => {
   if (!now) return;
   if (now.dataset.run !== state.run) {
     Object.assign(state, { run: now.dataset.run, words: {}, tops: {}, left: 0, focus: "", quote: null });
+    waiting.clear();
     unmark();
   }
   now.dataset.view = state.view;

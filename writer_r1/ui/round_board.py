@@ -12,9 +12,10 @@ from writer_r1.checks import word_count
 from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
 from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.evidence import noted, rests_on
+from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.prose import differing, longer, plural, prose
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
-from writer_r1.ui.view import View, over, standing, title
+from writer_r1.ui.view import View, over, own_of, standing, title
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
 BECAUSE = {
@@ -49,7 +50,7 @@ def round_board(view: View | None, *, busy: bool, drawn: Drawn | None = None) ->
     marks = drawn.part("marks", judged, lambda: stills(now))
     parts = [drawn.part("names", judged, lambda: legend(view, marks))]
     for a in now.attempts:
-        made_of = (a, parent_of(now, a), now.rubric, a.number == now.best, ended, busy, marks)
+        made_of = (a, parent_of(now, a), now.rubric, a.number == now.best, ended, busy, marks, own_of(view, a))
         parts.append(drawn.part(a.number, made_of, partial(card, view, a, busy, marks)))
     opening = f'role="list" aria-label="Rounds" style="--rows:{len(marks)}"'
     strip = f'<div class="round-strip" {opening}>{PART}{PART.join(parts)}{PART}</div>'
@@ -146,7 +147,7 @@ def card(view: View, attempt: Attempt, busy: bool, marks: Sequence[str]) -> str:
     if attempt.complete:
         more = f"{rests_on(attempt)}{asked(now, attempt)}"
         parts = [f'<div class="story">{verdict(view, attempt)}{noted(attempt)}{more}</div>']
-        parts += [scores(now, attempt, marks), words(now, attempt), foot(attempt, busy)]
+        parts += [scores(view, attempt, marks), words(now, attempt), foot(attempt, busy)]
     else:
         parts = [unfinished(view, attempt)]
     body = header(view, attempt, best) + facts(view, attempt) + "".join(parts)
@@ -240,26 +241,25 @@ def asked(now: Trajectory, attempt: Attempt) -> str:
     return details(f"asked-{attempt.number}", "What was asked", f'<ul class="plain">{rows}</ul>')
 
 
-def scores(now: Trajectory, attempt: Attempt, marks: Sequence[str]) -> str:
+def scores(view: View, attempt: Attempt, marks: Sequence[str]) -> str:
     """Return a row for each criterion, those not judged yet among them, so that rows stand level in all columns."""
-    criteria = now.rubric.criteria if now.rubric else ()
-    rows = "".join(row(now, attempt, c, mark) for c, mark in zip(criteria, marks, strict=True))
-    return f'<ol class="rows">{rows}</ol>'
+    criteria, own = view.now.rubric.criteria if view.now.rubric else (), own_of(view, attempt)
+    rows = (row(view.now, attempt, c, own.get(c.id)) for c in criteria)
+    found = "".join(f'<li class="row{mark}">{one}</li>' for one, mark in zip(rows, marks, strict=True))
+    return f'<ol class="rows">{found}</ol>'
 
 
-def row(now: Trajectory, attempt: Attempt, criterion: Criterion, mark: str) -> str:
-    """Return a criterion's bar, number and change; opened, the reason and the words it rests on."""
+def row(now: Trajectory, attempt: Attempt, criterion: Criterion, own: int | None) -> str:
+    """Return a criterion's bar, number and change; opened, the reason, its words, and a choice of one's own score."""
     score = score_of(attempt, criterion)
     if score is None:
-        wait = f'<span class="name" dir="auto">{escape(criterion.name)}</span><span class="quiet">not judged yet</span>'
-        return f'<li class="row{mark}"><div class="line wait">{wait}</div></li>'
-    line = bar(criterion, score, label=True) + moved(now, attempt, criterion)
-    reason = because(score)
-    if not reason:
-        return f'<li class="row{mark}"><div class="line">{line}</div></li>'
+        name = f'<span class="name" dir="auto">{escape(criterion.name)}</span>'
+        line = f'<summary class="line wait">{name}<span class="quiet">not judged yet</span>{yours(own)}</summary>'
+    else:
+        line = bar(criterion, score, label=True, own=own) + moved(now, attempt, criterion) + yours(own)
+        line = f'<summary class="line">{line}</summary>{because(score)}'
     key = f"why-{attempt.number}-{criterion.id}"
-    opening = f'<details data-key="{key}"><summary class="line">{line}</summary>{reason}</details>'
-    return f'<li class="row{mark}">{opening}</li>'
+    return f'<details data-key="{key}">{line}{choice(now.id, attempt, criterion, own)}</details>'
 
 
 def because(score: Score) -> str:

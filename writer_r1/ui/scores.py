@@ -3,6 +3,7 @@
 from html import escape
 
 from writer_r1.trajectory import Attempt, Criterion, JudgeInfo, Score
+from writer_r1.ui.own_scores import on_track
 from writer_r1.ui.trust import LABEL, MEANING
 
 GUIDE = "a guide, not a verdict"
@@ -22,8 +23,8 @@ def score_of(attempt: Attempt | None, criterion: Criterion) -> Score | None:
     return next((s for s in attempt.scores if s.criterion_id == criterion.id), None) if attempt else None
 
 
-def bar(criterion: Criterion, score: Score | None, label: bool = False) -> str:
-    """Return a horizontal bar with its value in words, the judge's range as a thin line on it."""
+def bar(criterion: Criterion, score: Score | None, label: bool = False, own: int | None = None) -> str:
+    """Return a horizontal bar with its value in words, the judge's range a thin line, one's own score a mark on it."""
     value = score.value if score else None
     name = f'<span class="name" dir="auto">{escape(criterion.name)}</span>' if label else ""
     said = f"{criterion.name}: {ten(value)} of 10" if value is not None else f"{criterion.name}: not scored"
@@ -33,18 +34,21 @@ def bar(criterion: Criterion, score: Score | None, label: bool = False) -> str:
         if score.low is not None and score.high is not None and score.high - score.low > 0.005:
             span = f'<i class="range" style="left:{score.low:.1%};width:{score.high - score.low:.1%}"></i>'
             said += f", the judge's range {ten(score.low)} to {ten(score.high)}"
-    image = f'<span class="track" role="img" aria-label="{escape(said)}">{fill}{span}</span>'
+    image = f'<span class="track" role="img" aria-label="{escape(said)}">{fill}{span}{on_track(own)}</span>'
     return f'<div class="bar">{name}{image}<span class="value">{ten(value)}</span></div>'
 
 
-def because(criterion: Criterion, score: Score | None) -> str:
-    """Return the reason and the words of the draft it rests on, folded away."""
+def because(criterion: Criterion, score: Score | None, choice: str) -> str:
+    """Return the reason, the words of the draft it rests on and the choice of a score of one's own, folded away."""
+    key, reason, quote = f"why-{criterion.id}", "", ""
     if score is None or not (score.reason or score.quote):
-        return ""
-    reason = f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
-    found = "" if score.quote_found else ' <span class="quiet">(not found in the text)</span>'
-    quote = f'<blockquote dir="auto">“{escape(score.quote)}”{found}</blockquote>' if score.quote else ""
-    return details(f"why-{criterion.id}", "Why" if score.value is not None else "Not scored: why", reason + quote)
+        return details(key, "Yours", choice) if choice else ""
+    if score.reason:
+        reason = f'<p dir="auto">{escape(score.reason)}</p>'
+    if score.quote:
+        found = "" if score.quote_found else ' <span class="quiet">(not found in the text)</span>'
+        quote = f'<blockquote dir="auto">“{escape(score.quote)}”{found}</blockquote>'
+    return details(key, "Why" if score.value is not None else "Not scored: why", reason + quote + choice)
 
 
 def details(key: str, summary: str, body: str) -> str:

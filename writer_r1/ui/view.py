@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from writer_r1.events import DraftDelta, Drafted, Edited, Event, Finished, Proposed, RubricReady, Started, fold
+from writer_r1.store import OwnScore
 from writer_r1.trajectory import Attempt, Trajectory
 
 ENDINGS = {
@@ -32,6 +33,7 @@ class View(NamedTuple):
     dropped: tuple[str, ...] = ()
     writing_since: float | None = None  # when the attempt now being written began; None between attempts
     rescoring: bool = False  # the criteria were changed and the rounds are judged anew
+    own: tuple[OwnScore, ...] = ()  # what the writer gave its texts
     trouble: str | None = None  # why the last events are not on disk
     ended: bool = False  # nothing more will come, even where no event said so
 
@@ -71,6 +73,11 @@ def shown(view: View) -> Attempt | None:
     if over(view) and best is not None:
         return best
     return with_text[-1] if with_text else None
+
+
+def own_of(view: View | None, attempt: Attempt | None) -> dict[str, int]:
+    """Return what the writer gave a text, by the id of the criterion."""
+    return {o.criterion.id: o.score for o in view.own if o.attempt == attempt.number} if view and attempt else {}
 
 
 def standing(view: View) -> str:

@@ -20,6 +20,7 @@ from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, re
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.rating import on_rating
 from writer_r1.ui.saving import Sent, keep
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
@@ -174,14 +175,19 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
         return on_judge(workspace, place, brief, text, Wishes(rounds, thorough, look))
 
     def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
-        wish = asked(event)
+        wish, same = asked(event), gr.skip()
+        if wish["act"] == "own":
+            return Edited(same, on_rating(workspace, place, wish), same, same, same)
         if wish["act"] != "find":
             return on_criteria(workspace, place, brief, text, wish)
         desk = on_start(workspace, place, brief, text, Wishes(look_first=True, anew=True))
-        return Edited(desk.piece, desk.follow, desk.trouble, gr.skip(), gr.skip())
+        return Edited(desk.piece, desk.follow, desk.trouble, same, same)
 
     def chosen(brief: str, text: str, place: str, event: gr.EventData) -> Desk:
-        return on_round(workspace, place, brief, text, asked(event))
+        wish, same = asked(event), gr.skip()
+        if wish["act"] == "own":
+            return Desk(same, same, same, on_rating(workspace, place, wish), same, same)
+        return on_round(workspace, place, brief, text, wish)
 
     def shelved(place: str, event: gr.EventData) -> Desk:
         return on_shelf(workspace, place, asked(event))
