@@ -68,8 +68,8 @@ def test_a_score_is_what_readers_are_expected_to_say_moved_by_verdict_and_nearne
     found = judged(fit(verdict_weight=0.2, near_weight=0.0), llm)
     warmth, salt, length = found.scores
     assert warmth.value is not None and salt.value is not None
-    assert warmth.value == pytest.approx(warmth.parts["readers"] + 0.1, abs=1e-3)
-    assert salt.value == pytest.approx(salt.parts["readers"] - 0.1, abs=1e-3)
+    assert warmth.value == pytest.approx(warmth.parts["readers"] + 0.2 * 0.6, abs=1e-3)
+    assert salt.value == pytest.approx(salt.parts["readers"] - 0.2 * 0.4, abs=1e-3)
     assert length.parts == {"length": 1.0} and set(found.readers) == {"likability", "relevance"}
     assert found.readers["relevance"] == 0.5 and found.readers["likability"] > 0.5
     assert min(found.readers.values()) <= warmth.parts["readers"] <= max(found.readers.values())
@@ -136,7 +136,7 @@ def test_verdicts_mix_only_with_those_of_the_same_judge_prompt_and_fit() -> None
 
 def test_a_round_whose_range_overlaps_with_that_of_the_best_is_no_improvement() -> None:
     def attempt(value: float, margin: float) -> Attempt:
-        rows = [{str(k): -4.0 * (k - 5) ** 2 for k in range(1, 10)}] * 2
+        rows = [{str(k): -4.0 * (k - 4.2) ** 2 for k in range(1, 10)}] * 2
         scores = tuple(read_score(c, rows, value, 0.5, fit(margin=margin)) for c in (WARMTH, SALT))
         info = JudgeInfo(model="m")
         reward = value

@@ -29,6 +29,7 @@ ABOUT = {
     "relevance": "The piece does what the request asked for, and what it asked for is in it.",
 }
 NO_MODEL = "none"  # the name of the calibration that needs no model
+USUAL_VERDICT, USUAL_NEAR = 0.4, 0.5  # of a sound text: there neither moves a score
 SHARPNESS = 0.1  # of a criterion's likeness to what readers rated: nearer ones count more
 
 
@@ -79,7 +80,7 @@ class Calibration(Noun):
     pairs: int = 0
     ordered: float | None = None  # share of pairs in order
     margin: Unit = 0.0  # a difference smaller than this is no clear one
-    verdict_weight: float = 0.1  # what the model's verdict on a criterion moves its score by, from end to end
+    verdict_weight: float = 1.0  # what the model's verdict on a criterion moves its score by, from end to end
     near_weight: float = 0.1  # the same of how near the text comes to the criterion's words
 
     @property

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from writer_r1.calibration import Calibration, Opinion, Readers
+from writer_r1.calibration import USUAL_NEAR, USUAL_VERDICT, Calibration, Opinion, Readers
 from writer_r1.checks import measure, notes
 from writer_r1.events import Evaluated, Event, Scored
 from writer_r1.llm import LLM, Cancel, Sampling, complete
@@ -195,7 +195,8 @@ def read_score(
     if not values:
         return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
     verdict = math.fsum(values) / len(values)
-    value = _unit(rating + fit.verdict_weight * (verdict - 0.5) + fit.near_weight * (near - 0.5))
+    moved = fit.verdict_weight * (verdict - USUAL_VERDICT) + fit.near_weight * (near - USUAL_NEAR)
+    value = _unit(rating + moved)
     half = (fit.margin + fit.verdict_weight * (max(values) - min(values))) / 2
     return Score(
         criterion_id=criterion.id,
