@@ -7,6 +7,8 @@ from writer_r1.ui.own_scores import on_track
 from writer_r1.ui.trust import LABEL, MEANING
 
 GUIDE = "a guide, not a verdict"
+SAME = "No clear difference"
+UNSEEN = '<span class="unseen">{}</span>'
 
 
 def guide(judge: JudgeInfo | None) -> str:
@@ -73,8 +75,10 @@ def change(before: Score | None, after: Score | None) -> str:
     same = abs(points) < 0.05
     if None not in ranges:
         same = same or (max(before.low or 0, after.low or 0) <= min(before.high or 0, after.high or 0))
-    kind = "same" if same else "up" if points > 0 else "down"
-    return f'<span class="change {kind}">{"=" if same else f"{points:+.1f}".replace("-", "−")}</span>'
+    kind = "up" if points > 0 else "down"
+    if same:
+        return f'<span class="change same" title="{SAME}"><span aria-hidden="true">=</span>{UNSEEN.format(SAME)}</span>'
+    return f'<span class="change {kind}">{f"{points:+.1f}".replace("-", "−")}</span>'
 
 
 def ten(value: float | None) -> str:
