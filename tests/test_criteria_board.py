@@ -11,6 +11,7 @@ import example_run as example
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from live import eventually
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from writer_r1.errors import RubricError
@@ -460,13 +461,15 @@ def test_a_weight_is_chosen_and_a_refused_one_goes_back(page: Page, live: Live) 
     choice = rows(page).nth(2).locator("[data-act=weight]")
     choice.focus()
     choice.select_option("3.0")
-    expect(rows(page).nth(2)).to_have_attribute("aria-label", "Parting in plain sight, weight 3, 7.1 of 10, locked")
+    said = "Parting in plain sight, weight 3, 7.1 of 10, locked"
+    expect(rows(page).nth(2)).to_have_attribute("aria-label", said, timeout=SOON_MS)
     expect(choice).to_be_focused()
     expect(choice).to_have_value("3.0")
     live.refuse = True
     choice.select_option("0.5")
     expect(choice).to_have_value("0.5")
     expect(choice).to_have_value("3.0", timeout=SOON_MS)
+    eventually(lambda: live.sent[-1].get("value") == "0.5")  # a busy machine may hear of it only now
     live.refuse = False
     page.keyboard.press("Shift+Tab")  # to the lock of that row
     page.keyboard.press("Alt+ArrowUp")
