@@ -156,7 +156,7 @@ def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted
 def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
     """Yield the run as far as it is known, and for how long it has been worked on."""
     view, began = View(Trajectory(id=run.id, prompt=run.prompt)), run.created
-    if run.state == "running":
+    if run.state == "running" and run.updated == run.created:  # else what is known comes in a moment, and is not blank
         yield view, 0.0
     for batch in workspace.jobs.follow_batches(run.id, poll_s=POLL_S):
         view, first = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id)), not view.seen
