@@ -22,7 +22,7 @@ FOLDS = 5
 REPEATS = 3  # cross-validations with other folds, whose predictions are averaged
 SHARED = 0.3  # of each target is the mean over the aspects: readers' ratings of one text go together
 GAP = 1.0  # standard deviations of the ratings that a spoiled text is to lie below the sound one
-PAIRS_SAY = 0.25  # what all pairs weigh together, against all ratings
+PAIRS_SAY = 0.1  # what all pairs weigh together, against all ratings
 SURE = 0.9  # of the pairs that far apart or farther are in order: a smaller difference is no clear one
 RESAMPLES = 1000
 
