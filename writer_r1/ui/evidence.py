@@ -3,6 +3,7 @@
 from html import escape
 
 from writer_r1.calibration import NO_MODEL
+from writer_r1.qualification import PLAIN
 from writer_r1.trajectory import Attempt, Evaluation, Note
 from writer_r1.ui.scores import details, ten
 
@@ -41,7 +42,7 @@ def _readers(evaluation: Evaluation) -> str:
         f'<li class="bar"><span class="name">{escape(name.capitalize())}</span>'
         f'<span class="track" role="img" aria-label="{escape(name)}: {ten(value)} of 10">'
         f'<i class="fill" style="width:{max(value, 0.02):.1%}"></i></span><span class="value">{ten(value)}</span></li>'
-        for name, value in evaluation.readers.items()
+        for name, value in ((PLAIN.get(aspect, aspect), value) for aspect, value in evaluation.readers.items())
     )
     told = UNFITTED if evaluation.judge.calibration.startswith(f"{NO_MODEL}-") else READERS
     return f'<p class="quiet">{told}</p><ul class="plain readers">{rows}</ul>' if rows else ""
@@ -53,4 +54,6 @@ def _measured(evaluation: Evaluation) -> str:
 
 
 def _quote(note: Note) -> str:
-    return f'<blockquote dir="auto">“{escape(note.quote)}”</blockquote>' if note.quote else ""
+    if note.quote is None or note.quote in note.reason:
+        return ""
+    return f'<blockquote dir="auto">“{escape(note.quote)}”</blockquote>'
