@@ -11,6 +11,7 @@ from writer_r1 import calibrate as module
 from writer_r1.calibrate import Reader, calibrate, known_pairs, read_rated, write_calibration
 from writer_r1.calibration import NO_MODEL, Calibration, calibration_of, kept_in
 from writer_r1.calibration import read as read_calibration
+from writer_r1.cli import main
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.ladders import originals, taught
 from writer_r1.llm import never
@@ -152,3 +153,20 @@ def test_a_fit_that_cannot_be_kept_is_a_sentence(tmp_path: Path, few: None) -> N
     (tmp_path / "judges").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cannot be kept"):
         write_calibration(kept_in(tmp_path, "m"), made)
+
+
+def test_the_command_keeps_the_fit_and_says_how_far_it_agrees(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("writer_r1.embedding.embed", by_letters)
+    path, out = file_of(tmp_path, rows_of()), tmp_path / "fit.json"
+    words = ["calibrate", "--data", str(path), "--model", "none"]
+    assert main([*words, "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "none: 60 rated texts" in told.out and "liked" in told.out and f"kept in {out}" in told.err
+    assert read_calibration(out).texts == 60
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] > 0
+    assert kept_in(tmp_path / "home", "none").exists()  # in use at once
+    assert main(["calibrate", "--data", str(tmp_path / "nowhere"), "--model", "none"]) == 1
+    assert "cannot be read" in capsys.readouterr().err
