@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ordered_stories import by_letters, stories
 from scripted import FIRST, PROMPT, criterion, of, overlap, rubric_of, run, script
 
-from writer_r1.calibration import Aspect, Calibration, Quality, Readers
+from writer_r1.calibration import Aspect, Calibration, Quality, Readers, on_scale
 from writer_r1.checks import evidence, notes
 from writer_r1.events import Evaluated, Scored
 from writer_r1.judge import Judge, evaluate, read_score, scored
@@ -68,8 +68,8 @@ def test_a_score_is_what_readers_are_expected_to_say_moved_by_verdict_and_nearne
     found = judged(fit(verdict_weight=0.2, near_weight=0.0), llm)
     warmth, salt, length = found.scores
     assert warmth.value is not None and salt.value is not None
-    assert warmth.value == pytest.approx(warmth.parts["readers"] + 0.2 * 0.6, abs=1e-3)
-    assert salt.value == pytest.approx(salt.parts["readers"] - 0.2 * 0.4, abs=1e-3)
+    assert warmth.value == pytest.approx(on_scale(warmth.parts["readers"] + 0.2 * 0.6), abs=1e-3)
+    assert salt.value == pytest.approx(on_scale(salt.parts["readers"] - 0.2 * 0.4), abs=1e-3)
     assert length.parts == {"length": 1.0} and set(found.readers) == {"likability", "relevance"}
     assert found.readers["relevance"] == 0.5 and found.readers["likability"] > 0.5
     assert min(found.readers.values()) <= warmth.parts["readers"] <= max(found.readers.values())
@@ -78,9 +78,17 @@ def test_a_score_is_what_readers_are_expected_to_say_moved_by_verdict_and_nearne
 def test_the_range_is_the_margin_and_what_the_two_wordings_differ_by() -> None:
     llm = Reader(script())
     llm.judge = lambda draft, question: 9.0 if "could not be truer" in question else 5.0
-    wide = judged(fit(margin=0.04, verdict_weight=0.2), llm).scores[0]
-    assert wide.low is not None and wide.high is not None
-    assert wide.high - wide.low == pytest.approx(0.04 + 0.2 * 0.5, abs=2e-3)
+    fitted = fit(margin=0.04, verdict_weight=0.2)
+    wide = judged(fitted, llm).scores[0]
+    middle, half = fitted.mixed(wide.parts["readers"], wide.parts["verdict"], wide.parts["near"]), (0.04 + 0.1) / 2
+    assert wide.low == pytest.approx(on_scale(middle - half), abs=2e-3)
+    assert wide.high == pytest.approx(on_scale(middle + half), abs=2e-3)
+
+
+@given(st.floats(-3, 4), st.floats(0.01, 1))
+def test_a_better_rating_is_a_better_score_however_good_it_is(rating: float, more: float) -> None:
+    assert 0 <= on_scale(rating) < on_scale(rating + more) <= 1
+    assert abs(on_scale(0.5 + more / 10) - (0.5 + more / 10)) < 0.01
 
 
 def test_a_criterion_is_read_in_the_light_of_the_aspect_it_is_nearest_to() -> None:

@@ -4,6 +4,7 @@ One small file a judge model, and one for models that were never calibrated, whi
 Fitting is `fitting.py`; here are the features, and the arithmetic of a finished fit.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -93,8 +94,8 @@ class Calibration(Noun):
         """Return whether the text has to be read by the judge model."""
         return any(not name.startswith("text.") for name in self.names)
 
-    def rate(self, found: Mapping[str, float]) -> dict[str, Unit]:
-        """Return what readers would give, by aspect, in [0, 1] of their scale.
+    def rate(self, found: Mapping[str, float]) -> dict[str, float]:
+        """Return what readers would give, by aspect: 0 and 1 are the ends of their scale, and a text may lie beyond.
 
         Raises:
             KeyError: a feature that the fit knows is missing; a bug.
@@ -103,7 +104,17 @@ class Calibration(Noun):
         scaled = np.clip((row - self.centre) / self.width, -CLIP, CLIP)
         low, high = self.scale
         rated = {a.name: a.mean + a.spread * float(scaled @ np.asarray(a.weights)) for a in self.aspects}
-        return {name: min(1.0, max(0.0, (value - low) / (high - low))) for name, value in rated.items()}
+        return {name: (value - low) / (high - low) for name, value in rated.items()}
+
+    def mixed(self, rating: float, verdict: float, near: float) -> float:
+        """Return a rating moved by the model's verdict on a criterion and the text's nearness to its words."""
+        moved = self.verdict_weight * (verdict - USUAL_VERDICT) + self.near_weight * (near - USUAL_NEAR)
+        return rating + moved
+
+
+def on_scale(rating: float) -> Unit:
+    """Return a rating as a score in [0, 1]: as it is in the middle, and never so good that a better one is as good."""
+    return 1 / (1 + math.exp(-4 * (max(-5.0, min(5.0, rating)) - 0.5)))
 
 
 def about(aspect: str) -> str:
@@ -121,9 +132,9 @@ def named(measured: Mapping[str, float], reading: Reading | None) -> dict[str, f
 
 
 class Opinion(NamedTuple):
-    """What readers are expected to say of a text, by aspect, and the evidence that needs no model."""
+    """What readers are expected to say of a text, by aspect (see `Calibration.rate`), and what needs no model."""
 
-    ratings: dict[str, Unit]
+    ratings: dict[str, float]
     evidence: Evidence
 
 

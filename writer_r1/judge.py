@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from writer_r1.calibration import USUAL_NEAR, USUAL_VERDICT, Calibration, Opinion, Readers
+from writer_r1.calibration import Calibration, Opinion, Readers, on_scale
 from writer_r1.checks import measure, notes
 from writer_r1.events import Evaluated, Event, Scored
 from writer_r1.llm import LLM, Cancel, Sampling, complete
@@ -87,7 +87,8 @@ def evaluate(
         yield Scored(attempt=attempt, score=scores[criterion.id])
     evaluation = settled(rubric, scores, judge.info, before)
     if opinion is not None:
-        told = {"readers": opinion.ratings, "notes": notes(draft, opinion.evidence)}
+        readers = {name: on_scale(rating) for name, rating in opinion.ratings.items()}
+        told = {"readers": readers, "notes": notes(draft, opinion.evidence)}
         evaluation = evaluation.model_copy(update=told)
     yield Evaluated(attempt=attempt, evaluation=evaluation)
     return evaluation
@@ -195,21 +196,16 @@ def read_score(
     if not values:
         return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
     verdict = math.fsum(values) / len(values)
-    moved = fit.verdict_weight * (verdict - USUAL_VERDICT) + fit.near_weight * (near - USUAL_NEAR)
-    value = _unit(rating + moved)
+    mixed = fit.mixed(rating, verdict, near)
     half = (fit.margin + fit.verdict_weight * (max(values) - min(values))) / 2
     return Score(
         criterion_id=criterion.id,
-        value=value,
-        low=_unit(value - half),
-        high=_unit(value + half),
+        value=on_scale(mixed),
+        low=on_scale(mixed - half),
+        high=on_scale(mixed + half),
         parts={"readers": rating, "verdict": verdict, "near": near},
         raw=raw,
     )
-
-
-def _unit(value: float) -> float:
-    return min(1.0, max(0.0, value))
 
 
 def expected_digit(row: dict[str, float]) -> float | None:

@@ -22,7 +22,7 @@ from writer_r1.drafting import draft_request
 from writer_r1.errors import ModelError
 from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM, Sampling, complete, load, never
-from writer_r1.trajectory import Criterion, Rubric, digest, prompt_id
+from writer_r1.trajectory import Criterion, Rubric, digest, mean, prompt_id
 
 PROOF = ROOT / "docs" / "proof"
 GOOD = Sampling(max_tokens=256, temperature=0.8, repeat_penalty=1.08)  # as `drafting.write_draft` has it
@@ -100,18 +100,20 @@ def drafts(llm: LLM) -> Iterator[tuple[int, str, str]]:
 
 
 def judged(llm: LLM, judge: Judge) -> dict[tuple[int, str], float]:
+    """Return the mean over the requirements of what the mixture gives; its parts are kept, to be weighed anew."""
     path, ways = PROOF / "order_scores.jsonl", asked()
     assert judge.readers is not None
-    version = digest(judge.info.model_dump_json(), str(judge.readers.calibration.verdict_weight))
-    known = {row["key"]: row["reward"] for row in kept(path)}
+    fit = judge.readers.calibration
+    version = digest(fit.model, fit.prompt_hash, *(a.model_dump_json() for a in fit.aspects))
+    known = {row["key"]: row["parts"] for row in kept(path)}
     found: dict[tuple[int, str], float] = {}
     for number, kind, text in drafts(llm):
         key = digest(version, str(number), kind, text)
         if key not in known:
-            reward = scored(ways[number].whole, text, ways[number].rubric, judge).reward
-            add(path, {"key": key, "request": number, "kind": kind, "reward": reward})
-            known[key] = reward
-        found[number, kind] = known[key]
+            scores = scored(ways[number].whole, text, ways[number].rubric, judge).scores
+            known[key] = [[round(s.parts[name], 4) for name in ("readers", "verdict", "near")] for s in scores]
+            add(path, {"key": key, "request": number, "kind": kind, "parts": known[key]})
+        found[number, kind] = mean(fit.mixed(*parts) for parts in known[key])
     return found
 
 
