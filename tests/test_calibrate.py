@@ -170,3 +170,17 @@ def test_the_command_keeps_the_fit_and_says_how_far_it_agrees(
     assert kept_in(tmp_path / "home", "none").exists()  # in use at once
     assert main(["calibrate", "--data", str(tmp_path / "nowhere"), "--model", "none"]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+class Honest(FakeLLM):
+    """Gives a draft the better digits, the more of the words asked for it has; `blind`, the same to all."""
+
+    def __init__(self, blind: bool = False) -> None:
+        super().__init__(lambda request: "")
+        self.judge = lambda draft, question: 5.0 if blind else min(9.0, 1 + len(draft.split()) / 40)
+
+
+def test_a_verdict_counts_as_far_as_it_falls_when_what_it_asks_for_is_taken_out(few: None) -> None:
+    seeing, blind = module.trust_in_verdicts(Honest(), never), module.trust_in_verdicts(Honest(blind=True), never)
+    assert seeing["verdict_weight"] == 1.0 and 0.3 < seeing["usual_verdict"] < 1
+    assert blind == {"verdict_weight": 0.0, "usual_verdict": 0.5}

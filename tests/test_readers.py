@@ -65,11 +65,13 @@ def judged(calibration: Calibration, llm: FakeLLM | None = None, draft: str = FI
 def test_a_score_is_what_readers_are_expected_to_say_moved_by_verdict_and_nearness() -> None:
     llm = Reader(script())
     llm.judge = lambda draft, question: 9.0 if "Warmth" in question else 1.0
-    found = judged(fit(verdict_weight=0.2, near_weight=0.0), llm)
+    found = judged(fit(verdict_weight=0.2), llm)
     warmth, salt, length = found.scores
     assert warmth.value is not None and salt.value is not None
-    assert warmth.value == pytest.approx(on_scale(warmth.parts["readers"] + 0.2 * 0.6), abs=1e-3)
-    assert salt.value == pytest.approx(on_scale(salt.parts["readers"] - 0.2 * 0.4), abs=1e-3)
+    near = 0.1 * (warmth.parts["near"] - 0.6)
+    assert warmth.value == pytest.approx(on_scale(0.6 + warmth.parts["readers"] - 0.75 + 0.2 * 0.5 + near), abs=1e-3)
+    near = 0.1 * (salt.parts["near"] - 0.6)
+    assert salt.value == pytest.approx(on_scale(0.6 + salt.parts["readers"] - 0.75 - 0.2 * 0.5 + near), abs=1e-3)
     assert length.parts == {"length": 1.0} and set(found.readers) == {"likability", "relevance"}
     assert found.readers["relevance"] == 0.5 and found.readers["likability"] > 0.5
     assert min(found.readers.values()) <= warmth.parts["readers"] <= max(found.readers.values())
@@ -152,9 +154,9 @@ def test_a_round_whose_range_overlaps_with_that_of_the_best_is_no_improvement() 
         return Attempt(number=1, text="x", complete=True, evaluation=made)
 
     PAIR = rubric_of(WARMTH, SALT)
-    best = attempt(0.5, 0.06)
+    best = attempt(0.71, 0.06)  # in the middle of the scale
     assert best.evaluation is not None and judge_range(PAIR, best.evaluation) == pytest.approx(0.06, abs=1e-3)
-    close, clear = accept(PAIR, best, attempt(0.55, 0.06)), accept(PAIR, best, attempt(0.565, 0.06))
+    close, clear = accept(PAIR, best, attempt(0.76, 0.06)), accept(PAIR, best, attempt(0.785, 0.06))
     assert not close.accepted and "no clear difference" in close.why and clear.accepted
 
 

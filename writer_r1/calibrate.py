@@ -16,10 +16,11 @@ from writer_r1.checks import Embed, evidence
 from writer_r1.checks.text import words
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.fitting import Pairs, Texts, fit
-from writer_r1.ladders import Original, adversarial, originals, pairs, taught
+from writer_r1.judge import Judge, verdicts
+from writer_r1.ladders import Original, adversarial, dropouts, originals, pairs, taught
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
-from writer_r1.trajectory import digest
+from writer_r1.trajectory import Criterion, digest
 
 RATED = "wp_a_teacher_ratings.jsonl"  # the file looked for in a folder of data
 FEWEST = 40  # texts: below that a fit is chance
@@ -168,7 +169,31 @@ def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say:
         "scale": SCALE,
     }
     ratings = {name: [r.ratings[name] for r in rated] for name in rated[0].ratings}
-    return fit(as_texts(rated, rows), ratings, facts, as_pairs(known, rows))
+    made = fit(as_texts(rated, rows), ratings, facts, as_pairs(known, rows))
+    sound = [rows[o.request, o.text] for o in taught() if (o.request, o.text) in rows]
+    usual = {"usual_rating": float(np.mean([list(made.rate(row).values()) for row in sound]))}
+    return made.model_copy(update=usual | (trust_in_verdicts(llm, cancel) if llm else {}))
+
+
+def trust_in_verdicts(llm: LLM, cancel: Cancel) -> dict[str, float]:
+    """Return how far the model's verdicts count, and what they usually are.
+
+    They are asked where the sentences that meet one requirement are taken out of a sound piece. A verdict that falls
+    there every time counts in full; one that falls as often as it rises does not count.
+    """
+    judge, falls, usual = Judge(llm, None, cancel), list[float](), list[float]()
+    for original in taught():
+        criteria = [Criterion(name=f"Requirement {k}", description=r) for k, r in enumerate(original.requirements, 1)]
+        said = [
+            [score.parts.get("verdict", np.nan) for score in verdicts(original.request, text, criteria, None, judge)]
+            for text in dropouts(original)
+        ]
+        usual += said[0]
+        falls += [said[k][k] - said[k + 1][k] for k in range(len(said) - 1)]
+    fell = np.array([fall for fall in falls if not np.isnan(fall)])
+    share = float(np.mean(fell > 0)) if len(fell) else 0.5
+    middle = float(np.nanmean(usual)) if not np.isnan(usual).all() else 0.5
+    return {"verdict_weight": round(max(0.0, 2 * share - 1), 3), "usual_verdict": round(middle, 3)}
 
 
 def write_calibration(path: Path, found: Calibration) -> None:

@@ -30,7 +30,8 @@ ABOUT = {
     "relevance": "The piece does what the request asked for, and what it asked for is in it.",
 }
 NO_MODEL = "none"  # the name of the calibration that needs no model
-USUAL_VERDICT, USUAL_NEAR = 0.4, 0.5  # of a sound text: there neither moves a score
+SOUND = 0.6  # the score of a usual sound text: readers' scales have no zero that a writer could use
+USUAL_NEAR, NEAR_WEIGHT = 0.6, 0.1  # how near such a text comes to a criterion's words, and what that counts
 SHARPNESS = 0.1  # of a criterion's likeness to what readers rated: nearer ones count more
 
 
@@ -81,8 +82,9 @@ class Calibration(Noun):
     pairs: int = 0
     ordered: float | None = None  # share of pairs in order
     margin: Unit = 0.0  # a difference smaller than this is no clear one
-    verdict_weight: float = 1.0  # what the model's verdict on a criterion moves its score by, from end to end
-    near_weight: float = 0.1  # the same of how near the text comes to the criterion's words
+    usual_rating: float = 0.75  # of the sound texts that the pairs were made of, in [0, 1] of the scale
+    usual_verdict: Unit = 0.5  # of the same texts on what they were asked for
+    verdict_weight: Unit = 0.5  # what the model's verdict on a criterion moves its score by, from end to end
 
     @property
     def id(self) -> str:
@@ -107,9 +109,9 @@ class Calibration(Noun):
         return {name: (value - low) / (high - low) for name, value in rated.items()}
 
     def mixed(self, rating: float, verdict: float, near: float) -> float:
-        """Return a rating moved by the model's verdict on a criterion and the text's nearness to its words."""
-        moved = self.verdict_weight * (verdict - USUAL_VERDICT) + self.near_weight * (near - USUAL_NEAR)
-        return rating + moved
+        """Return how far a text is above a usual sound one, which stands at `SOUND`, in the light of a criterion."""
+        said = self.verdict_weight * (verdict - self.usual_verdict)
+        return SOUND + rating - self.usual_rating + said + NEAR_WEIGHT * (near - USUAL_NEAR)
 
 
 def on_scale(rating: float) -> Unit:
