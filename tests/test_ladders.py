@@ -205,6 +205,19 @@ def test_a_repeated_paragraph_stands_there_twice_and_then_four_times(original: O
 
 
 @anything
+def test_sentences_of_another_text_stand_in_the_middle_of_a_text_that_else_stays(original: Original, seed: int):
+    text, *rungs = rung(original, "foreign_sentences", seed)
+    strange = [sentence for other in SET if other.id != original.id for sentence in said(other.text)]
+    gone: set[str] = set()
+    for spoiled, count in zip(rungs, (1, 3), strict=True):
+        missing = {sentence for sentence in said(text) if sentence not in spoiled}
+        assert len(missing) == count and gone < missing
+        assert spoiled.startswith(said(text)[0]) and spoiled.endswith(said(text)[-1])
+        assert sum(sentence in spoiled for sentence in strange) >= count
+        gone = missing
+
+
+@anything
 def test_another_text_takes_the_place_of_the_second_half_and_then_of_all(original: Original, seed: int):
     text, mixed, other = rung(original, "other_text", seed)
     (stranger,) = [o for o in SET if o.text == other]

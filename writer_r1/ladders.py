@@ -21,6 +21,7 @@ STEPS = {
     "shuffled_sentences": ("10 %", "30 %", "60 %"),
     "cut_tail": ("25 %", "50 %", "75 %"),
     "repeated_paragraph": ("once", "three times"),
+    "foreign_sentences": ("one", "three"),
     "other_text": ("second half", "all of it"),
     "swapped_names": ("one name", "all names"),
 }
@@ -29,6 +30,7 @@ STEPS = {
 MOVED = (10, 30, 60)  # per cent of the sentences
 CUT = (25, 50, 75)  # per cent of the text
 COPIES = (1, 3)
+FOREIGN = (1, 3)
 FULL = 20  # words of a paragraph; one with fewer may be a greeting, a heading or a signature
 SHORTEST_MOVED = 4  # words; a greeting or a signature out of its place would give the game away
 RARE_WORDS = words(
@@ -92,6 +94,7 @@ def corruptions(original: Original, others: Sequence[Original], seed: int) -> di
         "shuffled_sentences": _shuffled(text, _chance(original, seed, "sentences")),
         "cut_tail": [text, *(_cut(text, percent) for percent in CUT)],
         "repeated_paragraph": _repeated(text, _chance(original, seed, "paragraph")),
+        "foreign_sentences": _foreign(original, others, _chance(original, seed, "foreign")),
         "other_text": _replaced(original, others, _chance(original, seed, "other")),
         "swapped_names": _renamed(original, others, _chance(original, seed, "names")),
     }
@@ -188,6 +191,20 @@ def _cut(text: str, percent: int) -> str:
 def _repeated(text: str, chance: Random) -> list[str]:
     start, end = chance.choice(_full_paragraphs(text))
     return [text, *(text[:end] + f"\n\n{text[start:end]}" * copies + text[end:] for copies in COPIES)]
+
+
+def _foreign(original: Original, others: Sequence[Original], chance: Random) -> list[str]:
+    """Put sentences of a text of another form in place of some that are neither the first nor the last."""
+    said, gaps = _parts(original.text)
+    places = chance.sample([i for i in range(1, len(said) - 1) if word_count(said[i]) >= SHORTEST_MOVED], max(FOREIGN))
+    other = chance.choice([o.text for o in others if o.form != original.form])
+    whole = [s for s in _parts(other)[0] if word_count(s) >= SHORTEST_MOVED and s.endswith((".", "!", "?"))]
+    strange = chance.sample(whole, max(FOREIGN))
+    rungs = [original.text]
+    for count in FOREIGN:
+        new = dict(zip(places[:count], strange, strict=False))
+        rungs.append("".join(gap + new.get(i, said[i]) for i, gap in enumerate(gaps)))
+    return rungs
 
 
 def _replaced(original: Original, others: Sequence[Original], chance: Random) -> list[str]:

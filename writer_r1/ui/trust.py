@@ -46,6 +46,7 @@ LADDERS = {
     "shuffled_sentences": "Sentences in the wrong order",
     "cut_tail": "The end cut off",
     "repeated_paragraph": "A paragraph repeated",
+    "foreign_sentences": "A sentence of another text put in",
     "other_text": "Another text put in",
     "swapped_names": "Names exchanged",
 }
