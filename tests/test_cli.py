@@ -300,7 +300,9 @@ def test_a_draft_is_judged_with_a_reason(desk: Path) -> None:
     words = ["--prompt", "A fable about a proud kettle.", "--draft", "@kettle.txt", "--rubric", "rubric.json"]
     found = json.loads(studio(desk, "judge", *words, "--model", "starter", "--json"))
     (score,) = found["scores"]
-    assert set(found) == {"rubric_id", "reward", "scores", "judge"}
+    assert set(found) == {"rubric_id", "reward", "scores", "judge", "readers", "notes"}
+    assert set(found["readers"]) == {"grammaticality", "cohesiveness", "likability", "relevance"} and found["notes"]
+    assert found["judge"]["calibration"].startswith("smollm2-135m-")
     assert {"criterion_id", "value", "low", "high", "reason", "quote", "quote_found", "parts", "raw"} <= set(score)
     assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1 and score["reason"]
     assert found["judge"]["model"] == "smollm2-135m" and found["reward"] == pytest.approx(score["value"])
