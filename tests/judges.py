@@ -21,7 +21,7 @@ TRICKS = ("rare_words", "shuffled_words", "pasted_poetry", "very_short", "very_l
 
 def qualification(**changes: Any) -> Qualification:
     """Return a middling judge, compared with readers."""
-    rows = zip(STEPS, (0.81, 0.93, 0.97, 0.92, 1.0, 0.79), strict=True)
+    rows = zip(STEPS, (0.81, 0.93, 0.97, 0.92, 0.95, 1.0, 0.79), strict=True)
     ladders = {name: Ladder(il=il, lo=il - 0.1, hi=min(1.0, il + 0.06), pl=il - 0.2, pairs=36) for name, il in rows}
     ladders[ALL] = Ladder(il=0.926, lo=0.88, hi=0.958, pl=0.72, pairs=176)
     tricks = {name: Accuracy(accuracy=0.9, lo=0.75, hi=1.0, pairs=12) for name in (*TRICKS, ALL)}

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from filelock import FileLock
+from ordered_stories import by_letters
 from scripted import overlap, script
 
 from writer_r1 import catalog, places, qualify, scored_texts
 from writer_r1.agreement import accuracy, agreement, bits, interval
+from writer_r1.calibration import Readers, calibration_of
 from writer_r1.cli import main
 from writer_r1.errors import ModelError, RequestTooLong, StoreError, WriterError
 from writer_r1.judge import Judge
@@ -241,6 +243,7 @@ workspace = Workspace()
 workspace._loaded["fake"] = llm = FakeLLM(script())
 llm.judge = lambda draft, question: time.sleep(0.005) or 5.0
 workspace.similarity = overlap
+workspace.readers = lambda model: None
 qualify.qualify("fake", qualify.Wanted(originals=2), workspace, lambda done, *_: print(done, flush=True), never)
 """
 
@@ -269,13 +272,15 @@ def test_a_killed_test_loses_one_text_at_most_and_a_line_that_was_cut_is_read_ag
 
 
 def test_another_prompt_or_model_is_another_reading(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    case, home = next(planned(TWO).cases()), workspace.home
-    a, b = identity("a", home), identity("b", home)
-    assert case.key(a) != case.key(b) and case.key(a) == case.key(identity("a", home))
-    monkeypatch.setattr(scored_texts, "fit_of", lambda model, home: "another")
-    refitted = identity("a", home)
+    case = next(planned(TWO).cases())
+    a, b = identity("a", workspace), identity("b", workspace)
+    assert case.key(a) != case.key(b) and case.key(a) == case.key(identity("a", workspace))
+    fit = calibration_of("none", workspace.home)
+    assert fit is not None
+    monkeypatch.setattr(workspace, "readers", lambda model: Readers(fit, by_letters))
+    refitted = identity("a", workspace)
     monkeypatch.setattr(scored_texts, "prompt_hash", lambda name: "another")
-    assert len({case.key(x) for x in (a, refitted, identity("a", home))}) == 3
+    assert len({case.key(x) for x in (a, refitted, identity("a", workspace))}) == 3
 
 
 def test_a_text_too_long_for_the_judge_is_not_scored_and_a_missing_model_is_said(
@@ -635,7 +640,7 @@ def test_ctrl_c_keeps_what_was_read_and_says_so(shell: FakeLLM, capsys: pytest.C
     shown = capsys.readouterr()
     read = len(kept("fake", places.home()))
     assert shown.out == "" and 5 < read < 20
-    assert shown.err.endswith(f"Stopped after {read} of 42 texts; what was read is kept: run it again to go on.\n"), (
+    assert shown.err.endswith(f"Stopped after {read} of 45 texts; what was read is kept: run it again to go on.\n"), (
         shown.err
     )
 

@@ -196,12 +196,6 @@ def calibration_of(model: str, home: Path) -> Calibration | None:
     return None
 
 
-def fit_of(model: str, home: Path) -> str:
-    """Return the id of the fit for a judge model; empty where there is none."""
-    fit = calibration_of(model, home)
-    return fit.id if fit else ""
-
-
 def kept_in(home: Path, model: str) -> Path:
     """Return where a user's own fit for a model lies."""
     return home / "judges" / f"{model}.json"

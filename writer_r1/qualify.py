@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from writer_r1.agreement import FEWEST, accuracy, agreement, bits, mean_agreement, right_way, rounded
 from writer_r1.calibrate import RATED, file_digest
-from writer_r1.calibration import Calibration, calibration_of
+from writer_r1.calibration import Calibration
 from writer_r1.catalog import write_whole
 from writer_r1.checks import word_count
 from writer_r1.errors import StoreError
@@ -86,7 +86,8 @@ def qualify(model: str, wanted: Wanted, host: Host, say: Say, cancel: Cancel) ->
         WriterError: the model or the data cannot be used, or the result cannot be kept.
     """
     name = host.name_of(model)
-    fit, judge_id = calibration_of(name, host.home), identity(name, host.home)
+    readers, judge_id = host.readers(name), identity(name, host)
+    fit = readers.calibration if readers else None
     plan = planned(wanted, fit)
     found = score_texts(list(plan.cases()), model, host, say, cancel)
     if any(case.key(judge_id) not in found for case in plan.cases()):
@@ -166,7 +167,8 @@ def _measured(
     """Return the result; what readers' ratings showed before of the same judge and prompt still holds."""
     look = found.__getitem__
     sets = (earlier.sets if earlier else {}) | {name: rated(of, look) for name, of in plan.sets.items()}
-    sets |= {READERS: agreement_of(fit)} if fit and READERS not in plan.sets else {}
+    own = fit is not None and fit.model == model  # that of no model in particular says nothing of this one
+    sets |= {READERS: agreement_of(fit)} if fit and own and READERS not in plan.sets else {}
     ladders = _by_name(plan.ladders, lambda rows: ladder(rows, look))
     scores = [score for row in found.values() for score in row.scores.values()]
     given = [score for score in scores if score is not None]

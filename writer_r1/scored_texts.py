@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from writer_r1.calibration import fit_of
+from writer_r1.calibration import Readers
 from writer_r1.errors import Busy, RequestTooLong, StoreError
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge, scored
@@ -49,11 +49,6 @@ class Found(Noun):
     seconds: float
 
 
-def identity(model: str, home: Path) -> str:
-    """Return what a score depends on besides the text: the model, the prompt and the fit."""
-    return " ".join((model, prompt_hash("judge"), fit_of(model, home)))
-
-
 class Host(Protocol):
     """What is needed of a workspace."""
 
@@ -64,9 +59,19 @@ class Host(Protocol):
         """Return the one name of a model, whatever it is called by."""
         ...
 
+    def readers(self, model: str) -> Readers | None:
+        """Return who stands in for readers where this model judges."""
+        ...
+
     def judging(self, name: str, cancel: Cancel, timeout_s: float) -> AbstractContextManager[Judge]:
         """Hold the machine's model lock, with a judge on this model; `Busy` where it was not free in time."""
         ...
+
+
+def identity(model: str, host: Host) -> str:
+    """Return what a score depends on besides the text: the model, the prompt and the fit."""
+    readers = host.readers(model)
+    return " ".join((model, prompt_hash("judge"), readers.calibration.id if readers else ""))
 
 
 def score_texts(cases: Sequence[Case], model: str, host: Host, say: Say, cancel: Cancel) -> dict[str, Found]:
@@ -76,7 +81,7 @@ def score_texts(cases: Sequence[Case], model: str, host: Host, say: Say, cancel:
         WriterError: the model is not there, or what is read cannot be kept.
     """
     name = host.name_of(model)
-    judge_id = identity(name, host.home)
+    judge_id = identity(name, host)
     wanted = {case.key(judge_id): case for case in cases}  # a text that stands in several ladders is read once
     found = {key: row for key, row in kept(name, host.home).items() if key in wanted}
     todo = [(key, case) for key, case in wanted.items() if key not in found]
