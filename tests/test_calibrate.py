@@ -96,6 +96,8 @@ def test_what_was_read_is_kept_and_a_line_cut_by_a_kill_is_read_again(tmp_path: 
     kept.write_text(raw[: len(raw) - 40], "utf-8")
     again = Reader(None, embed, kept)
     assert [again.read("A story.", text, never) for text in stories()[:3]] == rows and len(asked) == 4
+    third = Reader(None, embed, kept)  # the line that was cut spoilt none that came after it
+    assert [third.read("A story.", text, never) for text in stories()[:3]] == rows and len(asked) == 4
 
 
 def test_a_stop_says_how_far_it_came_and_loses_nothing(tmp_path: Path, few: None) -> None:

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from writer_r1.calibration import NO_MODEL, Calibration, named, reading_of
+from writer_r1.catalog import write_whole
 from writer_r1.checks import Embed, evidence
 from writer_r1.checks.text import words
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.fitting import Pairs, Texts, fit
 from writer_r1.judge import Judge, verdicts
 from writer_r1.ladders import Original, adversarial, dropouts, originals, pairs, taught
+from writer_r1.lines import add_line
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.trajectory import Criterion, digest
@@ -136,9 +138,7 @@ def _kept(path: Path) -> dict[str, dict[str, float]]:
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        add_line(path, json.dumps(row).encode())
     except OSError as error:
         raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
 
@@ -204,9 +204,7 @@ def write_calibration(path: Path, found: Calibration) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_text(found.model_dump_json(exclude_defaults=False) + "\n", "utf-8")
-        part.replace(path)
+        write_whole(path, found.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise StoreError(f"The calibration cannot be kept in {str(path)!r} ({error.strerror}).") from None
 

@@ -170,9 +170,7 @@ def verdicts(
 
 def score_from(criterion: Criterion, rows: Sequence[dict[str, float]], evidence: dict[str, float]) -> Score:
     """Return the score that several wordings of one question give together."""
-    asked = [expected_digit(row) for row in rows]
-    raw = " ".join("-" if v is None else f"{1 + 8 * v:.2f}" for v in asked)
-    values = [v for v in asked if v is not None]
+    values, raw = _answers(rows)
     if not values:
         return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
     mixed = [mix(v, evidence) for v in values]
@@ -190,9 +188,7 @@ def read_score(
     criterion: Criterion, rows: Sequence[dict[str, float]], rating: float, near: float, fit: Calibration
 ) -> Score:
     """Return the score that the readers' expected rating, the model's verdict and the text's nearness give together."""
-    asked = [expected_digit(row) for row in rows]
-    raw = " ".join("-" if v is None else f"{1 + 8 * v:.2f}" for v in asked)
-    values = [v for v in asked if v is not None]
+    values, raw = _answers(rows)
     if not values:
         return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
     verdict = math.fsum(values) / len(values)
@@ -206,6 +202,12 @@ def read_score(
         parts={"readers": rating, "verdict": verdict, "near": near},
         raw=raw,
     )
+
+
+def _answers(rows: Sequence[dict[str, float]]) -> tuple[list[float], str]:
+    """Return the answers that can be read, and all of them as they were given, on 1 to 9."""
+    asked = [expected_digit(row) for row in rows]
+    return [v for v in asked if v is not None], " ".join("-" if v is None else f"{1 + 8 * v:.2f}" for v in asked)
 
 
 def expected_digit(row: dict[str, float]) -> float | None:

@@ -7,7 +7,6 @@ turn at a time and given back in between. What is kept holds scores and digests,
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
-from os import SEEK_END
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,6 +16,7 @@ from writer_r1.calibration import Readers
 from writer_r1.errors import Busy, RequestTooLong, StoreError
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge, scored
+from writer_r1.lines import add_line
 from writer_r1.llm import Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.trajectory import Evaluation, Noun, Rubric, Score, digest, mean
@@ -171,13 +171,7 @@ def kept(model: str, home: Path) -> dict[str, Found]:
 def _keep(row: Found, model: str, home: Path) -> None:
     path = kept_at(model, home)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            if file.seek(0, SEEK_END):
-                file.seek(-1, SEEK_END)
-                if file.read() != b"\n":
-                    file.write(b"\n")  # so that a line cut short spoils no other
-            file.write(row.model_dump_json().encode() + b"\n")
+        add_line(path, row.model_dump_json().encode())
     except OSError as error:
         raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
 

@@ -3,11 +3,11 @@
 from html import escape
 
 from writer_r1.calibration import NO_MODEL
+from writer_r1.checks.notes import GOOD
 from writer_r1.qualification import PLAIN
 from writer_r1.trajectory import Attempt, Evaluation, Note
 from writer_r1.ui.scores import details, ten
 
-GOOD = 0.7
 READERS = "What readers are expected to say of the whole text, by a fit to people's ratings of stories:"
 UNFITTED = (
     "This judge model was never calibrated, so only what needs no model went into what readers are expected to say "
