@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 
 from writer_r1.checks import completeness, faults, paragraphs, repetition, sentences, word_count
 from writer_r1.checks.text import words
-from writer_r1.ladders import STEPS, Original, adversarial, corruptions, dropouts, originals, pairs
+from writer_r1.ladders import (
+    STEPS,
+    Drafted,
+    Original,
+    adversarial,
+    corruptions,
+    draft_pairs,
+    drafted,
+    dropouts,
+    originals,
+    pairs,
+)
 
 ROOT = Path(__file__).parent.parent
 SET = originals()
@@ -329,3 +340,25 @@ def test_a_salad_of_rare_words_has_the_shape_of_the_text_and_none_of_its_sense(o
     assert [word_count(s) for s in said(salad)] == [word_count(s) for s in said(original.text)]
     assert len(set(words(salad))) > 40
     assert not set(words(salad)) & set(words(original.text))
+
+
+# What one model wrote
+
+
+def test_drafts_are_taught_with_and_never_measured_with() -> None:
+    asked = (ROOT / "tests" / "fixtures" / "order_requests.jsonl").read_text("utf-8").splitlines()
+    measured = {json.loads(line)["ask"] for line in asked} | {o.request for o in SET}
+    assert len({d.id for d in drafted()}) == len(drafted()) >= 10
+    assert not any(d.request.startswith(ask) for d in drafted() for ask in measured)
+
+
+@pytest.mark.parametrize("draft", drafted(), ids=[d.id for d in drafted()])
+def test_each_draft_stands_above_what_is_worse(draft: Drafted) -> None:
+    found = draft_pairs(draft, 0)
+    assert [(p.ladder, p.step) for p in found[:2]] == [("drafts", "hot"), ("drafts", "half")]
+    assert {p.ladder for p in found} == {"drafts", "cut_tail", "repeated_paragraph", "foreign_sentences"}
+    assert len(found) == 9 and all(p.better != p.worse for p in found)
+    assert draft_pairs(draft, 0) == found  # chance is the seed's alone
+    foreign = next(p for p in found if p.ladder == "foreign_sentences")
+    strange = set(said(foreign.worse)) - set(said(foreign.better))
+    assert len(strange) == 1 and any(strange <= set(said(d.good)) for d in drafted() if d != draft)

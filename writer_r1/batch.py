@@ -8,7 +8,7 @@ from typing import Any
 
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.errors import RubricError, WriterError
-from writer_r1.events import Event
+from writer_r1.events import Event, outcome
 from writer_r1.judge import evaluate
 from writer_r1.llm import never
 from writer_r1.qualification import marked
@@ -30,17 +30,11 @@ def judge_row(
         llm = workspace.llm(model or workspace.default_model())
         if rubric is None:
             dismissed = workspace.store.dismissed(prompt_id(prompt))
-            rubric = _run(derive_rubric(prompt, Analyst(llm, workspace.similarity, never), dismissed=dismissed), show)
+            rubric = outcome(
+                derive_rubric(prompt, Analyst(llm, workspace.similarity, never), dismissed=dismissed), show
+            )
         judge = workspace.judge_by(llm.name)
-        return rubric, marked(_run(evaluate(1, prompt, draft, rubric, judge), show), workspace.home)
-
-
-def _run(stages: Any, show: Show) -> Any:
-    while True:
-        try:
-            show(next(stages))
-        except StopIteration as end:
-            return end.value
+        return rubric, marked(outcome(evaluate(1, prompt, draft, rubric, judge), show), workspace.home)
 
 
 def judge_file(workspace: Workspace, rows: Path, out: Path, model: str | None, say: Callable[[str], None]) -> int:

@@ -16,9 +16,9 @@ from writer_r1.catalog import write_whole
 from writer_r1.checks import Embed, evidence
 from writer_r1.checks.text import words
 from writer_r1.errors import StoreError, WriterError
-from writer_r1.fitting import Pairs, Texts, fit
+from writer_r1.fitting import Pairs, Texts, fit, unseen
 from writer_r1.judge import Judge, verdicts
-from writer_r1.ladders import Original, adversarial, dropouts, originals, pairs, taught
+from writer_r1.ladders import Original, adversarial, draft_pairs, drafted, dropouts, originals, pairs, taught
 from writer_r1.lines import add_line
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
@@ -93,8 +93,9 @@ def _rated(row: Any) -> Rated:
 
 
 def known_pairs() -> list[Known]:
-    """Return what a fit may learn from the known-order set; the rest is kept for `qualify`."""
-    return [pair for original in taught() for pair in _known(original)]
+    """Return what a fit may learn from: some of the known-order set, the rest of which is for `qualify`, and drafts."""
+    found = [pair for original in taught() for pair in _known(original)]
+    return found + [Known(d.id, d.request, p.better, p.worse) for d in drafted() for p in draft_pairs(d, SEED)]
 
 
 def _known(original: Original) -> list[Known]:
@@ -143,14 +144,28 @@ def _append(path: Path, row: Mapping[str, Any]) -> None:
         raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
 
 
-def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say: Say, cancel: Cancel) -> Calibration:
-    """Return the calibration of a model from rated texts; without a model, that of what needs none.
+class Gathered(NamedTuple):
+    """Rated texts and known pairs, and the features of every text in them by request and text."""
+
+    rated: list[Rated]
+    known: list[Known]
+    rows: dict[tuple[str, str], dict[str, float]]
+    data_digest: str
+
+    @property
+    def ratings(self) -> dict[str, list[float]]:
+        """Return the ratings by what was rated, a number a text."""
+        return {name: [r.ratings[name] for r in self.rated] for name in self.rated[0].ratings}
+
+
+def gather(data: Path, reader: Reader, say: Say, cancel: Cancel) -> Gathered:
+    """Return what a fit is made from; a text that the model cannot read is left out.
 
     Raises:
         WriterError: the data cannot be used, or it was stopped; what was read is kept.
     """
     rated, data_digest = read_rated(data)
-    known, reader = known_pairs(), Reader(llm, embed, kept)
+    known = known_pairs()
     wanted = dict.fromkeys([(r.request, r.text) for r in rated] + [(p.request, t) for p in known for t in p[2:]])
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for done, (request, text) in enumerate(wanted, 1):
@@ -162,17 +177,38 @@ def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say:
         say(done, len(wanted))
     rated = [r for r in rated if (r.request, r.text) in rows]
     known = [p for p in known if (p.request, p.better) in rows and (p.request, p.worse) in rows]
+    return Gathered(rated, known, rows, data_digest)
+
+
+def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say: Say, cancel: Cancel) -> Calibration:
+    """Return the calibration of a model from rated texts; without a model, that of what needs none.
+
+    Raises:
+        WriterError: as `gather`.
+    """
+    found = gather(data, Reader(llm, embed, kept), say, cancel)
     facts = {
         "model": llm.name if llm else NO_MODEL,
         "prompt_hash": prompt_hash("judge"),
-        "data_digest": data_digest,
+        "data_digest": found.data_digest,
         "scale": SCALE,
     }
-    ratings = {name: [r.ratings[name] for r in rated] for name in rated[0].ratings}
-    made = fit(as_texts(rated, rows), ratings, facts, as_pairs(known, rows))
-    sound = [rows[o.request, o.text] for o in taught() if (o.request, o.text) in rows]
+    made = fit(as_texts(found.rated, found.rows), found.ratings, facts, as_pairs(found.known, found.rows))
+    sound = [found.rows[o.request, o.text] for o in taught() if (o.request, o.text) in found.rows]
     usual = {"usual_rating": float(np.mean([list(made.rate(row).values()) for row in sound]))}
     return made.model_copy(update=usual | (trust_in_verdicts(llm, cancel) if llm else {}))
+
+
+def unseen_ratings(found: Gathered) -> dict[tuple[str, str], dict[str, float]]:
+    """Return what a fit that saw no text of the same request says of each rated one, as `Calibration.rate` gives it."""
+    texts, pairs = as_texts(found.rated, found.rows), as_pairs(found.known, found.rows)
+    low, high = SCALE
+    rated = (unseen(texts, found.ratings, pairs) - low) / (high - low)
+    names = list(found.ratings)
+    return {
+        (r.request, r.text): dict(zip(names, row, strict=True))
+        for r, row in zip(found.rated, rated.tolist(), strict=True)
+    }
 
 
 def trust_in_verdicts(llm: LLM, cancel: Cancel) -> dict[str, float]:

@@ -154,12 +154,12 @@ class Readers(NamedTuple):
             return None
         return Opinion(self.calibration.rate(named(found.numbers, reading)), found)
 
-    def of_criterion(self, criterion: Criterion, opinion: Opinion) -> float:
-        """Return the opinion in the light of a criterion: aspects count the more, the nearer they are in meaning."""
+    def of_criterion(self, criterion: Criterion, ratings: Mapping[str, float]) -> float:
+        """Return the ratings in the light of a criterion: aspects count the more, the nearer they are in meaning."""
         texts = [f"{criterion.name}. {criterion.description}", *(a.about for a in self.calibration.aspects)]
         asked, *aspects = self.embed(texts)
         near = np.exp(np.array([cosine(asked, aspect) for aspect in aspects]) / SHARPNESS)
-        rated = np.array([opinion.ratings[a.name] for a in self.calibration.aspects])
+        rated = np.array([ratings[a.name] for a in self.calibration.aspects])
         return float(near @ rated / near.sum())
 
     def found(self, text: str, criteria: Sequence[Criterion]) -> list[float]:

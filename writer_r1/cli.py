@@ -187,10 +187,24 @@ def _add_history(parent: Any) -> None:
 
 
 def _add_bench(parent: Any) -> None:
-    bench = _command(parent, "bench", commands.bench_command, "Measure this machine; ends with one RESULT line.")
-    bench.add_argument("name", choices=("loop",), help="loop: first code, rubric, drafting, judging, page start")
-    bench.add_argument("--quick", action="store_true", help="fewer repetitions")
-    _model_flag(bench)
+    bench = parent.add_parser("bench", help="measure; ends with one RESULT line", description="Measurements.")
+    sub = bench.add_subparsers(title="measurements", required=True, metavar="NAME")
+    loop = _command(
+        sub, "loop", commands.bench_loop, "First code, rubric, drafting, judging and page start, in seconds."
+    )
+    loop.add_argument("--quick", action="store_true", help="fewer repetitions")
+    _model_flag(loop)
+    whose = _command(
+        sub,
+        "criteria",
+        judge_commands.bench_criteria,
+        "Whose criteria agree best with readers: people's, published ones, ours, …; goes on if stopped.",
+    )
+    whose.add_argument("--data", required=True, type=Path, metavar="DIR", help="a folder of texts that people rated")
+    whose.add_argument("--requests", type=_count, default=40, metavar="N", help="requests compared (default 40)")
+    whose.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
+    whose.add_argument("--out", type=Path, metavar="DIR", help="where result and figure go (default: your home)")
+    _model_flag(whose)
 
 
 def _count(text: str) -> int:

@@ -116,6 +116,7 @@ def said(event: Any) -> None:
 def criteria_command(args: argparse.Namespace) -> int:
     """Make criteria and print them."""
     from writer_r1.criteria import Analyst, derive_rubric
+    from writer_r1.events import outcome
     from writer_r1.llm import never
     from writer_r1.trajectory import prompt_id
     from writer_r1.workspace import Workspace
@@ -127,12 +128,7 @@ def criteria_command(args: argparse.Namespace) -> int:
             llm = workspace.llm(args.model or workspace.default_model())
             analyst = Analyst(llm, workspace.similarity, never, args.seed)
             stages = derive_rubric(prompt, analyst, args.depth, (), workspace.store.dismissed(prompt_id(prompt)))
-            while True:
-                try:
-                    said(next(stages))
-                except StopIteration as end:
-                    rubric = end.value
-                    break
+            rubric = outcome(stages, said)
     finally:
         workspace.close()
     if args.json:
@@ -242,7 +238,7 @@ def history_export(args: argparse.Namespace) -> int:
     return 0
 
 
-def bench_command(args: argparse.Namespace) -> int:
+def bench_loop(args: argparse.Namespace) -> int:
     """Measure the loop's parts side by side."""
     from writer_r1.bench import bench_loop
 

@@ -4,8 +4,8 @@ The stored list of events is the truth; `fold` derives everything a page, the hi
 plain data so that an event is one JSON line (names are relied upon by scripts outside the package).
 """
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Callable, Generator, Iterable
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
@@ -178,6 +178,21 @@ CRITERIA_CHANGED = "criteria changed"  # of a run whose texts were judged anew
 JUDGED = "judged"  # of a run that was to judge the user's own text and no more
 NOT_SCORED = "not scored"  # of a run whose judge could make nothing of the user's own text
 ENDS = ("finished", "error")
+
+
+Outcome = TypeVar("Outcome")
+
+
+def outcome(stages: Generator[Event, None, Outcome], show: Callable[[Event], object] | None = None) -> Outcome:
+    """Return what the stages come to, showing each event on the way."""
+    while True:
+        try:
+            event = next(stages)
+        except StopIteration as end:
+            found: Outcome = end.value
+            return found
+        if show is not None:
+            show(event)
 
 
 def fold(events: Iterable[Event], trajectory: Trajectory) -> Trajectory:

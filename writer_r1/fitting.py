@@ -21,8 +21,10 @@ PENALTIES = tuple(10.0 ** (k / 2) for k in range(-5, 5))
 FOLDS = 5
 REPEATS = 3  # cross-validations with other folds, whose predictions are averaged
 SHARED = 0.3  # of each target is the mean over the aspects: readers' ratings of one text go together
-GAP = 1.0  # standard deviations of the ratings that a spoiled text is to lie below the sound one
-PAIRS_SAY = 0.1  # what all pairs weigh together, against all ratings
+GAP = (
+    5.0  # standard deviations that a spoiled text is to lie below the sound one: out of reach, so all pairs pull alike
+)
+PAIRS_SAY = 0.03  # what all pairs weigh together, against all ratings
 SURE = 0.9  # of the pairs that far apart or farther are in order: a smaller difference is no clear one
 RESAMPLES = 1000
 
@@ -110,6 +112,12 @@ def predictions(texts: Texts, target: Rows, pairs: Pairs) -> tuple[Rows, Rows]:
             total[unseen] += scale.of(texts.numbers[unseen]) @ weights + offset
             apart[unseen_pairs] += scale.apart(unknown) @ weights
     return total / REPEATS, apart / REPEATS
+
+
+def unseen(texts: Texts, ratings: Mapping[str, Sequence[float]], pairs: Pairs) -> Rows:
+    """Return the ratings that fits give which never saw a text nor another of its request, (texts, aspects)."""
+    target, means, spreads = _targets(ratings)
+    return predictions(texts, target, pairs)[0] * spreads + means
 
 
 class _Scale:

@@ -13,11 +13,11 @@ every draft and likelihood rewards blandness, so neither is used. Source: expect
 import math
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from writer_r1.calibration import Calibration, Opinion, Readers, on_scale
 from writer_r1.checks import measure, notes
-from writer_r1.events import Evaluated, Event, Scored
+from writer_r1.events import Evaluated, Event, Scored, outcome
 from writer_r1.llm import LLM, Cancel, Sampling, complete
 from writer_r1.prompts import prompt_hash, render
 from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Rubric, Score, weighted_reward
@@ -96,12 +96,7 @@ def evaluate(
 
 def scored(prompt: str, draft: str, rubric: Rubric, judge: Judge) -> Evaluation:
     """Return the evaluation of `draft` without reasons."""
-    silent = evaluate(1, prompt, draft, rubric, judge, reasons=False)
-    while True:
-        try:
-            next(silent)
-        except StopIteration as end:
-            return cast(Evaluation, end.value)
+    return outcome(evaluate(1, prompt, draft, rubric, judge, reasons=False))
 
 
 def settled(
@@ -163,7 +158,7 @@ def verdicts(
         return [score_from(c, row, evidence) for c, row in zip(criteria, asked, strict=True)]
     near = judge.readers.found(draft, criteria)
     return [
-        read_score(c, row, judge.readers.of_criterion(c, opinion), near[i], judge.readers.calibration)
+        read_score(c, row, judge.readers.of_criterion(c, opinion.ratings), near[i], judge.readers.calibration)
         for i, (c, row) in enumerate(zip(criteria, asked, strict=True))
     ]
 

@@ -129,6 +129,41 @@ def qualify_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def bench_criteria(args: argparse.Namespace) -> int:
+    """Compare whose criteria agree best with readers; what was made before a stop is not made again."""
+    import json
+
+    from writer_r1.calibrate import Reader, gather
+    from writer_r1.criteria_bench import Bench, Kept, compare, picture, table
+    from writer_r1.embedding import embed
+    from writer_r1.llm import never
+    from writer_r1.workspace import Workspace
+
+    workspace, line = Workspace(), Line()
+    name = workspace.name_of(args.model or workspace.judge)
+    out = args.out or workspace.home / "bench"
+
+    def say(doing: str, done: int, total: int) -> None:
+        line.show(f"{doing}: {done} of {total}", f"{doing} {done == total}")
+
+    try:
+        with workspace.judging(name, never) as judge:
+            reader = Reader(judge.llm, embed, workspace.home / "judges" / f"{name}.read.jsonl")
+            found = gather(args.data, reader, lambda done, total: say("reading", done, total), never)
+            kept = Kept(workspace.home / "bench" / f"criteria.{name}.jsonl")
+            result = compare(Bench(found, args.data, args.requests, args.seed, judge, kept), say)
+    finally:
+        line.end()
+        workspace.close()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "criteria_arms.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    (out / "criteria_arms.svg").write_text(picture(result), "utf-8")
+    print("\n".join(table(result)))
+    print(f"kept in {out}", file=sys.stderr)
+    print("RESULT " + json.dumps(result))
+    return 0
+
+
 def _told(found: Any) -> Iterator[str]:
     """Yield a result as lines for people."""
     from writer_r1.qualification import Accuracy, Agreement, sentence

@@ -31,6 +31,7 @@ MOVED = (10, 30, 60)  # per cent of the sentences
 CUT = (25, 50, 75)  # per cent of the text
 COPIES = (1, 3)
 FOREIGN = (1, 3)
+OF_DRAFTS = ("cut_tail", "repeated_paragraph", "foreign_sentences")
 FULL = 20  # words of a paragraph; one with fewer may be a greeting, a heading or a signature
 SHORTEST_MOVED = 4  # words; a greeting or a signature out of its place would give the game away
 RARE_WORDS = words(
@@ -57,6 +58,33 @@ class Original(Noun):
     text: str
 
 
+class Drafted(Noun):
+    """A request and what the standard model wrote for it: as the studio does, too hot, and from half of what was asked.
+
+    Sound texts of our own are literary, and say little of how the drafts of one model differ among themselves.
+    """
+
+    id: str
+    request: str
+    requirements: tuple[str, ...]
+    good: str
+    hot: str
+    half: str
+
+    @property
+    def original(self) -> Original:
+        """Return the good draft as the top of ladders; what it must be told apart from are other drafts."""
+        return Original(
+            id=self.id,
+            form=self.id,
+            request=self.request,
+            requirements=self.requirements,
+            meets=(),
+            names=(),
+            text=self.good,
+        )
+
+
 class Pair(NamedTuple):
     """Two neighbouring steps of a ladder; `step` names the lower one."""
 
@@ -76,6 +104,20 @@ def originals() -> tuple[Original, ...]:
 def taught() -> tuple[Original, ...]:
     """Return the six originals that calibrations learn from: more cost more minutes of reading than they teach."""
     return originals()[:12:2]
+
+
+@cache
+def drafted() -> tuple[Drafted, ...]:
+    """Return the drafts that calibrations learn from beside `taught`; no judge is measured with them."""
+    rows = data("assets/model_drafts.jsonl").read_text("utf-8").splitlines()
+    return tuple(Drafted.model_validate_json(row) for row in rows)
+
+
+def draft_pairs(draft: Drafted, seed: int) -> list[Pair]:
+    """Return the good draft beside the two worse ones, and the steps of what spoils it: cut, repeated, foreign."""
+    ladders = corruptions(draft.original, [d.original for d in drafted()], seed)
+    found = [Pair("drafts", name, draft.good, worse) for name, worse in (("hot", draft.hot), ("half", draft.half))]
+    return found + [pair for name in OF_DRAFTS for pair in _steps(name, ladders[name])]
 
 
 def dropouts(original: Original) -> list[str]:
@@ -121,11 +163,12 @@ def adversarial(original: Original, seed: int) -> dict[str, str]:
 def pairs(original: Original, others: Sequence[Original], seed: int) -> list[Pair]:
     """Return the neighbouring steps of all ladders of one original, from the top of each."""
     ladders = {"dropped_requirements": dropouts(original)} | corruptions(original, others, seed)
-    return [
-        Pair(ladder, step, better, worse)
-        for ladder, texts in ladders.items()
-        for step, (better, worse) in zip(STEPS[ladder], pairwise(texts), strict=False)
-    ]
+    return [pair for ladder, texts in ladders.items() for pair in _steps(ladder, texts)]
+
+
+def _steps(ladder: str, texts: Sequence[str]) -> list[Pair]:
+    rows = zip(STEPS[ladder], pairwise(texts), strict=False)
+    return [Pair(ladder, step, better, worse) for step, (better, worse) in rows]
 
 
 def _chance(original: Original, seed: int, what: str) -> Random:

@@ -19,6 +19,7 @@ from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
 from writer_r1.ui import help as pages
 from writer_r1.ui.board import QUIET
+from writer_r1.ui.prose import plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
 
@@ -118,11 +119,6 @@ def library_facts(workspace: Workspace) -> str:
 def answer(sentence: str, wrong: bool = False) -> str:
     """Return what came of a button."""
     return f'<p class="{"wrong" if wrong else "state"}" role="status">{escape(sentence)}</p>'
-
-
-def plural(count: int, thing: str) -> str:
-    """Return a count with its noun."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def build(workspace: Workspace) -> Wiring:

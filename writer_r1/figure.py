@@ -1,0 +1,75 @@
+"""Values with intervals -> a picture of dots and lines, as SVG that needs no script, font or other file."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+WIDTH, LEFT, RIGHT, LINE, TOP = 760, 250, 30, 30, 58
+COLOURS = ("#3f6f9f", "#b5652b", "#5c7f4f")  # told apart in print and by colour-blind eyes; shapes differ, too
+
+
+class Point(NamedTuple):
+    """A value with its interval; `series` is the place of its name in the legend."""
+
+    series: int
+    value: float
+    lo: float
+    hi: float
+
+
+class Row(NamedTuple):
+    label: str
+    points: tuple[Point, ...]
+
+
+def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
+    """Return a forest plot: a row for each label, a dot with its interval for each series, a line at 0."""
+    every = [p for row in rows for p in row.points]
+    low, high = min(0.0, *(p.lo for p in every)), max(0.0, *(p.hi for p in every))
+    low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
+
+    def x(value: float) -> float:
+        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
+
+    height = TOP + LINE * len(rows) + 44
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fdfcf9"/>',
+        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
+    ]
+    at = LEFT
+    for k, name in enumerate(legend):
+        parts += [_mark(k, at, 44), f'<text x="{at + 10}" y="48" fill="#4a443b">{escape(name)}</text>']
+        at += 34 + 7 * len(name)
+    bottom = TOP + LINE * len(rows) + 6
+    for tick in _ticks(low, high):
+        dark = ' stroke="#8a8276"' if tick == 0 else ' stroke="#e4dfd5"'
+        parts += [
+            f'<line x1="{x(tick)}" x2="{x(tick)}" y1="{TOP}" y2="{bottom}"{dark}/>',
+            f'<text x="{x(tick)}" y="{bottom + 18}" text-anchor="middle" fill="#6b6459">{tick:g}</text>',
+        ]
+    for i, row in enumerate(rows):
+        y = TOP + LINE * i + LINE / 2 + 2
+        parts.append(f'<text x="16" y="{y + 4}" fill="#26221c">{escape(row.label)}</text>')
+        for p in row.points:
+            line = y + 9 * (p.series - (len(legend) - 1) / 2)
+            colour = COLOURS[p.series % len(COLOURS)]
+            parts += [
+                f'<line x1="{x(p.lo)}" x2="{x(p.hi)}" y1="{line}" y2="{line}" stroke="{colour}" stroke-width="2"/>',
+                _mark(p.series, x(p.value), line),
+            ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _mark(series: int, x: float, y: float) -> str:
+    colour = COLOURS[series % len(COLOURS)]
+    if series % 2:
+        return f'<rect x="{x - 4}" y="{y - 4}" width="8" height="8" fill="{colour}"/>'
+    return f'<circle cx="{x}" cy="{y}" r="4.5" fill="{colour}"/>'
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    step = next(s for s in (0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 50.0) if (high - low) / s <= 9 or s == 50.0)
+    first = int(low / step) - 1
+    return [t for k in range(first, first + 40) if low <= (t := round(k * step, 4)) <= high]
