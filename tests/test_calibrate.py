@@ -47,8 +47,9 @@ def file_of(folder: Path, rows: list[dict[str, object]]) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A known-order set of three originals, so that a fit takes seconds."""
+    """A known-order set of three originals and two drafts, so that a fit takes seconds."""
     monkeypatch.setattr(module, "taught", lambda: originals()[:6:2])
+    monkeypatch.setattr(module, "drafted", lambda: drafted()[:2])
 
 
 def fitted(path: Path, llm: FakeLLM | None = None, kept: Path | None = None) -> Calibration:

@@ -18,7 +18,7 @@ from writer_r1.criteria_bench import ALONE, MIXED, Bench, Kept, compare, picture
 from writer_r1.errors import WriterError
 from writer_r1.figure import Point, Row, forest
 from writer_r1.judge import Judge
-from writer_r1.ladders import originals
+from writer_r1.ladders import drafted, originals
 from writer_r1.llm import Request, never
 from writer_r1.llm.fake import FakeLLM
 
@@ -29,6 +29,7 @@ CALLS = "- Salt air: The story lets the sea be smelled.\n- Boats counted: The co
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "taught", lambda: originals()[:6:2])
+    monkeypatch.setattr(module, "drafted", lambda: drafted()[:2])
 
 
 @pytest.fixture

@@ -169,6 +169,18 @@ def test_a_draft_is_asked_for_with_what_helped_before_and_not_with_what_did_not(
     content = text.messages[-1].content
     assert PROMPT in content and "- Let the sea answer." in content and "storm" not in content
     assert "60 to 90 words" in content.split(PROMPT)[1]
+    told = (
+        draft_request(
+            "A 100-word story in the first person and the past tense. Use the word “tin”. Do not use the word “sea”. "
+            "It must end with the words “and then it rained”."
+        )
+        .messages[-1]
+        .content.split("\n\n")[-1]
+    )
+    assert told.startswith("Write about 100 words as a story, from beginning to end. Tell it in the first person")
+    assert "the narrator says “I”" in told and "in the past tense" in told
+    assert "Use these words: “tin”." in told and "Do not use these words: “sea”." in told
+    assert told.endswith("End with these words: “and then it rained”.")
     assert draft_request("Something about rain.").messages[-1].content == "Write this piece:\n\nSomething about rain."
 
 
@@ -231,6 +243,20 @@ def test_an_edit_that_comes_back_as_text_is_an_echo() -> None:
     edit = "Name the tin of polish that stood on the third step all those winters."
     assert "echoes the instructions" in revised(FIRST, change(2, edit=edit), reply=f"{edit} It was blue.").faults
     assert revised(FIRST, change(2, edit=edit)).faults == ()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The stairs were cold that night. Tell it in the first person: the narrator says “I”. The lamp turned on.",
+        "Every morning the keeper started early and saw many people. It was a nice time and he will miss it.",
+    ],
+    ids=["what was asked", "the prompt's own example"],
+)
+def test_a_paragraph_that_says_what_was_asked_or_the_example_is_an_echo(reply: str) -> None:
+    told = change(2, edit="Tell it in the first person: the narrator says “I”.")
+    written = revised(FIRST, told, reply=reply)
+    assert "echoes the instructions" in written.faults and written.text == FIRST
 
 
 def test_a_paragraph_that_comes_back_as_it_was_is_a_copy() -> None:

@@ -88,11 +88,11 @@ def test_what_pairs_teach_holds_for_pairs_never_seen_and_costs_little_agreement(
         assert after.quality.rho > before.quality.rho - 0.15
     usual = dict(zip(texts.names, texts.numbers.mean(0), strict=True))
     odd = usual | {"text.noise1": usual["text.noise1"] + 8}
-    assert taught.rate(odd)["liked"] < taught.rate(usual)["liked"] - 0.1
+    assert taught.rate(odd)["liked"] < taught.rate(usual)["liked"] - 0.05
 
 
 @given(st.lists(st.floats(-1, 1).filter(lambda x: abs(x) > 1e-6), max_size=60))
-def test_beyond_the_margin_nine_pairs_in_ten_are_in_order(points: list[float]) -> None:
+def test_beyond_the_margin_nearly_all_pairs_are_in_order(points: list[float]) -> None:
     row = np.array(points)
     least = margin(row)
     far = row[np.abs(row) >= least * 0.99]

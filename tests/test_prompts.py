@@ -53,6 +53,7 @@ RENDERED: dict[str, Callable[[], str]] = {
     "open_coding_samples": whole("open_coding_samples", request=PROMPT, samples="One.\n\n* * *\n\nTwo."),
     "axial_coding": whole("axial_coding", groups="1. warmth held back; no promise to return\n2. salt in every object"),
     "selective_coding": whole("selective_coding", request=PROMPT, seen="warmth held back; salt in every object"),
+    "one_call": whole("one_call", request=PROMPT, count="4"),
     "judge": whole("judge", request=PROMPT, draft=FIRST, question="Is it true? Answer with one digit."),
     "reason": whole("reason", request=PROMPT, draft=FIRST, name="Old rival", description="He speaks with the sea."),
     "draft": lambda: shown(draft_request(PROMPT, [LESSON])),

@@ -98,7 +98,7 @@ def test_a_criterion_is_read_in_the_light_of_the_aspect_it_is_nearest_to() -> No
     readers = Readers(calibration, lambda texts: [[1.0, 0.0] if "pleasure" in t.lower() else [0.0, 1.0] for t in texts])
     opinion = readers.opinion(FIRST, PROMPT, FakeLLM(script()), never)
     assert opinion is not None
-    liked, asked = (readers.of_criterion(criterion(name), opinion) for name in ("Pleasure", "Salt"))
+    liked, asked = (readers.of_criterion(criterion(name), opinion.ratings) for name in ("Pleasure", "Salt"))
     assert liked == pytest.approx(opinion.ratings["likability"], abs=1e-3)
     assert asked == pytest.approx(opinion.ratings["relevance"], abs=1e-3)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scripted import ADVICE, FIRST, PROMPT, criterion, evaluation, of, rubric_of, run, script
 from test_events import JSON
 
+from writer_r1.checks import paragraphs
 from writer_r1.events import Recalled
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
@@ -119,9 +120,6 @@ MEASURED: dict[str, tuple[Check, Score, int, str, str]] = {
         Check(type="must_not", items=("laptop",)), Score(criterion_id="c", value=0.0, quote="laptop"), 3, "rewrite",
         "laptop",
     ),
-    "another person": (Check(type="person", value="third"), LOW, 2, "rewrite", "What Way"),
-    "another tense": (Check(type="tense", value="past"), LOW, 2, "rewrite", "What Way"),
-    "another language": (Check(type="language", value="de"), LOW, 2, "rewrite", "What Way"),
     "off topic": (Check(type="relevance"), Score(criterion_id="c", value=0.3), 2, "rewrite", "asked for"),
 }  # fmt: skip
 
@@ -135,8 +133,22 @@ def test_a_failed_check_asks_for_its_own_change(
     assert measured_advice(criterion("Way", check=check), score, " ") == []
 
 
+WHOLE = {
+    "another person": (Check(type="person", value="first"), "the narrator says “I”"),
+    "another tense": (Check(type="tense", value="past"), "in the past tense"),
+    "another language": (Check(type="language", value="de"), "What Way"),
+}
+
+
+@pytest.mark.parametrize(("check", "words"), WHOLE.values(), ids=WHOLE)
+def test_what_holds_of_the_whole_text_is_asked_of_each_paragraph(check: Check, words: str) -> None:
+    found = measured_advice(criterion("Way", check=check), LOW, FIRST)
+    assert [a.paragraph for a in found] == list(range(1, len(paragraphs(FIRST)) + 1))
+    assert all(words in a.edit and a.operation == "rewrite" for a in found)
+
+
 def test_every_check_has_advice() -> None:
-    assert {check.type for check, *_ in MEASURED.values()} == set(CheckType.__args__)
+    assert {check.type for check, *_ in (*MEASURED.values(), *WHOLE.values())} == set(CheckType.__args__)
     assert measured_advice(WARMTH, Score(criterion_id=WARMTH.id, value=0.1), FIRST) == []
 
 

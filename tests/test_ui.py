@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from writer_r1.events import Drafted, Event, Failed, Finished, Proposed, Scored, Status, Stopped
+from writer_r1.events import Drafted, Evaluated, Event, Failed, Finished, Proposed, Scored, Status, Stopped
 from writer_r1.store import Store, this_process
 from writer_r1.trajectory import Trajectory, prompt_id
 from writer_r1.ui import prose, render, scores, write_tab
@@ -172,6 +172,8 @@ def test_what_is_read_aloud_changes_with_the_phases_alone() -> None:
     phases = sum(isinstance(e, Status) for e in whole)
     assert 3 < len(said) <= phases + 3 and not re.search(r"\d", "".join(said))
     assert "Judging, 2 of 6" in render.phase(view_of(until(Scored, 2)))  # for the eye
+    judged = view_of(until(Evaluated)[:-1])
+    assert re.search(r"Giving reasons, \d of \d", render.phase(judged))
 
 
 def test_a_run_whose_process_died_is_called_interrupted_and_its_text_safe() -> None:

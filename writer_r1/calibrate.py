@@ -30,6 +30,7 @@ SCALE = (1.0, 5.0)
 SEED = 0  # of the spoiled texts
 
 Say = Callable[[int, int], None]  # texts done, texts in all
+Found = Mapping[tuple[str, str], Mapping[str, float]]  # features by request and text
 
 
 class Rated(NamedTuple):
@@ -194,9 +195,21 @@ def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say:
         "scale": SCALE,
     }
     made = fit(as_texts(found.rated, found.rows), found.ratings, facts, as_pairs(found.known, found.rows))
-    sound = [found.rows[o.request, o.text] for o in taught() if (o.request, o.text) in found.rows]
-    usual = {"usual_rating": float(np.mean([list(made.rate(row).values()) for row in sound]))}
+    usual = {"usual_rating": float(np.mean([_usual(made, found.rows, texts) for texts in _sound()]))}
     return made.model_copy(update=usual | (trust_in_verdicts(llm, cancel) if llm else {}))
+
+
+def _sound() -> tuple[list[Original], list[Original]]:
+    """Return what a usual sound text is: pieces of people, and drafts of a model, which are to count alike.
+
+    Small judges like what reads smoothly. Anchored on people's pieces alone, every draft of a model would be near 9.
+    """
+    return [*taught()], [draft.original for draft in drafted()]
+
+
+def _usual(fit: Calibration, rows: Found, texts: Sequence[Original]) -> float:
+    ratings = [list(fit.rate(rows[t.request, t.text]).values()) for t in texts if (t.request, t.text) in rows]
+    return float(np.mean(ratings))
 
 
 def unseen_ratings(found: Gathered) -> dict[tuple[str, str], dict[str, float]]:
@@ -212,24 +225,31 @@ def unseen_ratings(found: Gathered) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def trust_in_verdicts(llm: LLM, cancel: Cancel) -> dict[str, float]:
-    """Return how far the model's verdicts count, and what they usually are.
+    """Return how far the model's verdicts count, and what they usually are of sound texts.
 
     They are asked where the sentences that meet one requirement are taken out of a sound piece. A verdict that falls
     there every time counts in full; one that falls as often as it rises does not count.
     """
-    judge, falls, usual = Judge(llm, None, cancel), list[float](), list[float]()
-    for original in taught():
-        criteria = [Criterion(name=f"Requirement {k}", description=r) for k, r in enumerate(original.requirements, 1)]
-        said = [
-            [score.parts.get("verdict", np.nan) for score in verdicts(original.request, text, criteria, None, judge)]
-            for text in dropouts(original)
-        ]
-        usual += said[0]
-        falls += [said[k][k] - said[k + 1][k] for k in range(len(said) - 1)]
+    judge, falls = Judge(llm, None, cancel), list[float]()
+    usual: tuple[list[float], list[float]] = [], []
+    for said, texts in zip(usual, _sound(), strict=True):
+        for sound in texts:
+            rungs = dropouts(sound) if sound.meets else [sound.text]
+            steps = [_verdicts(judge, sound, text) for text in rungs]
+            said += steps[0]
+            falls += [steps[k][k] - steps[k + 1][k] for k in range(len(steps) - 1)]
     fell = np.array([fall for fall in falls if not np.isnan(fall)])
     share = float(np.mean(fell > 0)) if len(fell) else 0.5
-    middle = float(np.nanmean(usual)) if not np.isnan(usual).all() else 0.5
+    answered = [np.nanmean(said) for said in usual if not np.isnan(said).all()]
+    middle = float(np.mean(answered)) if answered else 0.5
     return {"verdict_weight": round(max(0.0, 2 * share - 1), 3), "usual_verdict": round(middle, 3)}
+
+
+def _verdicts(judge: Judge, sound: Original, text: str) -> list[float]:
+    """Return what the model says of each requirement; NaN where its answer was no digit."""
+    criteria = [Criterion(name=f"Requirement {k}", description=r) for k, r in enumerate(sound.requirements, 1)]
+    scores = verdicts(sound.request, text, criteria, None, judge)
+    return [score.parts.get("verdict", np.nan) for score in scores]
 
 
 def write_calibration(path: Path, found: Calibration) -> None:
@@ -243,9 +263,6 @@ def write_calibration(path: Path, found: Calibration) -> None:
         write_whole(path, found.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise StoreError(f"The calibration cannot be kept in {str(path)!r} ({error.strerror}).") from None
-
-
-Found = Mapping[tuple[str, str], Mapping[str, float]]
 
 
 def as_texts(rated: Sequence[Rated], rows: Found) -> Texts:

@@ -22,7 +22,7 @@ from writer_r1.prompts import disarm, prompt_hash, render
 from writer_r1.surprisal import surprisal_numbers
 from writer_r1.trajectory import Criterion, Noun, Unit, digest
 
-CLIP = 4.0  # standard deviations beyond which a number says no more: an odd text must not win by being odd
+CLIP = 1.5  # standard deviations beyond which a number says no more: an odd text must not win by being odd
 ABOUT = {
     "grammaticality": "Grammar, spelling and punctuation are correct.",
     "cohesiveness": "The sentences fit together, and each follows from the one before.",

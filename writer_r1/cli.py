@@ -163,7 +163,7 @@ def _add_qualify(parent: Any) -> None:
     measure.add_argument(
         "--data", type=Path, metavar="DIR", help="a folder of texts that people rated, to compare with"
     )
-    measure.add_argument("--all", action="store_true", help="every piece of the known-order set, not 12 of them")
+    measure.add_argument("--all", action="store_true", help="every piece of the known-order set, not 6 of them")
     measure.add_argument(
         "--per-set", type=_count, default=60, metavar="N", help="texts of each rated set, about (default 60)"
     )

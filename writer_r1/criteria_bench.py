@@ -46,6 +46,7 @@ from writer_r1.trajectory import Criterion, digest, mean
 
 ASKED = "human_criteria.json"
 OTHERS = "writingbench_literature.jsonl"
+ASK = QUESTIONS[:1]  # the second wording is for the range, and takes as long again
 MARGIN = 0.10  # by which ours may be worse than people's and still count as no worse
 ALONE, MIXED = "the verdict alone", "the whole judge"
 LIKED = "likability"
@@ -165,7 +166,7 @@ def _made(bench: Bench, request: str, published: Sequence[Published]) -> dict[st
 def _said(bench: Bench, text: Rated, criteria: Mapping[str, Criteria]) -> Said:
     """Return what the judge says of a story by each criterion, all asked in one forked batch."""
     every = [(arm, c) for arm in ARMS for c in criteria[arm]]
-    fit = prompt_hash("judge") + digest(*QUESTIONS)
+    fit = prompt_hash("judge") + digest(*ASK)
     key = digest(
         "said", bench.judge.llm.name, fit, text.request, text.text, *(arm + c.name + c.description for arm, c in every)
     )
@@ -174,7 +175,7 @@ def _said(bench: Bench, text: Rated, criteria: Mapping[str, Criteria]) -> Said:
 
     def ask() -> Said:
         found: Said = {arm: [] for arm in ARMS}
-        scores = verdicts(text.request, text.text, [c for _, c in every], None, bench.judge)
+        scores = verdicts(text.request, text.text, [c for _, c in every], None, bench.judge, ASK)
         nears = readers.found(text.text, [c for _, c in every])
         for (arm, _), score, near in zip(every, scores, nears, strict=True):
             found[arm].append((score.parts.get("verdict"), near))

@@ -9,11 +9,11 @@ import time
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
-from writer_r1.checks import copied_share, faults, is_looping, paragraphs, size, word_count
+from writer_r1.checks import copied_share, faults, is_looping, paragraphs, sentences, size, word_count
 from writer_r1.events import DraftDelta, Drafted, Event
-from writer_r1.facts import Facts, read_facts
+from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
-from writer_r1.prompts import render
+from writer_r1.prompts import example, render
 from writer_r1.trajectory import Advice, Fault, Lesson
 
 DEFAULT_WORDS = 350  # when neither the request nor the user says how long
@@ -53,14 +53,29 @@ class Written(NamedTuple):
 
 
 def draft_request(prompt: str, lessons: Sequence[Lesson] = ()) -> Request:
-    """Return the chat that asks for a first draft: the request, its length and form said again, earlier lessons."""
-    facts = read_facts(prompt)
-    asked = [facts.length.label] if facts.length else []
-    asked += [f"as a {facts.form.value}"] if facts.form else []
-    hints = f"\n\nWrite {' '.join(asked)}, from beginning to end." if asked else ""
+    """Return the chat that asks for a first draft: the request, what it states outright said again, earlier lessons."""
+    said = restated(read_facts(prompt))
+    hints = f"\n\n{said}" if said else ""
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
     return render("draft", request=prompt, hints=hints).request
+
+
+def restated(facts: Facts) -> str:
+    """Return what a request states outright, in words that small models follow; what stands last they heed most."""
+    asked = [facts.length.label] if facts.length else []
+    asked += [f"as a {facts.form.value}"] if facts.form else []
+    rows = [f"Write {' '.join(asked)}, from beginning to end."] if asked else []
+    rows += [TOLD[fact.value] for fact in (facts.person, facts.tense) if fact]
+    for words, stated in (
+        ("Use these words: {}.", facts.must_include),
+        ("Do not use these words: {}.", facts.must_not),
+        ("Begin with these words: {}.", (facts.opening,)),
+        ("End with these words: {}.", (facts.ending,)),
+    ):
+        if literal := [f"“{fact.value}”" for fact in stated if fact and fact.literal]:
+            rows.append(words.format(", ".join(literal)))
+    return " ".join(rows)
 
 
 def _language(writer: Writer) -> str | None:
@@ -171,10 +186,17 @@ def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: F
     found = list(faults(new, _language(writer), finish.reason != "stop"))
     if new and change.operation == "rewrite" and new.split() == old.split():
         found.append("copied")
-    asked = f"{change.fault} {change.edit}"
-    if TALK.search(new) or word_count(new) > 6 and copied_share(new, asked) > 0.5:
+    if TALK.search(new) or _echoes(new, change):
         found.append("echoes the instructions")
     return found
+
+
+def _echoes(new: str, change: Advice) -> bool:
+    """Return whether a paragraph says what was asked of it, or words of the prompt's own example, not the piece."""
+    asked = f"{change.fault} {change.edit}"
+    if word_count(new) > 6 and copied_share(new, asked) > 0.5 or copied_share(new, example("revise")) > 0:
+        return True
+    return any(copied_share(asked[start:end], new) == 1 for start, end in sentences(asked))
 
 
 def ripe(text: str, fresh: int, facts: Facts) -> int | None:

@@ -136,14 +136,19 @@ def measured_score(criterion: Criterion, check: Check, prompt: str, draft: str, 
 
 
 def verdicts(
-    prompt: str, draft: str, criteria: Sequence[Criterion], opinion: Opinion | None, judge: Judge
+    prompt: str,
+    draft: str,
+    criteria: Sequence[Criterion],
+    opinion: Opinion | None,
+    judge: Judge,
+    questions: Sequence[str] = QUESTIONS,
 ) -> list[Score]:
     """Return one score per criterion from a single forked batch; unscored where the model's answer has no digits."""
     shared = render("judge", request=prompt, draft=draft, question="")
     suffixes = [
         "\n\n" + render("judge", request="", draft="", question=q.format(name=c.name, description=c.description)).more
         for c in criteria
-        for q in QUESTIONS
+        for q in questions
     ]
     if not criteria:
         return []
@@ -151,7 +156,7 @@ def verdicts(
     if not rows:
         why = CUT if rows == [] else f"{judge.llm.name} cannot be asked for digits"
         return [Score(criterion_id=c.id, value=None, reason=why) for c in criteria]
-    n = len(QUESTIONS)
+    n = len(questions)
     asked = [rows[i * n : i * n + n] for i in range(len(criteria))]
     if judge.readers is None or opinion is None:
         evidence = gates(prompt, draft, judge.similarity)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from writer_r1.checks import length_fit, paragraphs
 from writer_r1.events import Event, Recalled
+from writer_r1.facts import TOLD
 from writer_r1.judge import occurs
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
 from writer_r1.prompts import render
@@ -150,7 +151,8 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
             return say(longest, f"It must contain these words: {', '.join(check.items)}.")
         case "must_not":
             return say(where, f"Leave this out entirely: {', '.join(check.items)}.")
-        case "person" | "tense" | "language":
-            return say(longest, criterion.description)
+        case "person" | "tense" | "language":  # of the whole text, so of each paragraph
+            told = TOLD.get(check.value or "", criterion.description)
+            return [advice for k in range(1, last + 1) for advice in say(k, told)]
         case "relevance":
             return say(longest, "Tie it to what was asked for.")

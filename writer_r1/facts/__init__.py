@@ -18,6 +18,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Length",
+    "TOLD",
     "codes",
     "detect_language",
     "measured_criteria",
@@ -43,6 +44,16 @@ POEMS = frozenset(
     }
 )
 
+
+TOLD = {
+    "first": "Tell it in the first person: the narrator says “I”.",
+    "second": "Tell it in the second person: the reader is “you”.",
+    "third": "Tell it in the third person: nobody but people who speak says “I”.",
+    "past": "Tell it in the past tense.",
+    "present": "Tell it in the present tense: what happens, happens now.",
+    "future": "Tell it in the future tense: everything is still to come.",
+}
+"""What a person or a tense asks of a writer; its name alone is forgotten by small models."""
 
 MAX_CHARACTERS = 20_000  # of a longer request the two ends are read: orders stand there, material between them
 

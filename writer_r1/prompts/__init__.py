@@ -86,6 +86,12 @@ def _messages(sections: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
     return tuple(Message(key, body) for key, body in sections if key in ("system", "user", "assistant"))  # type: ignore[arg-type]
 
 
+def example(name: str) -> str:
+    """Return the text of a prompt's worked examples, which must not turn up in a reply."""
+    *turns, _ = _messages(_sections(name))
+    return "\n\n".join(turn.content for turn in turns if turn.role != "system")
+
+
 def fixed_start(name: str) -> Request:
     """Return the part of a prompt before its first mark, to be evaluated ahead of time."""
     *turns, last = _messages(_sections(name))

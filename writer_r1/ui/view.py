@@ -83,9 +83,13 @@ def own_of(view: View | None, attempt: Attempt | None) -> dict[str, int]:
 def standing(view: View) -> str:
     """Return what the run is busy with and how far it is, or how it ended, in words for the user."""
     now, words = view.now, phase_of(view)
-    if not over(view) and now.rubric and now.status == "judging" and now.attempts:
-        words += f", {len(now.attempts[-1].scores)} of {len(now.rubric.criteria)} criteria"
-    return words
+    if over(view) or not now.rubric or now.status != "judging" or not now.attempts:
+        return words
+    scores, count = now.attempts[-1].scores, len(now.rubric.criteria)
+    if len(scores) < count:
+        return f"{words}, {len(scores)} of {count} criteria"
+    asked = [s for s in scores if s.value is not None and now.rubric.criterion(s.criterion_id).check is None]
+    return f"Giving reasons, {sum(bool(s.reason) for s in asked)} of {len(asked)}"
 
 
 def phase_of(view: View) -> str:
