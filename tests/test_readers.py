@@ -17,7 +17,7 @@ from writer_r1.judge import Judge, evaluate, read_score, scored
 from writer_r1.llm import Cancel, Reading, Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import accept, judge_range
-from writer_r1.trajectory import Attempt, Check, Evaluation, JudgeInfo
+from writer_r1.trajectory import Attempt, Check, Evaluation, JudgeInfo, Score
 
 WARMTH, SALT = criterion("Warmth"), criterion("Salt", weight=3)
 LENGTH = criterion("Length", check=Check(type="length", low=60, high=90))
@@ -173,5 +173,11 @@ def test_notes_are_sorted_worst_first_and_quote_the_text(text: str, request: str
 
 def test_a_text_that_repeats_itself_is_told_so_and_a_sound_one_is_told_what_is_well() -> None:
     sound, again = stories()[0], (stories()[0][:150] + " ") * 4
+    first = Score(criterion_id="c", value=0.0, reason="Outside speech, 0 words in the first person.")
+    told = notes(
+        sound, evidence(sound, "A kettle and a letter.", by_letters), [("person", first), ("relevance", first)]
+    )
+    assert [(n.said, n.reason) for n in told][0] == ("not in the person asked for", first.reason)
+    assert not {n.said for n in told} & {"has what was asked", "not on topic"}
     assert "complete" in [n.said for n in notes(sound, evidence(sound, "A kettle and a letter.", by_letters))]
     assert "repeats itself" in " ".join(n.said for n in notes(again, evidence(again, "A kettle.", by_letters))[:2])

@@ -14,8 +14,8 @@ from writer_r1.events import DraftDelta, Drafted, Edited, Evaluated, Event, Reje
 from writer_r1.store import OwnScore
 from writer_r1.trajectory import Criterion, Rubric, Trajectory
 from writer_r1.ui.drawn import Drawn, Sent
-from writer_r1.ui.prose import differing, prose
-from writer_r1.ui.round_board import FAULTS, round_board, sparkline
+from writer_r1.ui.prose import FAULTS, differing, prose
+from writer_r1.ui.round_board import round_board, sparkline
 from writer_r1.ui.view import View, advance
 
 if TYPE_CHECKING:

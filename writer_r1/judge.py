@@ -88,7 +88,8 @@ def evaluate(
     evaluation = settled(rubric, scores, judge.info, before)
     if opinion is not None:
         readers = {name: on_scale(rating) for name, rating in opinion.ratings.items()}
-        told = {"readers": readers, "notes": notes(draft, opinion.evidence)}
+        asked_for = [(c.check.type, scores[c.id]) for c in rubric.criteria if c.check is not None]
+        told = {"readers": readers, "notes": notes(draft, opinion.evidence, asked_for)}
         evaluation = evaluation.model_copy(update=told)
     yield Evaluated(attempt=attempt, evaluation=evaluation)
     return evaluation

@@ -1,8 +1,9 @@
 """A judge model -> its Qualification: how it orders texts of known order, and how it agrees with people's ratings.
 
-Every original of the known-order set and every text spoilt from it is scored once, against the full request and with
-its requirements as criteria; a judge that puts a spoiled text above the sounder one is not to be trusted with finer
-differences. Whether readers would agree only rated texts can tell (`rated_sets.py`), which are not shipped.
+Every original of the known-order set and every text spoilt from it is scored once, as the studio scores: its
+requirements are judged, and what can be measured of any piece is measured. A judge that puts a spoiled text above the
+sounder one is not to be trusted with finer differences. Whether readers would agree only rated texts can tell
+(`rated_sets.py`), which are not shipped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from writer_r1.calibration import Calibration
 from writer_r1.catalog import write_whole
 from writer_r1.checks import word_count
 from writer_r1.errors import StoreError
+from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.ladders import Original, adversarial, corruptions, dropouts, originals, taught
 from writer_r1.llm import Cancel
 from writer_r1.prompts import prompt_hash
@@ -135,11 +137,12 @@ def chosen_originals(count: int | None, seed: int) -> list[Original]:
 
 
 def rubric_of(original: Original) -> Rubric:
-    """Return the requirements of an original as criteria."""
+    """Return the requirements of an original as criteria, and what the studio measures of every piece beside them."""
     names = (" ".join(wanted.rstrip(".").split()[:NAME_WORDS]) for wanted in original.requirements)
     rows = zip(names, original.requirements, strict=True)
-    criteria = tuple(Criterion(name=name, description=description) for name, description in rows)
-    return Rubric(prompt_id=prompt_id(original.request), criteria=criteria)
+    judged = tuple(Criterion(name=name, description=description) for name, description in rows)
+    measured = measured_criteria(read_facts(original.request))
+    return Rubric(prompt_id=prompt_id(original.request), criteria=(*judged, *measured))
 
 
 def _ladders(original: Original, seed: int) -> Iterator[Rungs]:
@@ -170,7 +173,8 @@ def _measured(
     own = fit is not None and fit.model == model  # that of no model in particular says nothing of this one
     sets |= {READERS: agreement_of(fit)} if fit and own and READERS not in plan.sets else {}
     ladders = _by_name(plan.ladders, lambda rows: ladder(rows, look))
-    scores = [score for row in found.values() for score in row.scores.values()]
+    judged = {case: [c.name for c in case.rubric.criteria if c.check is None] for case in found}
+    scores = [row.scores[name] for case, row in found.items() for name in judged[case]]
     given = [score for score in scores if score is not None]
     order, entropy, unscored = ladders[ALL].il, bits(given), rounded(1 - len(given) / len(scores))
     consistency = alike(plan.ladders, look)

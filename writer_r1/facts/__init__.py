@@ -45,6 +45,7 @@ POEMS = frozenset(
 )
 
 
+ASKED = 2.0  # weight of what a request states outright
 TOLD = {
     "first": "Tell it in the first person: the narrator says “I”.",
     "second": "Tell it in the second person: the reader is “you”.",
@@ -122,8 +123,9 @@ def _short(label: str) -> str:
 def measured_criteria(facts: Facts) -> tuple[Criterion, ...]:
     """Return the criteria that can be measured without a model: three for every piece, the rest where asked for.
 
-    What the user asked for weighs 1. Checks that most drafts pass and those that only estimate weigh one half, so that
-    they do not drown the judged criteria.
+    What the user asked for outright weighs twice as much as a judged criterion of one code: a piece
+    that misses it misses the point. Checks that most drafts pass weigh one half, so that they do not drown the rest;
+    person and tense are only estimated and weigh 1.
     """
     form = facts.form.value if facts.form else None
     ending = "The piece is finished: it does not break off inside a sentence or a quotation."
@@ -134,17 +136,17 @@ def measured_criteria(facts: Facts) -> tuple[Criterion, ...]:
     ]
     if n := facts.length:
         check = Check(type="length", low=n.low, high=n.high, unit=n.unit)
-        found.append(_measured("Length", f"The piece is {n.label} long.", check, span=n.span))
+        found.append(_measured("Length", f"The piece is {n.label} long.", check, ASKED, n.span))
     found += _wording_criteria(facts)
     if (f := facts.language) and (f.span or f.value != "en"):
         check = Check(type="language", value=f.value)
-        found.append(_measured("Language", f"The piece is written in {LANGUAGES[f.value]}.", check, span=f.span))
+        found.append(_measured("Language", f"The piece is written in {LANGUAGES[f.value]}.", check, ASKED, f.span))
     if f := facts.person:
         check = Check(type="person", value=f.value)
-        found.append(_measured("Point of view", f"The piece is told in the {f.value} person.", check, 0.5, f.span))
+        found.append(_measured("Point of view", f"The piece is told in the {f.value} person.", check, 1.0, f.span))
     if f := facts.tense:
         check = Check(type="tense", value=f.value)
-        found.append(_measured("Tense", f"The piece is told in the {f.value} tense.", check, 0.5, f.span))
+        found.append(_measured("Tense", f"The piece is told in the {f.value} tense.", check, 1.0, f.span))
     return tuple(found)
 
 
@@ -163,7 +165,7 @@ def _wording_criteria(facts: Facts) -> list[Criterion]:
             listed = ", ".join(f"“{f.value}”" for f in literal)
             check = Check(type=type_, items=tuple(f.value for f in literal), value=value)
             text = words.format(listed if len(listed) <= 500 else listed[:500] + "…")
-            found.append(_measured(name, text, check, span=literal[0].span))
+            found.append(_measured(name, text, check, ASKED, literal[0].span))
     return found
 
 

@@ -6,14 +6,31 @@ from html import escape
 
 from writer_r1.checks import word_count
 from writer_r1.differences import REWRITTEN, Change, changes, rewritten, side_by_side
+from writer_r1.trajectory import Fault
 
 TAGS = {"insert": "ins", "delete": "del"}
+FAULTS: dict[Fault, str] = {
+    "empty": "nothing was written",
+    "truncated": "cut off before its end",
+    "looping": "repeats itself",
+    "off-language": "not in the language asked for",
+    "copied": "copied instead of written anew",
+    "echoes the instructions": "repeats the instructions",
+    "asks instead of writing": "asks you back instead of writing",
+    "stopped at length": "stopped at the length asked for",
+}
 
 
 def prose(text: str) -> str:
     """Return paragraphs as written, line breaks kept."""
     parts = [p.strip("\n") for p in re.split(r"\n\s*\n", text)]
     return "".join(f'<p dir="auto">{escape(p)}</p>' for p in parts if p.strip())
+
+
+def chip(fault: Fault) -> str:
+    """Return in a few words what is wrong with a text; that it was stopped where it was long enough is no fault."""
+    kind = "" if fault == "stopped at length" else " fault"
+    return f'<span class="chip{kind}">{FAULTS[fault]}</span> '
 
 
 @lru_cache(maxsize=64)  # a page asks again at each of its updates

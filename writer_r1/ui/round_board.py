@@ -13,7 +13,7 @@ from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
 from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.own_scores import choice, yours
-from writer_r1.ui.prose import differing, longer, plural, prose
+from writer_r1.ui.prose import chip, differing, longer, plural, prose
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
 from writer_r1.ui.view import View, over, own_of, standing, title
 
@@ -22,16 +22,6 @@ BECAUSE = {
     "target reached": "Stopped because the scores reached the target",
     "no improvement": "Stopped because another round brought nothing better",
     "round limit reached": "Stopped because all rounds are written",
-}
-FAULTS = {
-    "empty": "nothing was written",
-    "truncated": "cut off before its end",
-    "looping": "repeats itself",
-    "off-language": "not in the language asked for",
-    "copied": "copied instead of written anew",
-    "echoes the instructions": "repeats the instructions",
-    "asks instead of writing": "asks you back instead of writing",
-    "stopped at length": "stopped at the length asked for",
 }
 WRITING, WORDS_STEP = "being written", 10
 LINE_WIDTH, LINE_HEIGHT, DOT = 72, 22, 2.5  # a sparkline, in its own units
@@ -219,8 +209,7 @@ def unfinished(view: View, attempt: Attempt) -> str:
 
 def verdict(view: View, attempt: Attempt) -> str:
     """Return whether the attempt was kept and why, and what is wrong with it."""
-    chips = "".join(f'<span class="chip fault">{FAULTS[f]}</span> ' for f in attempt.faults)
-    chips = f"<p>{chips}</p>" if chips else ""
+    chips = f"<p>{''.join(map(chip, attempt.faults))}</p>" if attempt.faults else ""
     if attempt.accepted is None or attempt.why.startswith("first draft"):
         return chips
     word, kind = ("Accepted", "yes") if attempt.accepted else ("Not accepted", "no")
