@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import overlap
 
-from writer_r1.criteria import read_category, read_code, read_criterion
+from writer_r1.criteria import read_category, read_code, read_criterion, without_example
 from writer_r1.trajectory import Category
 
 LINES = {
@@ -24,6 +24,19 @@ LINES = {
     '- "sea" -> she said "go"  now': None,
     "": None,
 }
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("A story about a game.", "- World: The piece shows the world, and the piece's end fits the letters in it."),
+        ("A letter to the sea.", "- World: The letter shows the world, and the piece's end fits the letters in it."),
+        ("Write an e-mail.", "- World: The piece shows the world, and the email's end fits the letters in it."),
+    ],
+)
+def test_the_forms_of_the_worked_examples_are_not_carried_over(prompt: str, expected: str) -> None:
+    line = "- World: The letter shows the world, and the email's end fits the letters in it."
+    assert without_example(line, prompt) == expected
 
 
 @pytest.mark.parametrize(("line", "expected"), LINES.items(), ids=LINES)

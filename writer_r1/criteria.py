@@ -8,6 +8,7 @@ Source: Strauss & Corbin's coding stages; thresholds are ours (`docs/papers.md` 
 """
 
 import math
+import re
 from collections.abc import Callable, Generator, Sequence
 from typing import Literal, NamedTuple
 
@@ -255,11 +256,20 @@ def _selective_coding(
             stop=("\n\n", "<", "\nRequest"),
         )
         for line in lines(analyst.llm, request, sampling, analyst.cancel):
-            if (criterion := read_criterion(line, categories, analyst.similarity)) and review.take(criterion):
+            criterion = read_criterion(without_example(line, prompt), categories, analyst.similarity)
+            if criterion and review.take(criterion):
                 yield Proposed(name=criterion.name, description=criterion.description)
             if len(review.kept) >= WANTED:
                 break
         open_categories = [c for c in categories if not review.covers(c)] or categories
+
+
+def without_example(line: str, prompt: str) -> str:
+    """Return the line with the forms of the prompt's worked examples put right: small models carry them over."""
+    for form, named in (("letter", "letter"), ("email", "mail")):
+        if named not in prompt.casefold():
+            line = re.sub(rf"\b([Tt])he {form}(?=\b|['’]s\b)", r"\1he piece", line)
+    return line
 
 
 def read_criterion(line: str, categories: Sequence[Category], similarity: Similarity | None) -> Criterion | None:
