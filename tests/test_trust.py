@@ -1,14 +1,18 @@
 """What the page says of a judge: the word beside every score, the table behind it, and nothing of it as markup."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, get_args
 
 import example_run as example
 import pytest
+from conftest import ROOT
 from judges import HANNA, READERS, qualification
 
+from writer_r1.calibration import read as read_fit
 from writer_r1.events import Evaluated, Event
-from writer_r1.qualification import ALL, Accuracy, Agreement, Ladder, sentence
+from writer_r1.prompts import prompt_hash
+from writer_r1.qualification import ALL, Accuracy, Agreement, Ladder, Qualification, sentence
 from writer_r1.trajectory import Evaluation, JudgeInfo, Trajectory
 from writer_r1.ui.compare_tab import Side, comparison
 from writer_r1.ui.criteria_board import criteria_board
@@ -153,3 +157,11 @@ def test_a_day_is_told_as_people_tell_it() -> None:
 
     this = date.today().year
     assert day(f"{this}-03-09") == "9 Mar" and day("2019-11-30") == "30 Nov 2019" and day("x") == "on a day unknown"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "assets" / "judges").glob("*.qualified.json")), ids=lambda p: p.stem)
+def test_what_is_shipped_of_a_judge_was_measured_with_its_shipped_fit(path: Path) -> None:
+    found = Qualification.model_validate_json(path.read_bytes())
+    fit = read_fit(path.with_name(f"{found.judge}.json"))
+    assert (found.calibration, found.prompt_hash) == (fit.id, prompt_hash("judge")), "run writer-r1 qualify anew"
+    assert found.sets["wp_a"]["mean_rho"] == fit.overall.rho and found.texts > 100
