@@ -170,3 +170,17 @@ def test_a_figure_escapes_its_words_and_holds_every_value() -> None:
     width = float(tree.attrib["viewBox"].split()[2])
     dots = [float(e.attrib["cx"]) for e in tree.iter("{http://www.w3.org/2000/svg}circle")]
     assert len(dots) == 2 and all(0 < x < width for x in dots)  # one in the legend, one in the row
+
+
+def test_what_is_kept_outlives_any_character_and_a_kill_inside_one(tmp_path: Path) -> None:
+    path = tmp_path / "kept.jsonl"
+    for key in ("a", "b"):
+        Kept(path).get(key, lambda: "a line\u2028and “more” é")
+
+    def unmade() -> str:
+        raise AssertionError("it was kept")
+
+    assert Kept(path).get("a", unmade) == Kept(path).get("b", unmade) == "a line\u2028and “more” é"
+    path.write_bytes(path.read_bytes()[:-4])  # in the middle of the é of the last row
+    assert Kept(path).get("a", unmade) and Kept(path).get("b", lambda: "again") == "again"
+    assert Kept(path).get("a", unmade) and Kept(path).get("b", unmade) == "again"

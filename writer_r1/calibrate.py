@@ -19,7 +19,7 @@ from writer_r1.errors import StoreError, WriterError
 from writer_r1.fitting import Pairs, Texts, fit, unseen
 from writer_r1.judge import Judge, verdicts
 from writer_r1.ladders import Original, adversarial, draft_pairs, drafted, dropouts, originals, pairs, taught
-from writer_r1.lines import add_line
+from writer_r1.lines import add_line, keyed
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.trajectory import Criterion, digest
@@ -110,7 +110,7 @@ class Reader:
 
     def __init__(self, llm: LLM | None, embed: Embed, kept: Path | None) -> None:
         self._llm, self._embed, self._kept = llm, embed, kept
-        self.known = _kept(kept) if kept else {}
+        self.known: dict[str, dict[str, float]] = keyed(kept, "features") if kept else {}
 
     def read(self, request: str, text: str, cancel: Cancel) -> dict[str, float] | None:
         """Return the features of a text; None where it was cancelled, or the model cannot read it."""
@@ -127,22 +127,16 @@ class Reader:
         return found
 
 
-def _kept(path: Path) -> dict[str, dict[str, float]]:
-    rows: dict[str, dict[str, float]] = {}
-    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-            rows[row["key"]] = row["features"]
-        except (ValueError, KeyError):  # cut by a kill
-            continue
-    return rows
-
-
 def _append(path: Path, row: Mapping[str, Any]) -> None:
     try:
         add_line(path, json.dumps(row).encode())
     except OSError as error:
         raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
+
+
+def read_at(model: str, home: Path) -> Path:
+    """Return the file of what was read with a model, a line a text."""
+    return home / "judges" / f"{model}.read.jsonl"
 
 
 class Gathered(NamedTuple):

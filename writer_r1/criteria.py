@@ -268,7 +268,7 @@ def without_example(line: str, prompt: str) -> str:
     """Return the line with the forms of the prompt's worked examples put right: small models carry them over."""
     for form, named in (("letter", "letter"), ("email", "mail")):
         if named not in prompt.casefold():
-            line = re.sub(rf"\b([Tt])he {form}(?=\b|['’]s\b)", r"\1he piece", line)
+            line = re.sub(rf"\b([Tt])he {form}\b", r"\1he piece", line)
     return line
 
 

@@ -40,17 +40,18 @@ from writer_r1.errors import WriterError
 from writer_r1.figure import Point, Row, forest
 from writer_r1.fitting import Rows, spearman
 from writer_r1.judge import QUESTIONS, Judge, verdicts
-from writer_r1.lines import add_line
+from writer_r1.lines import add_line, keyed
 from writer_r1.prompts import prompt_hash
+from writer_r1.rated_sets import QUESTIONS as ASKED
+from writer_r1.rated_sets import Folder
 from writer_r1.trajectory import Criterion, digest, mean
 
-ASKED = "human_criteria.json"
 OTHERS = "writingbench_literature.jsonl"
 ASK = QUESTIONS[:1]  # the second wording is for the range, and takes as long again
 MARGIN = 0.10  # by which ours may be worse than people's and still count as no worse
 ALONE, MIXED = "the verdict alone", "the whole judge"
 LIKED = "likability"
-PROMPTS = ("judge", "one_call", "open_coding", "axial_coding", "selective_coding")
+PROMPTS = ("one_call", "open_coding", "axial_coding", "selective_coding")
 
 Say = Callable[[str, int, int], None]  # what is being done, done, in all
 Said = dict[str, list[tuple[float | None, float]]]  # by arm: verdict (None: no answer) and nearness of each criterion
@@ -61,13 +62,7 @@ class Kept:
     """Criteria and verdicts by key, in a file of lines."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._rows = path, dict[str, Any]()
-        for line in path.read_text("utf-8").splitlines() if path.exists() else ():
-            try:
-                row = json.loads(line)
-                self._rows[row["key"]] = row["value"]
-            except (ValueError, KeyError):  # cut by a kill
-                continue
+        self._path, self._rows = path, keyed(path, "value")
 
     def get(self, key: str, make: Callable[[], Any]) -> Any:
         """Return what is kept under a key; what is not there is made and kept."""
@@ -146,7 +141,7 @@ def _criteria(bench: Bench, chosen: Sequence[str], say: Say) -> Iterator[tuple[s
 def _made(bench: Bench, request: str, published: Sequence[Published]) -> dict[str, Criteria]:
     judge = bench.judge
     analyst = Analyst(judge.llm, judge.similarity, judge.cancel, bench.seed)
-    version = digest(judge.llm.name, str(bench.seed), *map(prompt_hash, PROMPTS[1:]))
+    version = digest(judge.llm.name, str(bench.seed), *map(prompt_hash, PROMPTS))
 
     def kept(arm: str, make: Callable[[str, Analyst], Criteria]) -> Criteria:
         rows = bench.kept.get(
@@ -252,7 +247,7 @@ def picture(result: Mapping[str, Any]) -> str:
 def _asked(data: Path, rated: Mapping[str, Sequence[float]]) -> Criteria:
     """Return what the readers were asked, in the words of the study."""
     try:
-        found = json.loads((data / ASKED).read_text("utf-8"))["wp_a"]
+        found = Folder(data, 0, 0).questions("wp_a")
         return tuple(Criterion(name=name.capitalize(), description=found[name]) for name in rated)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WriterError(f"{ASKED!r} does not say what the readers were asked ({error!r}).") from None
@@ -261,13 +256,12 @@ def _asked(data: Path, rated: Mapping[str, Sequence[float]]) -> Criteria:
 def _published(data: Path) -> list[Published]:
     """Return the English requests of WritingBench with the criteria that were published for each."""
     try:
-        rows = [json.loads(line) for line in (data / OTHERS).read_text("utf-8").splitlines()]
         found = [
             Published(
                 row["query"],
                 tuple(Criterion(name=c["name"][:60], description=c["description"]) for c in row["criteria"]),
             )
-            for row in rows
+            for row in Folder(data, 0, 0).rows(OTHERS)
             if row["lang"] == "en"
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:

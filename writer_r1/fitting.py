@@ -21,9 +21,7 @@ PENALTIES = tuple(10.0 ** (k / 2) for k in range(-5, 5))
 FOLDS = 5
 REPEATS = 3  # cross-validations with other folds, whose predictions are averaged
 SHARED = 0.3  # of each target is the mean over the aspects: readers' ratings of one text go together
-GAP = (
-    5.0  # standard deviations that a spoiled text is to lie below the sound one: out of reach, so all pairs pull alike
-)
+GAP = 5.0  # standard deviations that a spoiled text is to lie below: out of reach, so that all pairs pull alike
 PAIRS_SAY = 0.03  # what all pairs weigh together, against all ratings
 SURE = 0.95  # of the pairs that far apart or farther are in order: a smaller difference is no clear one
 RESAMPLES = 1000

@@ -54,7 +54,7 @@ def calibrate_command(args: argparse.Namespace) -> int:
     """Fit a judge model to people's ratings and keep the fit."""
     from contextlib import nullcontext
 
-    from writer_r1.calibrate import calibrate, write_calibration
+    from writer_r1.calibrate import calibrate, read_at, write_calibration
     from writer_r1.calibration import NO_MODEL, kept_in
     from writer_r1.embedding import embed
     from writer_r1.llm import never
@@ -72,8 +72,7 @@ def calibrate_command(args: argparse.Namespace) -> int:
         with nullcontext() if alone else workspace.machine():
             llm = None if alone else workspace.llm(args.model or workspace.default_model())
             name = llm.name if llm else NO_MODEL
-            kept = workspace.home / "judges" / f"{name}.read.jsonl"
-            found = calibrate(args.data, llm, embed, kept, show, never)
+            found = calibrate(args.data, llm, embed, read_at(name, workspace.home), show, never)
     finally:
         line.end()
         workspace.close()
@@ -133,7 +132,7 @@ def bench_criteria(args: argparse.Namespace) -> int:
     """Compare whose criteria agree best with readers; what was made before a stop is not made again."""
     import json
 
-    from writer_r1.calibrate import Reader, gather
+    from writer_r1.calibrate import Reader, gather, read_at
     from writer_r1.criteria_bench import Bench, Kept, compare, picture, table
     from writer_r1.embedding import embed
     from writer_r1.llm import never
@@ -148,7 +147,7 @@ def bench_criteria(args: argparse.Namespace) -> int:
 
     try:
         with workspace.judging(name, never) as judge:
-            reader = Reader(judge.llm, embed, workspace.home / "judges" / f"{name}.read.jsonl")
+            reader = Reader(judge.llm, embed, read_at(name, workspace.home))
             found = gather(args.data, reader, lambda done, total: say("reading", done, total), never)
             kept = Kept(workspace.home / "bench" / f"criteria.{name}.jsonl")
             result = compare(Bench(found, args.data, args.requests, args.seed, judge, kept), say)

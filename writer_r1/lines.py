@@ -1,7 +1,9 @@
-"""A row added to a file of lines: what a kill cut short spoils no other row."""
+"""A file of lines, added to row by row: what a kill cut short spoils no other row."""
 
+import json
 from os import SEEK_END
 from pathlib import Path
+from typing import Any
 
 
 def add_line(path: Path, row: bytes) -> None:
@@ -17,3 +19,19 @@ def add_line(path: Path, row: bytes) -> None:
             if file.read() != b"\n":
                 file.write(b"\n")  # so that a line cut short spoils no other
         file.write(row + b"\n")
+
+
+def keyed(path: Path, value: str) -> dict[str, Any]:
+    """Return `row[value]` by `row["key"]` of a file of JSON objects; a line that was cut counts as not there.
+
+    Raises:
+        OSError: it is there and cannot be read.
+    """
+    found: dict[str, Any] = {}
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        try:
+            row = json.loads(line)
+            found[row["key"]] = row[value]
+        except (ValueError, KeyError):  # cut by a kill, perhaps inside a character
+            continue
+    return found

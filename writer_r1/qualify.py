@@ -173,8 +173,7 @@ def _measured(
     own = fit is not None and fit.model == model  # that of no model in particular says nothing of this one
     sets |= {READERS: agreement_of(fit)} if fit and own and READERS not in plan.sets else {}
     ladders = _by_name(plan.ladders, lambda rows: ladder(rows, look))
-    judged = {case: [c.name for c in case.rubric.criteria if c.check is None] for case in found}
-    scores = [row.scores[name] for case, row in found.items() for name in judged[case]]
+    scores = [row.scores[c.name] for case, row in found.items() for c in case.rubric.criteria if c.check is None]
     given = [score for score in scores if score is not None]
     order, entropy, unscored = ladders[ALL].il, bits(given), rounded(1 - len(given) / len(scores))
     consistency = alike(plan.ladders, look)

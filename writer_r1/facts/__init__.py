@@ -123,9 +123,9 @@ def _short(label: str) -> str:
 def measured_criteria(facts: Facts) -> tuple[Criterion, ...]:
     """Return the criteria that can be measured without a model: three for every piece, the rest where asked for.
 
-    What the user asked for outright weighs twice as much as a judged criterion of one code: a piece
-    that misses it misses the point. Checks that most drafts pass weigh one half, so that they do not drown the rest;
-    person and tense are only estimated and weigh 1.
+    What the user asked for outright weighs twice as much as a judged criterion of one code: a piece that misses it
+    misses the point. Checks that most drafts pass weigh one half, so that they do not drown the rest; person and tense
+    are only estimated and weigh 1.
     """
     form = facts.form.value if facts.form else None
     ending = "The piece is finished: it does not break off inside a sentence or a quotation."
