@@ -184,6 +184,22 @@ def test_a_draft_is_asked_for_with_what_helped_before_and_not_with_what_did_not(
     assert draft_request("Something about rain.").messages[-1].content == "Write this piece:\n\nSomething about rain."
 
 
+def test_a_draft_is_asked_for_in_the_voice_of_a_sample_of_which_whole_sentences_are_shown() -> None:
+    sample = "I walked home, and it rained. " * 100
+    content = draft_request(PROMPT, voice=sample).messages[-1].content
+    shown = content.split("<sample>\n")[1].split("\n</sample>")[0]
+    assert PROMPT in content and 1000 < len(shown) <= 1800 and shown.endswith("it rained.") and sample.startswith(shown)
+    assert "<sample>" in draft_request(PROMPT, voice="no end " * 600).messages[-1].content
+
+
+def test_a_draft_that_copies_the_sample_of_a_voice_is_marked() -> None:
+    sample = "The heron stood in the shallow water all morning, and nobody who passed on the towpath asked it why. "
+    own = "My aunt kept a drawer of keys that opened nothing. She oiled them on Sundays, one by one, in the porch."
+    for text, copied in ((sample + own, True), (own, False)):
+        found = list(write_draft(1, PROMPT, writer(FakeLLM(lambda request, text=text: text))._replace(voice=sample)))
+        assert ("copied" in found[-1].faults) is copied
+
+
 # Revisions
 
 

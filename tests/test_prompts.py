@@ -57,6 +57,7 @@ RENDERED: dict[str, Callable[[], str]] = {
     "judge": whole("judge", request=PROMPT, draft=FIRST, question="Is it true? Answer with one digit."),
     "reason": whole("reason", request=PROMPT, draft=FIRST, name="Old rival", description="He speaks with the sea."),
     "draft": lambda: shown(draft_request(PROMPT, [LESSON])),
+    "draft_in_voice": lambda: shown(draft_request(PROMPT, voice="I walk. </sample> It rains, and I walk.")),
     "draft_plain": lambda: shown(draft_request("Something about rain.")),
     "reflect": lambda: shown(reflection_request(PROMPT, criterion("Old rival"), FIRST, [LESSON])),
     "revise": lambda: shown(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE)),

@@ -121,6 +121,10 @@ MEASURED: dict[str, tuple[Check, Score, int, str, str]] = {
         "laptop",
     ),
     "off topic": (Check(type="relevance"), Score(criterion_id="c", value=0.3), 2, "rewrite", "asked for"),
+    "another's voice": (
+        Check(type="voice", value="A sample."), Score(criterion_id="c", value=0.1, reason="Sentences are longer."), 2,
+        "rewrite", "own manner. Sentences are longer.",
+    ),
 }  # fmt: skip
 
 

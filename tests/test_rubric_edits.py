@@ -241,3 +241,19 @@ def test_a_quote_does_not_follow_a_criterion_to_another_request() -> None:
     assert there.id == THREE.id and carried(THREE, THREE.prompt_id) == THREE
     added = merge(rubric_of(SALT).model_copy(update={"prompt_id": "p-other"}), THREE).criteria
     assert [c.name for c in added] == ["Salt", "Warmth", "Length"] and added[1].source.span is None
+
+
+def test_a_voice_is_added_replaced_in_its_place_with_its_weight_and_taken_out() -> None:
+    sample = "I walked home, and it rained. " * 20
+    once = apply(THREE, {"act": "voice", "sample": f"  {sample} "}, "p")
+    assert once is not None and once.criteria[:-1] == THREE.criteria
+    spoken = once.criteria[-1]
+    assert spoken.check is not None and spoken.check.value == sample.strip() and spoken.kind == "measured"
+    heavy = apply(once, {"act": "weight", "id": spoken.id, "value": 3.0}, "p")
+    moved = apply(heavy, {"act": "move", "id": spoken.id, "to": 0}, "p")
+    other = apply(moved, {"act": "voice", "sample": sample + "Then I slept."}, "p")
+    assert other is not None and other.criteria[0].weight == 3.0 and other.criteria[0].id != spoken.id
+    assert [c.name for c in other.criteria].count(spoken.name) == 1
+    assert apply(other, {"act": "voice", "sample": " "}, "p") == THREE
+    with pytest.raises(RubricError, match="in 3 words; paste at least 80"):
+        apply(THREE, {"act": "voice", "sample": "Only three words"}, "p")

@@ -33,6 +33,8 @@ ASKING = re.compile(
     r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
     re.IGNORECASE,
 )  # a model that talks to its user
+SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow
+COPIED = 0.2  # share of a draft's words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
 LOOK_EVERY = 200  # characters between two looks for a loop
 
@@ -43,6 +45,7 @@ class Writer(NamedTuple):
     facts: Facts
     seed: int = 0
     max_words: int | None = None
+    voice: str = ""  # a sample of the user's own writing
 
 
 class Written(NamedTuple):
@@ -52,13 +55,24 @@ class Written(NamedTuple):
     cancelled: bool
 
 
-def draft_request(prompt: str, lessons: Sequence[Lesson] = ()) -> Request:
-    """Return the chat that asks for a first draft: the request, what it states outright said again, earlier lessons."""
+def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "") -> Request:
+    """Return the chat that asks for a first draft: the request, what it states outright said again, earlier lessons.
+
+    With `voice`, a sample of the user's own writing, the piece is asked for in its manner.
+    """
     said = restated(read_facts(prompt))
     hints = f"\n\n{said}" if said else ""
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
+    if voice:
+        return render("draft_in_voice", request=prompt, hints=hints, sample=_beginning(voice)).request
     return render("draft", request=prompt, hints=hints).request
+
+
+def _beginning(sample: str) -> str:
+    """Return the whole sentences of a sample that fit the prompt, at least one."""
+    ends = [end for _, end in sentences(sample)]
+    return sample[: max((end for end in ends if end <= SHOWN), default=min(ends[0], SHOWN))]
 
 
 def restated(facts: Facts) -> str:
@@ -102,13 +116,14 @@ def write_draft(
         seed=writer.seed + number,
     )
     began = time.monotonic()
-    request = draft_request(prompt, lessons)
+    request = draft_request(prompt, lessons, writer.voice)
     text, finish, stopped = yield from _stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
     # In a dialogue people say such things too, but not where hardly anything else is said.
     found += ["asks instead of writing"] if ASKING.search(whole[:OPENING]) and len(whole) < 1.5 * OPENING else []
+    found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens, seconds=seconds)

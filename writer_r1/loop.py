@@ -164,7 +164,8 @@ def _attempt(
 ) -> Generator[Event, None, Attempt]:
     """Return attempt `number`: a first text while there is nothing usable, else a revision of the best; evaluated."""
     began = time.monotonic()
-    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words)
+    voice = next((c.check.value or "" for c in rubric.criteria if c.check and c.check.type == "voice"), "")
+    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words, voice)
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)

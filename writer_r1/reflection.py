@@ -154,5 +154,7 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
         case "person" | "tense" | "language":  # of the whole text, so of each paragraph
             told = TOLD.get(check.value or "", criterion.description)
             return [advice for k in range(1, last + 1) for advice in say(k, told)]
+        case "voice":
+            return say(where, f"Tell the same in the writer's own manner. {score.reason}")
         case "relevance":
             return say(longest, "Tie it to what was asked for.")

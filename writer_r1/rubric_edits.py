@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, Field, Json, TypeAdapter, ValidationError
 
 from writer_r1.errors import RubricError
+from writer_r1.facts import VOICE_WORDS, WORD, voice_criterion
 from writer_r1.trajectory import (
     HEAVIEST,
     LIGHTEST,
@@ -22,6 +23,7 @@ from writer_r1.trajectory import (
     prompt_id,
 )
 
+LONGEST_SAMPLE = 20_000  # characters, about 3,500 words
 LONGEST_NAME, LONGEST_DESCRIPTION = 80, 600  # characters, as `Criterion` has them
 REPEATABLE = ("must_include", "must_not")  # checks of which a rubric may hold several; two lengths would contradict
 FULL = f"There are {MAX_CRITERIA} criteria already, the most that can be judged; delete one first."
@@ -91,7 +93,14 @@ class Move(BaseModel):
     to: int
 
 
-Edit = Lock | Weigh | Reword | Add | Delete | Dismiss | Undelete | Move
+class Voice(BaseModel):
+    """Have pieces measured against this sample of the user's own writing; an empty one takes the criterion out."""
+
+    act: Literal["voice"]
+    sample: Annotated[str, Field(max_length=LONGEST_SAMPLE)]
+
+
+Edit = Lock | Weigh | Reword | Add | Delete | Dismiss | Undelete | Move | Voice
 EDIT: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="act")])
 
 
@@ -114,6 +123,8 @@ def apply(rubric: Rubric | None, edit: dict[str, object], prompt: str) -> Rubric
     match asked:
         case Add():
             criteria.append(_free(Criterion(**asked.model_dump(exclude={"act"})), criteria))
+        case Voice():
+            _speak(criteria, asked.sample)
         case Undelete():
             criteria.insert(_within(asked.at, criteria), _free(asked.criterion, criteria))
         case _:
@@ -136,6 +147,20 @@ def _change(criteria: list[Criterion], at: int, asked: Lock | Weigh | Reword | D
             criteria.insert(at, _free(_reworded(old, asked), criteria))
         case Move():
             criteria.insert(_within(asked.to, criteria), old)
+
+
+def _speak(criteria: list[Criterion], sample: str) -> None:
+    """Change `criteria` in place: the one of the user's voice."""
+    sample = sample.strip()
+    if sample and (count := sum(1 for _ in WORD.finditer(sample))) < VOICE_WORDS:
+        raise RubricError(
+            f"A voice does not show in {count} words; paste at least {VOICE_WORDS} of your own, better a page."
+        )
+    at = next((i for i, c in enumerate(criteria) if c.check and c.check.type == "voice"), len(criteria))
+    old = criteria.pop(at) if at < len(criteria) else None
+    if sample:
+        kept = {"weight": old.weight, "locked": old.locked} if old else {}
+        criteria.insert(at, _free(voice_criterion(sample).model_copy(update=kept), criteria))
 
 
 def deleted(rubric: Rubric | None, edit: dict[str, object]) -> Deleted | None:

@@ -18,7 +18,16 @@ Stage = Literal["rule", "open", "axial", "selective", "general", "user"]
 Kind = Literal["judged", "measured"]
 Author = Literal["model", "user"]
 CheckType = Literal[
-    "length", "completeness", "repetition", "relevance", "must_include", "must_not", "language", "person", "tense"
+    "length",
+    "completeness",
+    "repetition",
+    "relevance",
+    "must_include",
+    "must_not",
+    "language",
+    "person",
+    "tense",
+    "voice",
 ]
 Fault = Literal[
     "empty",
@@ -78,7 +87,7 @@ class Check(Noun):
     high: int | None = None
     unit: Literal["words", "characters", "lines", "sentences"] = "words"
     items: tuple[str, ...] = ()
-    value: str | None = None  # the language, person or tense asked for
+    value: str | None = None  # the language, person or tense asked for, or a sample of the voice
 
 
 class Source(Noun):

@@ -12,6 +12,7 @@ from writer_r1.checks.shape import completeness, copied_share, is_looping, lengt
 from writer_r1.checks.style import dialogue, stock_phrases, variety
 from writer_r1.checks.talk import meta_talk
 from writer_r1.checks.text import Measure, Span, paragraphs, sentences, word_count
+from writer_r1.checks.voice import voice
 from writer_r1.checks.wording import language, must_include, must_not, person, tense
 from writer_r1.facts import detect_language
 from writer_r1.trajectory import Check, Fault
@@ -51,6 +52,7 @@ __all__ = [
     "stock_phrases",
     "tense",
     "variety",
+    "voice",
     "word_count",
 ]
 
@@ -76,6 +78,8 @@ def measure(check: Check, text: str, prompt: str, similarity: Similarity | None 
             return person(text, check.value or "")
         case "tense":
             return tense(text, check.value or "")
+        case "voice":
+            return voice(text, check.value or "")
 
 
 def faults(text: str, asked_language: str | None, truncated: bool) -> tuple[Fault, ...]:

@@ -26,6 +26,7 @@ UNMET = {  # of what a request states outright
     "language": "not in the language asked for",
     "must_include": "lacks words asked for",
     "must_not": "has words that were to be left out",
+    "voice": "not in your voice",
 }
 
 

@@ -19,10 +19,12 @@ __all__ = [
     "Facts",
     "Length",
     "TOLD",
+    "VOICE_WORDS",
     "codes",
     "detect_language",
     "measured_criteria",
     "read_facts",
+    "voice_criterion",
 ]
 
 POEMS = frozenset(
@@ -45,6 +47,7 @@ POEMS = frozenset(
 )
 
 
+VOICE_WORDS = 80  # of a sample or a text: in fewer, habits are accidents
 ASKED = 2.0  # weight of what a request states outright
 TOLD = {
     "first": "Tell it in the first person: the narrator says “I”.",
@@ -148,6 +151,15 @@ def measured_criteria(facts: Facts) -> tuple[Criterion, ...]:
         check = Check(type="tense", value=f.value)
         found.append(_measured("Tense", f"The piece is told in the {f.value} tense.", check, 1.0, f.span))
     return tuple(found)
+
+
+def voice_criterion(sample: str) -> Criterion:
+    """Return the criterion that a piece be in the voice of this sample; it is the user's, so it outlives a search."""
+    described = "In manner the piece is near your sample: its sentences, small words and punctuation."
+    check = Check(type="voice", value=sample)
+    return Criterion(
+        name="Your voice", description=described, kind="measured", check=check, source=Source(stage="user")
+    )
 
 
 def _wording_criteria(facts: Facts) -> list[Criterion]:

@@ -6,6 +6,7 @@ so a draft that contains `<|im_end|>` stays text and cannot open or close a turn
 
 import json
 import math
+import platform
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from writer_r1.llm.sequences import MAIN, Cancelled, Item, Row, Sequences
 
 FORKS = 24
 SMALL = 400_000_000  # parameters below which a second thread gains little alone and stalls beside other work
+REPACKED = platform.machine().lower() not in ("x86_64", "amd64")  # how weights lie: docs/decisions/0010
 FORK_CELLS = 1024  # room beside the context for what forks add to a shared prompt
 _SLOT = re.compile("\ue000(\\d+)\ue001")  # private-use marks that stand for message contents inside the template
 
@@ -37,7 +39,9 @@ class LlamaCpp:
         self._c, self.name, self.path = llama_cpp, name, path
         llama_cpp.llama_log_set(_quiet(), None)
         llama_cpp.llama_backend_init()
-        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())
+        params = llama_cpp.llama_model_default_params()
+        params.use_extra_bufts = REPACKED
+        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
             raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))

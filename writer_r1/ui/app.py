@@ -28,7 +28,7 @@ from writer_r1.workspace import Workspace
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
-SCRIPTS = ("studio.js", "comfort.js")  # the others belong to their boards
+SCRIPTS = ("studio.js", "comfort.js", "tones.js")  # the others belong to their boards
 STYLES = ("style.css", "welcome.css", "criteria_board.css", "round_board.css", "compare.css", "tabs.css")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 LINES = {"block_shadow": "none", "input_shadow": "none", "block_border_width": "0px"}

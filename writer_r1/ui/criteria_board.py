@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 from writer_r1.rubric_edits import Deleted
 from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory
-from writer_r1.ui.criteria_dialogs import Stock, button, dialogs, dismissals, offers, opening, readmitting
+from writer_r1.ui.criteria_dialogs import (
+    Stock,
+    button,
+    dialogs,
+    dismissals,
+    offers,
+    opening,
+    readmitting,
+    voice_opening,
+)
 from writer_r1.ui.criteria_found import found, from_codes, lessons
 from writer_r1.ui.evidence import noted
 from writer_r1.ui.own_scores import choice, yours
@@ -90,6 +99,7 @@ def _head(current: Rubric | None, busy: bool) -> str:
     find = "Find anew" if current else "Find now"
     tools = [
         button("Add your own", 'data-dialog="add"', key="add", off=busy),
+        button("Your voice…", voice_opening(current), key="voice", off=busy, tip=_VOICE),
         button(find, 'data-act="find"', key="find", off=busy, tip=_FIND),
         button("Save…", 'data-dialog="save"', key="save", off=current is None, tip=_SAVE),
         button("From library…", 'data-dialog="library"', key="library", off=busy, tip="Criteria you saved before"),
@@ -98,6 +108,7 @@ def _head(current: Rubric | None, busy: bool) -> str:
 
 
 _FIND = "The model reads your request again. Your own and the locked criteria stay."
+_VOICE = "Have drafts follow the manner of a page you wrote"
 _SAVE = "Keep these criteria for other pieces"
 
 

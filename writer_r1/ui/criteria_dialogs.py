@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
+from writer_r1.facts import VOICE_WORDS
+from writer_r1.rubric_edits import LONGEST_SAMPLE
 from writer_r1.store import SavedRubric
 from writer_r1.trajectory import MAX_CRITERIA, Criterion, Rubric, digest
 from writer_r1.ui.scores import details
@@ -39,6 +41,12 @@ def button(label: str, wish: str, *, key: str, off: bool = False, tip: str = "")
 def opening(dialog: str, fill: Mapping[str, str]) -> str:
     """Return the attributes of a button that opens a dialog with its fields filled in."""
     return f'data-dialog="{dialog}" data-fill="{escape(json.dumps(dict(fill), ensure_ascii=False))}"'
+
+
+def voice_opening(current: Rubric | None) -> str:
+    """Return the attributes of a button that opens the sample of the user's voice, as it is."""
+    samples = (c.check.value or "" for c in current.criteria if c.check and c.check.type == "voice") if current else ()
+    return opening("voice", {"sample": next(iter(samples), "")})
 
 
 def offers(suggestions: Sequence[tuple[SavedRubric, float]], current: Rubric | None) -> str:
@@ -89,8 +97,9 @@ def dialogs(current: Rubric | None, saved: Sequence[SavedRubric]) -> str:
     """Return the dialogs as templates, for `board.js` to open."""
     add = _form("add", "Add a criterion", _WORDING + _WEIGHT, "Add")
     edit = _form("edit", "Edit this criterion", '<input type="hidden" name="id">' + _WORDING + _JUDGED_ANEW, "Save")
+    voice = _form("voice", "Your voice", _SAMPLE, "Use it")
     save = _form("save", "Save these criteria", _SAVE_AS, "Save") if current else ""
-    body = add + edit + save + _library(saved, current)
+    body = add + edit + voice + save + _library(saved, current)
     # An update patches elements of one name in place but not what lies in a template, so other templates must lie in
     # an element of another name.
     wrap = f"dialogs-{digest(body)}"
@@ -102,6 +111,13 @@ _WEIGHT = (
     '<option value="2">×2</option><option value="3">×3</option></select></label>'
 )
 _JUDGED_ANEW = '<p class="quiet">What is written already is judged again with the new words.</p>'
+_SAMPLE = (
+    "<label>A page of your own, about anything"
+    f'<textarea name="sample" maxlength="{LONGEST_SAMPLE}" rows="12"></textarea></label>'
+    f'<p class="quiet">At least {VOICE_WORDS} words, better a few hundred. Drafts are asked for in its manner, and '
+    "measured against it: how long your sentences are, your small words, your commas and dashes. It stays on this "
+    "machine. Empty it to be without.</p>"
+)
 _SAVE_AS = (
     '<label>Name<input name="name" maxlength="80" required autocomplete="off"></label>'
     '<p class="quiet">They can then be used for other pieces. A name used before is replaced.</p>'

@@ -185,6 +185,7 @@ const adopt = () => {
     dirty = false;
     say("saved", place.piece ? "Saved" : "");
     count();
+    dispatchEvent(new Event("studio:adopted"));
     if (!copy || (copy.brief === now.brief && copy.text === now.text)) return local.drop(place.piece || "new");
     if (!place.piece || (copy.base === place.base)) {
       // Typed upon just this text and never saved, as when the studio or the browser died: it goes on from there.

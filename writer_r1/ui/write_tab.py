@@ -26,6 +26,7 @@ from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
 CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
+TONES = ("plain", "warm", "dry", "playful", "tense", "tender", "lyrical", "angry")
 NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
 
@@ -214,6 +215,12 @@ def _html(value: str, elem_id: str) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False)  # its type would fight ours
 
 
+def tones() -> str:
+    """Return the chips that set words in the brief's last line (`tones.js`)."""
+    chips = "".join(f'<button type="button" data-tone="{tone}" aria-pressed="false">{tone}</button>' for tone in TONES)
+    return f'<div class="tones" role="group" aria-label="Tone"><span>Tone</span>{chips}</div>'
+
+
 def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
     brief = gr.Textbox(
         label="What should the piece do?",
@@ -228,6 +235,7 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
             button = gr.Button(example["label"], size="sm", min_width=40, scale=0, elem_classes="example")
             fill = f"() => window.studio.fill({json.dumps(example['prompt'])})"
             button.click(None, None, brief, js=fill, api_visibility="private")
+    _html(tones(), "tones")
     with gr.Row(elem_id="setup"):
         rounds = gr.Slider(0, 6, 3, step=1, label="Rounds of revision", elem_id="count", scale=0, min_width=240)
         thorough = gr.Checkbox(

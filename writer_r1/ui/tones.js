@@ -1,0 +1,27 @@
+// A chip sets or takes out a word in the brief's last line, "Tone: dry, plain.": the brief alone says what is asked for.
+(() => {
+  const LINE = /(?:^|\n)Tone: ([^\n]*?)\.?\s*$/;
+  const brief = () => document.querySelector("#brief textarea");
+  const told = (text) => (text.match(LINE)?.[1] ?? "").split(/,\s*/).filter(Boolean);
+  const paint = () => {
+    const words = told(brief()?.value ?? "");
+    for (const chip of document.querySelectorAll("#tones button")) {
+      chip.setAttribute("aria-pressed", String(words.includes(chip.dataset.tone)));
+    }
+  };
+  const turn = (word) => {
+    const field = brief();
+    const words = told(field.value);
+    const now = words.includes(word) ? words.filter((w) => w !== word) : [...words, word];
+    const rest = field.value.replace(LINE, "").trimEnd();
+    const text = now.length ? `${rest}\nTone: ${now.join(", ")}.` : rest;
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, text);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest?.("#tones button");
+    if (chip) turn(chip.dataset.tone);
+  });
+  document.addEventListener("input", (event) => event.target === brief() && paint());
+  addEventListener("studio:adopted", paint); // another piece puts another text into the brief without a word
+})();
