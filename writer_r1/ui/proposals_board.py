@@ -127,13 +127,13 @@ def panel(count: int) -> str:
     step = (
         '<button type="button" data-do="previous" aria-keyshortcuts="K" title="Previous change (K)" '
         'aria-label="Previous change">‹</button>'
-        f'<b class="which">Change 1 of {count}</b>'
+        f'<span class="progress"><b class="which">Change 1 of {count}</b> '
+        f'<span class="reviewed">0 of {count} reviewed</span></span>'
         '<button type="button" data-do="next" aria-keyshortcuts="J" title="Next change (J)" '
         'aria-label="Next change">›</button>'
     )
-    done = f'<span class="reviewed">0 of {count} reviewed</span>'
     this = (
-        f'<div class="this" role="group" aria-label="This change"><p class="step">{step}{done}</p>'
+        f'<div class="this" role="group" aria-label="This change"><p class="step">{step}</p>'
         '<p class="asked-by" dir="auto"><b class="criterion-tag"></b> <span class="reason"></span></p>'
         f'<p class="choose">{choose}</p></div>'
     )
