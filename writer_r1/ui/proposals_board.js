@@ -48,8 +48,7 @@ const say = (sentence) => {
 // What the page shows
 
 const text = (tag, string) => Object.assign(document.createElement(tag), { textContent: string });
-const paint = (n) => {
-  const node = nodes()[n];
+const paint = (n, node) => {
   const decision = now.decisions[id(n)];
   node.dataset.label ??= node.ariaLabel;
   node.ariaLabel = decision ? `${node.dataset.label}, ${DONE[decision.verdict]}` : node.dataset.label;
@@ -70,10 +69,11 @@ const settle = () => {
   const left = open();
   const alike = left.filter((n) => criterion && now.changes[n].criterion === criterion).length;
   const over = Object.values(now.decisions).filter((d) => d.verdict !== "reject").length;
-  for (const [n, node] of nodes().entries()) {
-    node.tabIndex = n === now.at ? 0 : -1;
-    node.ariaCurrent = n === now.at ? "true" : null;
+  const here = nodes()[now.at];
+  for (const node of element.querySelectorAll(".proposal:is([tabindex='0'], [aria-current])")) {
+    if (node !== here) Object.assign(node, { tabIndex: -1, ariaCurrent: null });
   }
+  Object.assign(here, { tabIndex: 0, ariaCurrent: "true" });
   find(".which").textContent = `Change ${now.at + 1} of ${now.changes.length}`;
   find(".reviewed").textContent = counted();
   find(".criterion-tag").textContent = criterion;
@@ -103,12 +103,17 @@ const go = (n, focus) => {
 
 // What is decided: one step for each wish, however many changes it is about.
 
-const step = (decisions, sentence) => {
-  now.steps.push(now.decisions);
+const turn = (decisions) => {
+  const before = now.decisions;
   now.decisions = decisions;
-  nodes().forEach((_, n) => paint(n));
+  const all = nodes();
+  now.changes.forEach((one, n) => before[one.id] !== decisions[one.id] && paint(n, all[n]));
   keep(now.wish, decisions);
   settle();
+};
+const step = (decisions, sentence) => {
+  now.steps.push(now.decisions);
+  turn(decisions);
   say(open().length ? sentence : `${sentence} All reviewed.`);
 };
 const decide = (n, decision) => {
@@ -125,10 +130,7 @@ const decideAll = (verdict, which) => {
 };
 const undo = () => {
   if (!now.steps.length) return;
-  now.decisions = now.steps.pop();
-  nodes().forEach((_, n) => paint(n));
-  keep(now.wish, now.decisions);
-  settle();
+  turn(now.steps.pop());
   say(`Undone. ${counted()}.`);
 };
 
@@ -200,7 +202,7 @@ const show = async (wish) => {
   const known = new Set(told.changes.map((one) => one.id));
   const decisions = Object.fromEntries(Object.entries(kept(wish)).filter(([one]) => known.has(one)));
   now = { wish, ...told, decisions, steps: [], at: 0, busy: false };
-  nodes().forEach((_, n) => paint(n));
+  nodes().forEach((node, n) => paint(n, node));
   go(open()[0] ?? 0, true);
 };
 const put = async () => {

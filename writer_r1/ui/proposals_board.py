@@ -4,6 +4,7 @@ Drawn once for each comparison: what its reader decides is shown by the page's s
 waits for no server.
 """
 
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from writer_r1.differences import Change
 from writer_r1.proposals import Proposal
 from writer_r1.ui.prose import marked, plural
 
+OPEN = '<p class="marked" dir="auto">'
+BLANK = re.compile(r"(?:\r?\n[^\S\n]*){2,}")  # between paragraphs
 SPOKEN = 60  # characters of a change that are read out with its number
 NOTHING = "No changes in this round: your manuscript already holds the same words."
 PROMISE = "Your manuscript stays as it is until you put the changes there. What you leave open is left alone."
@@ -69,18 +72,23 @@ def text(compared: Compared) -> str:
         rows = "".join(_rows(compared))
         heads = f'<div class="pair heads" aria-hidden="true">{heads}</div>'
         return f'<div class="proposed pairs" {label}><p class="rewritten">{REWRITTEN}</p>{heads}{rows}</div>'
-    return f'<div class="proposed" {label}><p class="marked" dir="auto">{"".join(_inline(compared))}</p></div>'
+    return f'<div class="proposed" {label}>{OPEN}{"".join(_inline(compared))}</p></div>'
 
 
 def _inline(compared: Compared) -> Iterator[str]:
     at = 0
     for n, one in enumerate(compared.found):
-        yield escape(compared.manuscript[at : one.start])
+        yield _same(compared.manuscript[at : one.start])
         gone = marked(Change("delete", one.old)) if one.old else ""
         come = marked(Change("insert", one.new)) if one.new else ""
         yield f"<span {_named(compared, n)}>{gone}{come}</span>"
         at = one.end
-    yield escape(compared.manuscript[at:])
+    yield _same(compared.manuscript[at:])
+
+
+def _same(words: str) -> str:
+    """Return words that stay, each paragraph of its own: one that held all would be laid out anew at each decision."""
+    return BLANK.sub(f"</p>{OPEN}", escape(words))
 
 
 def _rows(compared: Compared) -> Iterator[str]:
