@@ -23,6 +23,10 @@ GLOSSARY = (
     ("Measured", "A criterion that is counted instead of judged, such as length or words that must appear."),
     ("Not scored", "The judge gave no usable answer; that is left out of the overall score and never counts as zero."),
     ("Round", "One rewrite of the best text so far, with advice on its weakest criteria; it is kept only if better."),
+    (
+        "Change",
+        "One place where a round differs from your text: you accept, reject or reword it, and then put it there.",
+    ),
     ("Lesson", "Advice that helped, or did not, in earlier work, remembered for briefs that are alike."),
     ("Model", "The program that writes and judges: one large file that runs on this machine."),
     ("GGUF", "The kind of file a model comes in here; many models can be had as GGUF."),

@@ -12,6 +12,7 @@ const box = () => document.querySelector("#manuscript textarea");
 const words = () => box()?.value ?? "";
 const lines = (text) => text.replace(/\r\n?/g, "\n"); // as a text box has them
 const find = (selector) => element.querySelector(selector);
+const text = (tag, string) => Object.assign(document.createElement(tag), { textContent: string });
 const nodes = () => [...element.querySelectorAll(".proposal")];
 const id = (n) => now.changes[n].id;
 const slot = (wish) => `${PREFIX}${wish.piece}.${wish.run}.${wish.attempt}`;
@@ -46,8 +47,6 @@ const say = (sentence) => {
 };
 
 // What the page shows
-
-const text = (tag, string) => Object.assign(document.createElement(tag), { textContent: string });
 const paint = (n, node) => {
   const decision = now.decisions[id(n)];
   node.dataset.label ??= node.ariaLabel;
@@ -97,12 +96,10 @@ const go = (n, focus) => {
   settle();
   const node = nodes()[now.at];
   if (focus) node.focus({ preventScroll: true });
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  node.scrollIntoView({ behavior: calm ? "instant" : "smooth", block: "nearest" });
+  node.scrollIntoView({ behavior: "instant", block: "nearest" }); // keys come faster than a page glides
 };
 
 // What is decided: one step for each wish, however many changes it is about.
-
 const turn = (decisions) => {
   const before = now.decisions;
   now.decisions = decisions;
@@ -117,16 +114,15 @@ const step = (decisions, sentence) => {
   say(open().length ? sentence : `${sentence} All reviewed.`);
 };
 const decide = (n, decision) => {
-  const focused = element.contains(document.activeElement) && document.activeElement.matches(".proposal");
+  const stands = focused();
   step({ ...now.decisions, [id(n)]: decision }, `Change ${n + 1} ${DONE[decision.verdict]}.`);
   const left = open();
-  if (left.length) go(left.find((other) => other > n) ?? left[0], focused);
+  if (left.length) go(left.find((other) => other > n) ?? left[0], stands);
 };
 const decideAll = (verdict, which) => {
   if (!which.length) return;
   const more = Object.fromEntries(which.map((n) => [id(n), { verdict }]));
   step({ ...now.decisions, ...more }, `${which.length} ${which.length === 1 ? "change" : "changes"} ${DONE[verdict]}.`);
-  if (find("[data-do=put]").disabled === false) find("[data-do=put]").scrollIntoView({ block: "nearest" });
 };
 const undo = () => {
   if (!now.steps.length) return;
@@ -138,6 +134,7 @@ const undo = () => {
 const drafts = new Map();
 const edit = (n) => {
   const { old, new: wanted } = now.changes[n];
+  const [, lead, trail] = /^(\s*)[^]*?(\s*)$/.exec(wanted.trim() ? wanted : old); // what keeps the words apart stays
   const decision = now.decisions[id(n)];
   const dialog = document.createElement("dialog");
   dialog.className = "asking";
@@ -146,16 +143,16 @@ const edit = (n) => {
     <button type="submit" class="main">Keep these words</button></footer></form>`;
   const field = dialog.querySelector("textarea");
   dialog.querySelector("h2").textContent = `Change ${n + 1} of ${now.changes.length}`;
-  dialog.querySelector(".stands").textContent = old.trim() ? `Your manuscript has: “${old.trim()}”` : "Words are put in here.";
-  field.value = drafts.get(id(n)) ?? (decision?.verdict === "edit" ? decision.text : wanted);
+  dialog.querySelector(".stands").textContent = old.trim() ? `Your manuscript has: “${old.trim()}”` : "New words are put in here.";
+  field.value = drafts.get(id(n)) ?? (decision?.verdict === "edit" ? decision.text : wanted).trim();
   const begun = now;
   const keyed = id(n);
   const done = (event) => {
     event.preventDefault();
-    const crlf = now.text.includes("\r\n");
+    const typed = begun.text.includes("\r\n") ? field.value.replace(/\n/g, "\r\n") : field.value;
     drafts.delete(keyed);
     dialog.close();
-    if (now === begun) decide(n, { verdict: "edit", text: crlf ? field.value.replace(/\n/g, "\r\n") : field.value });
+    if (now === begun) decide(n, { verdict: "edit", text: typed.trim() ? lead + typed.trim() + trail : "" });
   };
   dialog.addEventListener("submit", done);
   dialog.addEventListener("keydown", (event) => {
@@ -173,19 +170,13 @@ const edit = (n) => {
 };
 
 // What the studio is asked
-
 const GONE = { error: "The studio is not answering. What you decided is safe in this browser." };
 const asking = (call) => call.then((answer) => answer ?? GONE, () => GONE);
 const refuse = (sentence) => {
-  element.innerHTML = "";
-  const section = Object.assign(document.createElement("section"), { className: "review" });
-  section.setAttribute("aria-label", "Review");
-  section.append(Object.assign(text("p", sentence), { className: "moved", role: "alert" }));
-  const close = Object.assign(text("button", "Close"), { type: "button" });
-  close.dataset.do = "close";
-  section.append(close);
-  element.append(section);
-  close.focus();
+  element.innerHTML = `<section class="review" aria-label="Review"><p class="moved" role="alert"></p>
+    <button type="button" data-do="close">Close</button></section>`;
+  find(".moved").textContent = sentence;
+  find("button").focus();
 };
 const show = async (wish) => {
   const place = JSON.parse(await window.studio.flush());
@@ -251,7 +242,7 @@ const close = () => {
 };
 
 const alike = () => open().filter((n) => now.changes[n].criterion && now.changes[n].criterion === now.changes[now.at].criterion);
-const focused = () => document.activeElement?.matches?.(".proposal") ?? false;
+const focused = () => document.activeElement?.matches(".proposal") ?? false;
 const ACTS = {
   close,
   put,

@@ -147,11 +147,12 @@ def panel(count: int) -> str:
     )
     whole = (
         '<div class="whole" role="group" aria-label="All changes"><p>'
-        '<button type="button" data-do="accept-alike" aria-keyshortcuts="Shift+A" title="Shift+A" hidden></button>'
         '<button type="button" data-do="accept-all">Accept all</button>'
         '<button type="button" data-do="reject-all">Reject all</button>'
         '<button type="button" data-do="undo" disabled>Undo</button></p>'
-        '<p><button type="button" class="main" data-do="put" disabled>Put into my manuscript</button></p></div>'
+        '<p><button type="button" class="main" data-do="put" disabled>Put into my manuscript</button>'
+        '<button type="button" data-do="accept-alike" aria-keyshortcuts="Shift+A" title="Shift+A" hidden></button></p>'
+        "</div>"
     )
     return f'<div class="side-panel">{this}{whole}</div>'
 

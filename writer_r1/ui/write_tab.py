@@ -248,7 +248,7 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
 def _place_manuscript() -> gr.Textbox:
     text = gr.Textbox(
         label="Your manuscript",
-        placeholder="Yours alone: nothing is written here unless you type it or press “Use this round”.",
+        placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
         lines=12,
         max_lines=40,
         interactive=True,
