@@ -80,12 +80,19 @@ def test_proposals_stand_in_order_apart_and_have_ids_of_their_own(pair: tuple[st
 
 
 @pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n"], ids=["LF", "CRLF"])
-def test_in_a_rewritten_text_each_pair_of_paragraphs_is_one_proposal_and_never_runs_into_the_next(gap: str) -> None:
+@pytest.mark.parametrize(
+    "first",
+    [[], ["A ship came by."], ["A ship came by.", "Its men sang.", "Loud hens, brown ones."]],
+    ids=["one gone", "one new", "two before the first pair"],
+)
+def test_in_a_rewritten_text_each_pair_of_paragraphs_is_one_proposal_and_never_runs_into_the_next(
+    gap: str, first: list[str]
+) -> None:
     old = gap.join(["The hens are brown and loud.", "The lamp needs oil at four.", "Good night to you."])
-    new = gap.join(["A ship came by.", "At four the lamp is thirsty for oil.", "Sleep well, my dear.", "Ines waited."])
+    new = gap.join(first + ["At four the lamp is thirsty for oil.", "Sleep well, my dear.", "Ines waited."])
     assert is_rewritten(old, new)
     found = proposals(old, new)
-    assert 3 <= len(found) <= 4
+    assert len(found) >= 3
     for chosen in range(2 ** len(found)):
         decided = {p.id: ACCEPT for n, p in enumerate(found) if chosen >> n & 1}
         for row in apply(old, found, decided).split(gap):
@@ -105,7 +112,9 @@ def test_a_proposal_is_known_again_after_a_change_elsewhere_and_one_of_several_a
     alike = proposals("A red hat. Nobody wore it. One red hat.", "A blue hat. Nobody wore it. One blue hat.")
     assert len({p.id for p in alike}) == 2
     moved = proposals("Zed. A red hat. Nobody wore it. One red hat.", "Zed. A blue hat. Nobody wore it. One blue hat.")
-    assert alike[1].id == moved[1].id and alike[0].id != moved[1].id
+    assert alike[1].id == moved[1].id and alike[0].id != moved[0].id
+    (left,) = proposals("A blue hat. Nobody wore it. One red hat.", "A blue hat. Nobody wore it. One blue hat.")
+    assert left.id not in {p.id for p in alike}
 
 
 # Who asked for it
@@ -145,6 +154,22 @@ def test_each_change_names_the_criterion_and_the_reason_it_was_asked_for() -> No
     assert [who for new, who in names.items() if new.startswith("Wipe")] == [lamp]
     assert [who for new, who in names.items() if new.startswith("My cup")] == [parting]
     assert names["girl"] is None
+
+
+def test_what_was_only_taken_out_was_asked_for_too() -> None:
+    now = run_of_example()
+    first, second = now.attempts[:2]
+    assert second.reflection
+    advice = example.ADVICE[2][0].model_copy(update={"paragraph": 3})
+    told = second.model_copy(
+        update={
+            "text": first.text.replace(" There are one hundred and forty-one steps.", ""),
+            "reflection": second.reflection.model_copy(update={"advice": (advice,)}),
+        }
+    )
+    ((gone, come, who),) = asked(first.text, 2, now.model_copy(update={"attempts": (first, told)}))
+    assert (gone.strip(), come) == ("There are one hundred and forty-one steps.", "")
+    assert who == Asked(example.CRITERIA[0].name, "one task only")
 
 
 def test_what_the_writer_typed_since_was_asked_for_by_nobody_and_takes_no_name_from_its_neighbours() -> None:
@@ -190,7 +215,7 @@ def test_eight_thousand_words_are_ready_to_be_reviewed_in_a_second(share: float)
     edited = [[w if draw.random() > share else w + "x" for w in s] for s in sentences]
     rows = [[" ".join(s) + "." for s in side] for side in (sentences, edited)]
     old, new = ("\n\n".join(" ".join(side[i : i + 5]) for i in range(0, len(side), 5)) for side in rows)
-    assert word_count(old) >= 8000 and is_rewritten(old, new) == (share > 0.5)
+    assert word_count(old) >= 8000
     old += " The end."  # so that nothing of the comparison above is known any more
     now = run_of_example()
     first, second = (a.model_copy(update={"text": text}) for a, text in zip(now.attempts, (old, new), strict=False))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from test_proposals import drafts
 from test_ui import HOSTILE, parsed
 
+from writer_r1.differences import Change
 from writer_r1.events import Event
 from writer_r1.proposals import Asked, Decision, is_rewritten, proposals
 from writer_r1.store import Piece, this_process
@@ -120,6 +121,19 @@ def test_nothing_is_put_into_another_text_than_was_compared(workspace: Workspace
     newest = workspace.store.save_piece(piece.id, piece.brief, "Mine.", taken_over["revision"])
     back = {"piece": piece.id, "base": taken_over["revision"], "before": newer.revision}
     assert take_out(back) == {"error": SINCE} and workspace.store.piece(piece.id) == newest
+
+
+def test_nothing_is_put_where_the_comparison_comes_out_otherwise(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare, take_over, _ = reviewer(workspace)
+    piece, wish = written(workspace)
+    told = compare(wish)
+    accept = {one["id"]: {"verdict": "accept"} for one in told["changes"]}
+    # As when there was no time to look into the sentences.
+    monkeypatch.setattr("writer_r1.proposals.changes", lambda old, new: [Change("delete", old), Change("insert", new)])
+    assert take_over(wish | {"key": told["key"], "decisions": accept}) == {"changed": CHANGED}
+    assert [v.text for v in workspace.store.versions(piece.id)] == [piece.text]
 
 
 def test_what_cannot_be_reviewed_is_refused_in_a_sentence(workspace: Workspace) -> None:

@@ -24,7 +24,7 @@ KEYS = {"accept": ("Accept", "A"), "reject": ("Reject", "R"), "edit": ("Edit …
 
 
 class Compared(NamedTuple):
-    """A round held against the manuscript. `key` is made of both texts, so it tells whether they are still the same."""
+    """A round held against the manuscript. `key` tells whether another comparison is the same: texts and changes."""
 
     title: str
     key: str
@@ -129,7 +129,7 @@ def _short(words: str) -> str:
 def panel(count: int) -> str:
     """Return what can be done with the change the reader stands on, and with all of them."""
     choose = "".join(
-        f'<button type="button" data-do="{verdict}" aria-keyshortcuts="{key}" title="{key}">{words}</button>'
+        f'<button type="button" data-do="{verdict}" aria-keyshortcuts="{key}" title="{words} ({key})">{words}</button>'
         for verdict, (words, key) in KEYS.items()
     )
     step = (
@@ -147,8 +147,8 @@ def panel(count: int) -> str:
     )
     whole = (
         '<div class="whole" role="group" aria-label="All changes"><p>'
-        '<button type="button" data-do="accept-all">Accept all</button>'
-        '<button type="button" data-do="reject-all">Reject all</button>'
+        '<button type="button" data-do="accept-all" title="Those not reviewed yet">Accept all</button>'
+        '<button type="button" data-do="reject-all" title="Those not reviewed yet">Reject all</button>'
         '<button type="button" data-do="undo" disabled>Undo</button></p>'
         '<p><button type="button" class="main" data-do="put" disabled>Put into my manuscript</button>'
         '<button type="button" data-do="accept-alike" aria-keyshortcuts="Shift+A" title="Shift+A" hidden></button></p>'

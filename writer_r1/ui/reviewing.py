@@ -153,7 +153,8 @@ def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Attempt, Compare
     if attempt is None or not attempt.complete:
         raise WriterError(NO_ROUND)
     found = proposals(piece.text, attempt.text, stretches_of(now, attempt))
-    key = digest(piece.text, attempt.text)
+    # Of both texts, and of what was found between them: a busy machine may find larger changes, with other ids.
+    key = digest(piece.text, attempt.text, *(one.id for one in found))
     return piece, attempt, Compared(title(attempt), key, piece.text, found, is_rewritten(piece.text, attempt.text))
 
 
