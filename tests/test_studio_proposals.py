@@ -299,7 +299,7 @@ def test_a_review_of_eight_thousand_words_opens_soon_and_decides_at_once(pages: 
           return performance.now() - began;
         }""")
         print(f"RESULT {json.dumps({'opened_s': round(opened, 2), 'decided_ms': round(took)})}")
-        assert opened < 6 and took < 300
+        assert opened < 10 and took < 300  # about a second and 20 ms on two free cores; others may be using these
         page.locator("[data-do=accept-all]").click()
         page.locator("[data-do=put]").click()
         expect(page.get_by_role("heading", name="All reviewed")).to_be_visible(timeout=SOON_MS)

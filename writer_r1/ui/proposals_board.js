@@ -284,7 +284,7 @@ element.addEventListener("keydown", (event) => {
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("#rounds [data-review]");
   if (!button) return;
-  const { run } = JSON.parse(window.studio.place());
+  const { run } = button.closest(".round-board").dataset;
   await show({ run, attempt: +button.dataset.review });
   element.querySelector(".review")?.scrollIntoView({ block: "start" });
 });
