@@ -9,13 +9,13 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Literal, NamedTuple
 
 from diff_match_patch import diff_match_patch
 
 from writer_r1.checks import paragraphs, sentences, word_count
-from writer_r1.checks.text import words
+from writer_r1.checks.text import Span, words
 from writer_r1.facts.language import WORD
 
 Kind = Literal["same", "insert", "delete"]
@@ -59,12 +59,16 @@ def rewritten(old: str, new: str) -> float:
 
 def side_by_side(old: str, new: str) -> list[tuple[str, str]]:
     """Return the paragraphs of both texts in pairs that are most alike, in order; "" where one has no partner."""
-    left = [old[start:end] for start, end in paragraphs(old)]
-    right = [new[start:end] for start, end in paragraphs(new)]
+    return [(_cut(old, left), _cut(new, right)) for left, right in paired(old, new)]
+
+
+def paired(old: str, new: str) -> list[tuple[Span | None, Span | None]]:
+    """Return where the paragraphs of those pairs stand in their texts; None where one has no partner."""
+    left, right = paragraphs(old), paragraphs(new)
     if len(left) * len(right) > PAIRABLE:
-        longest = max(len(left), len(right))
-        return [(_at(left, i), _at(right, i)) for i in range(longest)]
-    return [(_at(left, i), _at(right, j)) for i, j in _pairs(left, right)]
+        return list(zip_longest(left, right))
+    pairs = _pairs([old[a:b] for a, b in left], [new[a:b] for a, b in right])
+    return [(None if i is None else left[i], None if j is None else right[j]) for i, j in pairs]
 
 
 @lru_cache(maxsize=64)  # a page asks again at each of its updates
@@ -175,5 +179,5 @@ def _likeness(one: set[str], two: set[str]) -> float:
     return 0.05 + 2 * len(one & two) / (len(one) + len(two) or 1)
 
 
-def _at(side: list[str], i: int | None) -> str:
-    return side[i] if i is not None and i < len(side) else ""
+def _cut(text: str, span: Span | None) -> str:
+    return text[slice(*span)] if span else ""

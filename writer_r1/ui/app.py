@@ -29,7 +29,15 @@ from writer_r1.workspace import Workspace
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 SCRIPTS = ("studio.js", "comfort.js", "tones.js")  # the others belong to their boards
-STYLES = ("style.css", "welcome.css", "criteria_board.css", "round_board.css", "compare.css", "tabs.css")
+STYLES = (
+    "style.css",
+    "welcome.css",
+    "criteria_board.css",
+    "round_board.css",
+    "proposals_board.css",
+    "compare.css",
+    "tabs.css",
+)
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 LINES = {"block_shadow": "none", "input_shadow": "none", "block_border_width": "0px"}
 LINES |= {"button_border_width": "1px", "input_border_width": "1px"}
@@ -47,7 +55,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Write", id="write") as write:
                     steps = gr.HTML(first_steps(workspace), elem_id="welcome", apply_default_css=False)
-                    parts = write_tab.build()
+                    parts = write_tab.build(workspace)
                 with gr.Tab("Compare", id="compare") as compare:
                     rounds = compare_tab.build(workspace)
                 with gr.Tab("Models", id="models") as models:

@@ -250,6 +250,13 @@ window.studio.fill = (text) => {
   }, 100); // after the box got it
   return text;
 };
+// The studio saved another text of this piece for the page, made of `before`: it stands here now. Where more was typed
+// meanwhile that stays, and its own save will ask which of the two to keep.
+window.studio.took = (answer, before) => {
+  if (answer.piece !== place.piece || typed().text !== before) return later_(0);
+  put("text", answer.text);
+  settle(answer, { brief: known.brief, text: typed().text }, "Saved; this version is kept");
+};
 // Before a wish goes to the studio what was typed is in the library, or two saves would make two pieces of it.
 window.studio.flush = async () => {
   if (saving) await saving;

@@ -22,7 +22,7 @@ const place = (node) => {
   const key = node.closest("details[data-key]")?.dataset.key;
   const opened = key ? ` details[data-key="${CSS.escape(key)}"]` : "";
   if (node.matches("summary")) return `${at}${opened} > summary`;
-  for (const name of ["show", "words", "act", "only", "quote", "go"]) {
+  for (const name of ["show", "words", "act", "only", "quote", "go", "review"]) {
     if (name in node.dataset) return `${at}${opened} [data-${name}="${CSS.escape(node.dataset[name])}"]`;
   }
   if (node.matches(".as-changes")) return `${at} .as-changes`;

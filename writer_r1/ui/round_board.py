@@ -286,4 +286,6 @@ def foot(attempt: Attempt, busy: bool) -> str:
     """Return what can be done with the attempt."""
     wait = ' disabled title="When the writing has ended, or you stop it"' if busy else ""
     asks = f'data-act="use" data-attempt="{attempt.number}"{wait}'
-    return f'<p class="foot"><button type="button" class="use" {asks}>Use this round</button></p>'
+    use = f'<button type="button" class="use" {asks}>Use this round</button>'
+    review = f'<button type="button" class="review-open" data-review="{attempt.number}">Review changes</button>'
+    return f'<p class="foot">{use}{review}</p>'

@@ -15,6 +15,7 @@
     flush: async () => "{}",
     save: async () => {},
     fill: (text) => text,
+    took: () => {},
   });
 
   // Keys. Single letters act only inside boards (see their scripts), never in a text field.

@@ -21,6 +21,7 @@ from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
 from writer_r1.ui.rating import on_rating
+from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
@@ -130,7 +131,7 @@ class Parts(NamedTuple):
     wishes: tuple[Any, ...]
 
 
-def build() -> Parts:
+def build(workspace: Workspace) -> Parts:
     """Place the tab's parts in the open tab."""
     brief, wishes = _place_brief()
     with gr.Row(elem_id="actions"):
@@ -144,6 +145,8 @@ def build() -> Parts:
             sheet = _html(render.manuscript(None), "sheet")
             text = _place_manuscript()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
+    functions = reviewer(workspace)
+    Board("", elem_id="proposals", script="proposals_board.js", html_template="", server_functions=functions)
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
     page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
@@ -253,7 +256,7 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
 def _place_manuscript() -> gr.Textbox:
     text = gr.Textbox(
         label="Your manuscript",
-        placeholder="Yours alone: nothing is written here unless you type it or press “Use this round”.",
+        placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
         lines=12,
         max_lines=40,
         interactive=True,

@@ -1,0 +1,171 @@
+"""What a round would change in the manuscript -> HTML to go through change by change. Pure; knows no gradio.
+
+Drawn once for each comparison: what its reader decides is shown by the page's script (`proposals_board.js`), which
+waits for no server.
+"""
+
+import re
+from collections.abc import Iterator
+from html import escape
+from typing import Any, NamedTuple
+
+from writer_r1.differences import Change
+from writer_r1.proposals import Proposal
+from writer_r1.ui.prose import marked, plural
+
+OPEN = '<p class="marked" dir="auto">'
+BLANK = re.compile(r"(?:\r?\n[^\S\n]*){2,}")  # between paragraphs
+SPOKEN = 60  # characters of a change that are read out with its number
+NOTHING = "No changes in this round: your manuscript already holds the same words."
+PROMISE = "Your manuscript stays as it is until you put the changes there. What you leave open is left alone."
+REWRITTEN = "Rewritten: more than half of the words are new, so whole paragraphs stand side by side."
+CHANGED = "The text changed since this round was compared with it, so nothing is put there."
+KEYS = {"accept": ("Accept", "A"), "reject": ("Reject", "R"), "edit": ("Edit …", "E")}
+
+
+class Compared(NamedTuple):
+    """A round held against the manuscript. `key` tells whether another comparison is the same: texts and changes."""
+
+    title: str
+    key: str
+    manuscript: str
+    found: tuple[Proposal, ...]
+    rewritten: bool = False
+
+
+def review(compared: Compared) -> str:
+    """Return the section in which a round is reviewed."""
+    count = len(compared.found)
+    title = f"Changes of {escape(compared.title)}"
+    close = '<button type="button" data-do="close">Close</button>'
+    head = f'<header><h2 id="review-title">{title}</h2>{close}</header>'
+    if not count:
+        return f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet">{NOTHING}</p></section>'
+    again = '<button type="button" data-do="again">Compare again</button>'
+    moved = f'<p class="moved" role="alert" hidden>{CHANGED} {again}</p>'
+    body = f'<div class="review-body">{text(compared)}{panel(count)}</div>'
+    return (
+        f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet promise">{PROMISE}</p>{moved}'
+        f"{body}</section>"
+    )
+
+
+def changes(compared: Compared) -> list[dict[str, Any]]:
+    """Return what the page's script must know of each change."""
+    return [
+        {
+            "id": p.id,
+            "old": p.old,
+            "new": p.new,
+            "criterion": p.asked.criterion if p.asked else "",
+            "reason": p.asked.reason if p.asked else "",
+        }
+        for p in compared.found
+    ]
+
+
+def text(compared: Compared) -> str:
+    """Return the manuscript with every change in its place, or paragraph beside paragraph where it was rewritten."""
+    label = f'role="group" aria-label="Your manuscript with the changes of {escape(compared.title)}"'
+    if compared.rewritten:
+        heads = f'<p class="side">Your manuscript</p><p class="side">{escape(compared.title)}</p>'
+        rows = "".join(_rows(compared))
+        heads = f'<div class="pair heads" aria-hidden="true">{heads}</div>'
+        return f'<div class="proposed pairs" {label}><p class="rewritten">{REWRITTEN}</p>{heads}{rows}</div>'
+    return f'<div class="proposed" {label}>{OPEN}{"".join(_inline(compared))}</p></div>'
+
+
+def _inline(compared: Compared) -> Iterator[str]:
+    at = 0
+    for n, one in enumerate(compared.found):
+        yield _same(compared.manuscript[at : one.start])
+        gone = marked(Change("delete", one.old)) if one.old else ""
+        come = marked(Change("insert", one.new)) if one.new else ""
+        yield f"<span {_named(compared, n)}>{gone}{come}</span>"
+        at = one.end
+    yield _same(compared.manuscript[at:])
+
+
+def _same(words: str) -> str:
+    """Return words that stay, each paragraph of its own: one that held all would be laid out anew at each decision."""
+    return BLANK.sub(f"</p>{OPEN}", escape(words))
+
+
+def _rows(compared: Compared) -> Iterator[str]:
+    at = 0
+    for n, one in enumerate(compared.found):
+        if (same := compared.manuscript[at : one.start]).strip():
+            yield f'<div class="pair alike"><p dir="auto">{escape(same.strip())}</p></div>'
+        gone = f'<p dir="auto"><del>{escape(one.old.strip())}</del></p>'
+        come = f'<p dir="auto"><ins>{escape(one.new.strip())}</ins></p>'
+        yield f"<div {_named(compared, n, ' pair')}>{gone}{come}</div>"
+        at = one.end
+    if (same := compared.manuscript[at:]).strip():
+        yield f'<div class="pair alike"><p dir="auto">{escape(same.strip())}</p></div>'
+
+
+def _named(compared: Compared, n: int, kind: str = "") -> str:
+    """Return the attributes of a change; one of them at a time can be reached with Tab, the keys J and K go on."""
+    one = compared.found[n]
+    said = f"Change {n + 1} of {len(compared.found)}{f', {one.asked.criterion}' if one.asked else ''}: {_spoken(one)}"
+    reach = f'role="group" tabindex="{-1 if n else 0}" aria-label="{escape(said)}"'
+    return f'class="proposal{kind}" data-n="{n}" {reach}'
+
+
+def _spoken(one: Proposal) -> str:
+    old, new = (_short(words) for words in (one.old, one.new))
+    if not old or not new:
+        return f"take out {old}" if old else f"put in {new}"
+    return f"{old} becomes {new}"
+
+
+def _short(words: str) -> str:
+    line = " ".join(words.split())
+    if not line:
+        return ("a line break" if "\n" in words else "a space") if words else ""
+    return f"“{line if len(line) <= SPOKEN else line[: SPOKEN - 1].rstrip() + '…'}”"
+
+
+def panel(count: int) -> str:
+    """Return what can be done with the change the reader stands on, and with all of them."""
+    choose = "".join(
+        f'<button type="button" data-do="{verdict}" aria-keyshortcuts="{key}" title="{words} ({key})">{words}</button>'
+        for verdict, (words, key) in KEYS.items()
+    )
+    step = (
+        '<button type="button" data-do="previous" aria-keyshortcuts="K" title="Previous change (K)" '
+        'aria-label="Previous change">‹</button>'
+        f'<span class="progress"><b class="which">Change 1 of {count}</b> '
+        f'<span class="reviewed">0 of {count} reviewed</span></span>'
+        '<button type="button" data-do="next" aria-keyshortcuts="J" title="Next change (J)" '
+        'aria-label="Next change">›</button>'
+    )
+    this = (
+        f'<div class="this" role="group" aria-label="This change"><p class="step">{step}</p>'
+        '<p class="asked-by" dir="auto"><b class="criterion-tag"></b> <span class="reason"></span></p>'
+        f'<p class="choose">{choose}</p></div>'
+    )
+    whole = (
+        '<div class="whole" role="group" aria-label="All changes"><p>'
+        '<button type="button" data-do="accept-all" title="Those not reviewed yet">Accept all</button>'
+        '<button type="button" data-do="reject-all" title="Those not reviewed yet">Reject all</button>'
+        '<button type="button" data-do="undo" disabled>Undo</button></p>'
+        '<p><button type="button" class="main" data-do="put" disabled>Put into my manuscript</button>'
+        '<button type="button" data-do="accept-alike" aria-keyshortcuts="Shift+A" title="Shift+A" hidden></button></p>'
+        "</div>"
+    )
+    return f'<div class="side-panel">{this}{whole}</div>'
+
+
+def taken(title: str, taken_over: int, count: int, left: int) -> str:
+    """Return what was done, and the way back, once changes stand in the manuscript."""
+    head = "All reviewed" if not left else f"{plural(left, 'change')} left to review"
+    told = f"{taken_over} of {plural(count, 'change')} of {escape(title)} {'is' if taken_over == 1 else 'are'} in your "
+    told += "manuscript now. What stood there before is kept."
+    more = '<button type="button" data-do="again">Review the rest</button>' if left else ""
+    back = '<button type="button" data-do="back">Take them out again</button>'
+    close = '<button type="button" data-do="close">Close</button>'
+    return (
+        f'<section class="review" aria-labelledby="review-title"><h2 id="review-title" tabindex="-1">{head}</h2>'
+        f'<p class="done">{told}</p><p class="choose">{more}{back}{close}</p></section>'
+    )
