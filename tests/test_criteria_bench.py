@@ -29,6 +29,7 @@ CALLS = "- Salt air: The story lets the sea be smelled.\n- Boats counted: The co
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "taught", lambda: originals()[:6:2])
+    monkeypatch.setattr(module, "plain_drafts", dict)
     monkeypatch.setattr(module, "drafted", lambda: drafted()[:2])
 
 

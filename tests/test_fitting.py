@@ -29,7 +29,7 @@ def table(n: int = 120, seed: int = 0, wide: int = 40) -> tuple[Texts, np.ndarra
 
 def no_pairs(texts: Texts) -> Pairs:
     none = np.zeros((0, len(texts.names)))
-    return Pairs(none, none, ())
+    return Pairs(none, none, (), ())
 
 
 def odd_pairs(texts: Texts, n: int = 60, seed: int = 0) -> Pairs:
@@ -38,7 +38,7 @@ def odd_pairs(texts: Texts, n: int = 60, seed: int = 0) -> Pairs:
     better = rng.normal(size=(n, len(texts.names)))
     worse = better + 0.1 * rng.normal(size=better.shape)
     worse[:, texts.names.index("text.noise1")] += 8
-    return Pairs(better, worse, tuple(f"original {k // 4}" for k in range(n)))
+    return Pairs(better, worse, tuple(f"original {k // 4}" for k in range(n)), (True,) * n)
 
 
 def ratings_of(good: np.ndarray, seed: int = 0) -> dict[str, list[float]]:

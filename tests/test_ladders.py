@@ -27,6 +27,9 @@ from writer_r1.ladders import (
     dropouts,
     originals,
     pairs,
+    plain_drafts,
+    taught,
+    unseen_originals,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -350,6 +353,13 @@ def test_drafts_are_taught_with_and_never_measured_with() -> None:
     measured = {json.loads(line)["ask"] for line in asked} | {o.request for o in SET}
     assert len({d.id for d in drafted()}) == len(drafted()) >= 10
     assert not any(d.request.startswith(ask) for d in drafted() for ask in measured)
+
+
+def test_a_plain_draft_is_for_the_request_of_an_original_that_no_judge_is_measured_with() -> None:
+    assert len(plain_drafts()) >= 20 and set(plain_drafts()) <= set(BY_ID)
+    for id_, text in plain_drafts().items():
+        assert word_count(text) > 80 and not set(said(text)) & set(said(BY_ID[id_].text))
+    assert [o for o in SET if o.id not in plain_drafts() and o not in taught()] == unseen_originals()
 
 
 @pytest.mark.parametrize("draft", drafted(), ids=[d.id for d in drafted()])

@@ -18,7 +18,17 @@ from writer_r1.checks.text import words
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.fitting import Pairs, Texts, fit, unseen
 from writer_r1.judge import Judge, verdicts
-from writer_r1.ladders import Original, adversarial, draft_pairs, drafted, dropouts, originals, pairs, taught
+from writer_r1.ladders import (
+    Original,
+    adversarial,
+    draft_pairs,
+    drafted,
+    dropouts,
+    originals,
+    pairs,
+    plain_drafts,
+    taught,
+)
 from writer_r1.lines import add_line, keyed
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
@@ -47,6 +57,7 @@ class Known(NamedTuple):
     request: str
     better: str
     worse: str
+    spoiled: bool = True  # as `Pairs` has it
 
 
 def read_rated(path: Path) -> tuple[list[Rated], str]:
@@ -96,6 +107,9 @@ def _rated(row: Any) -> Rated:
 def known_pairs() -> list[Known]:
     """Return what a fit may learn from: some of the known-order set, the rest of which is for `qualify`, and drafts."""
     found = [pair for original in taught() for pair in _known(original)]
+    found += [
+        Known(o.id, o.request, o.text, plain_drafts()[o.id], False) for o in originals() if o.id in plain_drafts()
+    ]
     return found + [Known(d.id, d.request, p.better, p.worse) for d in drafted() for p in draft_pairs(d, SEED)]
 
 
@@ -161,7 +175,7 @@ def gather(data: Path, reader: Reader, say: Say, cancel: Cancel) -> Gathered:
     """
     rated, data_digest = read_rated(data)
     known = known_pairs()
-    wanted = dict.fromkeys([(r.request, r.text) for r in rated] + [(p.request, t) for p in known for t in p[2:]])
+    wanted = dict.fromkeys([(r.request, r.text) for r in rated] + [(p.request, t) for p in known for t in p[2:4]])
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for done, (request, text) in enumerate(wanted, 1):
         found = reader.read(request, text, cancel)
@@ -209,11 +223,9 @@ def _usual(fit: Calibration, rows: Found, texts: Sequence[Original]) -> float:
 def unseen_ratings(found: Gathered) -> dict[tuple[str, str], dict[str, float]]:
     """Return what a fit that saw no text of the same request says of each rated one, as `Calibration.rate` gives it."""
     texts, pairs = as_texts(found.rated, found.rows), as_pairs(found.known, found.rows)
-    low, high = SCALE
-    rated = (unseen(texts, found.ratings, pairs) - low) / (high - low)
-    names = list(found.ratings)
+    rated = (unseen(texts, found.ratings, pairs) - SCALE[0]) / (SCALE[1] - SCALE[0])
     return {
-        (r.request, r.text): dict(zip(names, row, strict=True))
+        (r.request, r.text): dict(zip(found.ratings, row, strict=True))
         for r, row in zip(found.rated, rated.tolist(), strict=True)
     }
 
@@ -287,4 +299,4 @@ def as_pairs(known: Sequence[Known], rows: Found) -> Pairs:
     """Return the table of pairs that is fitted."""
     better = np.array([list(rows[p.request, p.better].values()) for p in known])
     worse = np.array([list(rows[p.request, p.worse].values()) for p in known])
-    return Pairs(better, worse, tuple(p.group for p in known))
+    return Pairs(better, worse, tuple(p.group for p in known), tuple(p.spoiled for p in known))

@@ -45,6 +45,7 @@ class Pairs(NamedTuple):
     better: Rows  # (pairs, names), as in `Texts`
     worse: Rows
     groups: tuple[str, ...]  # what a pair was made of: not parted between what is fitted and what is scored
+    spoiled: tuple[bool, ...]  # whether the worse one is made of the better, or both are drafts of one model
 
 
 def fit(texts: Texts, ratings: Mapping[str, Sequence[float]], facts: Mapping[str, Any], pairs: Pairs) -> Calibration:
@@ -59,6 +60,7 @@ def fit(texts: Texts, ratings: Mapping[str, Sequence[float]], facts: Mapping[str
     rated = np.array(list(ratings.values())).T
     low, high = facts["scale"]
     points = apart @ spreads / len(spreads) / (high - low)  # of the mean over the aspects, in [0, 1] of the scale
+    points = points[np.array(pairs.spoiled, dtype=bool)]  # rounds are such pairs; two hands lie farther apart
     return Calibration(
         names=texts.names,
         texts=len(texts.requests),
@@ -132,8 +134,9 @@ class _Scale:
 
 
 def _taken(pairs: Pairs, which: npt.NDArray[np.bool_]) -> Pairs:
-    groups = tuple(g for g, yes in zip(pairs.groups, which, strict=True) if yes)
-    return Pairs(pairs.better[which], pairs.worse[which], groups)
+    at = np.flatnonzero(which)
+    groups, spoiled = tuple(pairs.groups[i] for i in at), tuple(pairs.spoiled[i] for i in at)
+    return Pairs(pairs.better[which], pairs.worse[which], groups, spoiled)
 
 
 def _ridge(z: Rows, y: Rows, groups: Index, apart: Rows) -> tuple[Rows, Rows]:

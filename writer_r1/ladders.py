@@ -4,6 +4,7 @@ A judge that cannot put these in order is not to be trusted with finer differenc
 all chance comes from the seed, so that two judges meet the same texts.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -111,6 +112,18 @@ def drafted() -> tuple[Drafted, ...]:
     """Return the drafts that calibrations learn from beside `taught`; no judge is measured with them."""
     rows = data("assets/model_drafts.jsonl").read_text("utf-8").splitlines()
     return tuple(Drafted.model_validate_json(row) for row in rows)
+
+
+@cache
+def plain_drafts() -> dict[str, str]:
+    """Return what the standard model wrote for some of the originals' requests, by their id; the original is better."""
+    rows = data("assets/plain_drafts.jsonl").read_text("utf-8").splitlines()
+    return {row["id"]: row["text"] for row in map(json.loads, rows)}
+
+
+def unseen_originals() -> list[Original]:
+    """Return the originals that no calibration has seen: judges are measured with these."""
+    return [o for o in originals() if o not in taught() and o.id not in plain_drafts()]
 
 
 def draft_pairs(draft: Drafted, seed: int) -> list[Pair]:

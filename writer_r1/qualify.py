@@ -20,7 +20,7 @@ from writer_r1.catalog import write_whole
 from writer_r1.checks import word_count
 from writer_r1.errors import StoreError
 from writer_r1.facts import measured_criteria, read_facts
-from writer_r1.ladders import Original, adversarial, corruptions, dropouts, originals, taught
+from writer_r1.ladders import Original, adversarial, corruptions, dropouts, originals, unseen_originals
 from writer_r1.llm import Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.qualification import (
@@ -128,7 +128,7 @@ def planned(wanted: Wanted, fit: Calibration | None = None) -> Plan:
 
 def chosen_originals(count: int | None, seed: int) -> list[Original]:
     """Return so many originals that no fit has seen, drawn by the seed, no form twice before all were there once."""
-    unseen = [o for o in originals() if o not in taught()]
+    unseen = unseen_originals()
     drawn = Random(seed).sample(unseen, len(unseen))
     if count is None:
         return unseen
