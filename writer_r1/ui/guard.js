@@ -219,7 +219,7 @@ document.addEventListener("input", (event) => {
   dirty = true;
   clearTimeout(localTimer);
   localTimer = setTimeout(() => {
-    keepHere();
+    if (dirty) keepHere(); // else it is in the library by now, and a copy here would be offered for it one day
     count();
   }, LOCAL_MS);
   later_();

@@ -61,14 +61,14 @@ def offer(sentence: str, piece_id: str, revision: int) -> str:
     """Return what was done, with the button that brings this revision back."""
     undo = f'data-act="undo" data-piece="{escape(piece_id)}" data-revision="{revision}"'
     return (
-        f'<p class="note" data-ticket="{next(_offers)}"><span>{escape(sentence)}</span> '
+        f'<p class="note" role="status" data-ticket="{next(_offers)}"><span>{escape(sentence)}</span> '
         f'<button type="button" {undo} aria-keyshortcuts="Alt+Z" title="Alt+Z">Undo</button></p>'
     )
 
 
 def done(sentence: str) -> str:
     """Return what was done, with nothing to undo."""
-    return f'<p class="note" data-ticket="{next(_offers)}"><span>{escape(sentence)}</span></p>'
+    return f'<p class="note" role="status" data-ticket="{next(_offers)}"><span>{escape(sentence)}</span></p>'
 
 
 def on_versions(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> tuple[Desk, Any]:

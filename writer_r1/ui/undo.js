@@ -1,7 +1,6 @@
 // Undo is offered for ten seconds, longer while the pointer or the focus is on it. Later the list of versions has it.
 const OFFERED_MS = 10000;
 const TICK_MS = 250;
-element.setAttribute("role", "status");
 let ticket = "";
 let left = 0;
 const note = () => element.querySelector(".note");

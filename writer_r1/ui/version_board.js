@@ -22,14 +22,15 @@ addEventListener("studio:saved", () => {
 document.addEventListener("input", () => clearTimeout(soon));
 addEventListener("studio:opened", () => opened() && trigger("submit", { act: "list" }));
 
-// What was pressed is drawn anew: the focus stays on the same version.
+// What was pressed is drawn anew: the focus stays on the same version, or goes to the one that stands here now.
 let wanted = "";
 element.addEventListener("click", (event) => {
-  const step = event.target.closest(".step");
-  if (step) wanted = step.closest("li").dataset.revision;
+  const pressed = event.target.closest(".step, [data-act=restore]");
+  const row = pressed?.closest("li").dataset.revision;
+  if (pressed) wanted = pressed.matches(".step") ? `li[data-revision="${CSS.escape(row)}"] .step` : ".now .step";
 });
 new MutationObserver(() => {
-  if (!wanted || (document.activeElement !== document.body && element.contains(document.activeElement))) return;
-  if (document.activeElement === document.body) element.querySelector(`li[data-revision="${CSS.escape(wanted)}"] .step`)?.focus();
+  if (!wanted) return;
+  if (document.activeElement === document.body) element.querySelector(wanted)?.focus();
   wanted = "";
 }).observe(element, { childList: true, subtree: true });
