@@ -116,8 +116,8 @@ class Child:
                 yield DraftDelta(attempt=1, text=f"{n} ")
                 time.sleep(PAUSE_S)
 
-        jobs.start("A storm", "fake", work, run)
         self.say("ready")
+        jobs.start("A storm", "fake", work, run)
         while True:
             self.change(store, ("auto", "keep"))
             time.sleep(0.05)

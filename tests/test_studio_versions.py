@@ -84,7 +84,7 @@ def test_a_round_taken_over_is_undone_restored_as_a_branch_and_nothing_is_lost(p
     page.locator("#versions [data-act=restore]").focus()
     page.keyboard.press("Enter")
     expect(manuscript(page)).to_have_value("My own words.", timeout=SOON_MS)
-    expect(rows(page).first).to_contain_text("Restored from Undone, back to", timeout=SOON_MS)
+    expect(rows(page).first).to_contain_text("Restored from Saved while you wrote", timeout=SOON_MS)
     expect(rows(page).first.locator(".step")).to_be_focused()
     expect(page.locator("#versions .aside").first).to_contain_text("on a branch you left")
     assert kept(studio)[1:] == before and (kept(studio)[1][1], kept(studio)[0][1]) == (FIRST + MORE, "My own words.")

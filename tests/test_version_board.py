@@ -61,12 +61,20 @@ def test_each_version_says_what_it_is_how_long_and_what_changed() -> None:
     texts = {1: "", 2: "Salt on the rail.", 3: "Salt on rope, here.", 4: "Salt on the rail."}
     html = version_board(Tree(steps, texts))
     now, left, taken, begun_ = (plain(row) for row in re.findall(r"<li .*?</li>", html, re.DOTALL))
-    assert now.startswith("Restored from Round 1 taken over, ") and "stands here now" in now
+    assert now.startswith("Restored from “The storm”, ") and "stands here now" in now
     assert now.endswith("4 words · no word changed")
     assert left.startswith("Saved while you wrote on a branch you left") and left.endswith("2 put in, 2 taken out")
     assert taken.startswith("“The storm” Round 1 taken over") and taken.endswith("4 words · 4 put in")
     assert begun_.startswith("Begun") and begun_.endswith("0 words")
     assert "4 versions." in html and "Show older" not in html
+
+
+def test_what_was_brought_back_twice_is_called_what_it_was_at_first() -> None:
+    steps = [step(5, 4, "undone"), step(4, 2, "restored"), step(3, 2), step(2, 1, "Round 1 taken over"), step(1, None)]
+    html = plain(version_board(Tree(steps, dict.fromkeys(range(1, 6), "Salt."))))
+    assert "Undone, back to Round 1 taken over, " in html and "Restored from Round 1 taken over, " in html
+    named = [steps[0], steps[1]._replace(name="The storm"), *steps[2:]]
+    assert "Undone, back to “The storm”, " in plain(version_board(Tree(named, {})))
 
 
 def test_a_version_that_is_read_shows_what_restoring_it_would_change_and_the_brief_that_comes_back() -> None:

@@ -45,7 +45,7 @@ def version_board(tree: Tree | None) -> str:
     if not tree.steps:
         body = '<p class="quiet">No version yet: there is one as soon as you write something.</p>'
     else:
-        lanes, called = lanes_of(tree.steps), {s.revision: f"{label(s)}, {moment(s.created)}" for s in tree.steps}
+        lanes, called = lanes_of(tree.steps), names_of(tree.steps)
         rows = "".join(row(tree, step, lanes[step.revision], called) for step in tree.steps[: tree.shown])
         body = f'{about(tree)}<ol aria-label="Versions, newest first">{rows}</ol>{older(tree)}'
     return f'<details class="versions" data-key="versions" open>{HEAD}{body}</div>{NAMING}</details>'
@@ -86,6 +86,17 @@ def lanes_of(steps: Sequence[Step]) -> dict[int, int]:
         branches = step.parent in trunk or going_on.get(step.parent) != step.revision
         lanes[step.revision] = 0 if step.revision in trunk else min(below + branches, DEEPEST)
     return lanes
+
+
+def names_of(steps: Sequence[Step]) -> dict[int, str]:
+    """Return what each version is called by those made of it: one brought back by what was brought back."""
+    found: dict[int, str] = {}
+    for step in reversed(steps):
+        here = f"“{step.name}”" if step.name else label(step)
+        named = f"{here}, {moment(step.created)}"
+        back = step.why in BACK and not step.name
+        found[step.revision] = found.get(step.parent or 0, named) if back else named
+    return found
 
 
 def row(tree: Tree, step: Step, lane: int, called: Mapping[int, str]) -> str:
