@@ -23,8 +23,20 @@ def read_flags(argv: list[str] | None = None) -> argparse.Namespace:
         "--port", type=int, default=7860, help="port on 127.0.0.1; 0 takes any free one (default: 7860)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument(
+        "--restore", action="store_true", help="first put the newest whole backup in the place of a damaged library"
+    )
     parser.add_argument("--no-browser", dest="open", action="store_false", help="do not (the default)")
     return parser.parse_args(argv)
+
+
+def restored(home: Path | None) -> str:
+    """Return what came of putting a backup in the place of a damaged library."""
+    from writer_r1 import places
+    from writer_r1.store import restore_newest
+
+    backup, aside = restore_newest((home or places.home()).absolute() / "library.db")
+    return f"The library is that of the backup {backup} again; the damaged one was moved to {aside}."
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,8 +48,11 @@ def main(argv: list[str] | None = None) -> int:
 
     workspace = None
     try:
+        if flags.restore:
+            print(restored(flags.home), flush=True)
         workspace = Workspace(flags.home, flags.models)
         workspace.open_studio()
+        workspace.store.check()
         from writer_r1.ui.app import serve
 
         _, address = serve(workspace, flags.port, open_browser=flags.open)

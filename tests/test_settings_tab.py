@@ -71,8 +71,8 @@ def test_a_backup_can_be_made_at_any_time_and_holds_what_was_just_written(worksp
     assert "no backup yet" in show(workspace)[-1]
     on_backup(workspace)
     piece = workspace.store.new_piece(brief="A poem about rain.")
-    said, facts = on_backup(workspace)
-    [made] = settings_tab.backups(workspace)
+    said, _, facts = on_backup(workspace)
+    [made] = [b.path for b in workspace.store.kept_backups()]
     assert str(made) in said and "1 piece ·" in facts and "last backup: 2" in facts
     with zipfile.ZipFile(made) as archive:
         assert piece.brief.encode() in b"".join(archive.read(name) for name in archive.namelist())
@@ -86,7 +86,7 @@ def test_a_backup_that_cannot_be_made_is_said(workspace):
 @pytest.mark.parametrize("typed", ["", "delete", "DELETE everything", "YES"])
 def test_nothing_is_deleted_without_the_word(workspace, typed):
     workspace.store.new_piece(brief="A poem.")
-    said, kept, _ = on_delete(workspace, typed, True)
+    said, kept, *_ = on_delete(workspace, typed, True)
     assert "Nothing was deleted" in said and kept == typed and len(workspace.store.pieces()) == 1
 
 
@@ -94,16 +94,16 @@ def test_with_the_word_every_text_goes_and_settings_stay(workspace):
     workspace.store.new_piece(brief="A poem about rain.")
     write_settings(workspace.home, Settings(theme="dark"))
     on_backup(workspace)
-    said, kept, facts = on_delete(workspace, f" {WORD} ", False)
+    said, kept, _, facts = on_delete(workspace, f" {WORD} ", False)
     assert "deleted" in said and "1 backup in" in said and kept == "" and "0 pieces" in facts
     assert workspace.store.pieces() == [] and read_settings(workspace.home).theme == "dark"
     assert b"poem about rain" not in b"".join(p.read_bytes() for p in workspace.home.glob("library.db*"))
-    assert "still hold" not in on_delete(workspace, WORD, True)[0] and settings_tab.backups(workspace) == []
+    assert "still hold" not in on_delete(workspace, WORD, True)[0] and workspace.store.kept_backups() == []
 
 
 def test_nothing_is_deleted_while_a_piece_is_written(workspace):
     workspace.store.begin("run1", "A poem.", "small", this_process())
-    said, kept, _ = on_delete(workspace, WORD, True)
+    said, kept, *_ = on_delete(workspace, WORD, True)
     assert "still being written" in said and kept == WORD and workspace.store.run("run1")
 
 

@@ -107,9 +107,7 @@ def _rated(row: Any) -> Rated:
 def known_pairs() -> list[Known]:
     """Return what a fit may learn from: some of the known-order set, the rest of which is for `qualify`, and drafts."""
     found = [pair for original in taught() for pair in _known(original)]
-    found += [
-        Known(o.id, o.request, o.text, plain_drafts()[o.id], False) for o in originals() if o.id in plain_drafts()
-    ]
+    found += [Known(o.id, o.request, o.text, d, False) for o in originals() if (d := plain_drafts().get(o.id))]
     return found + [Known(d.id, d.request, p.better, p.worse) for d in drafted() for p in draft_pairs(d, SEED)]
 
 

@@ -1,23 +1,26 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text; `File` is the file under them
-all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Backups` copies of it;
+`File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
 from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
-from writer_r1.store.pieces import Hit, Piece, Pieces, Version
+from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
 from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
+from writer_r1.store.versions import Step, Version
 
 __all__ = [
     "MIGRATIONS",
+    "Backup",
     "Hit",
     "OwnScore",
     "Piece",
@@ -25,15 +28,17 @@ __all__ = [
     "SavedRubric",
     "StaleSave",
     "State",
+    "Step",
     "Store",
     "Version",
     "alive",
+    "restore_newest",
     "this_process",
     "whole",
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Backups):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +63,7 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores):
         self._compact()
 
     def delete_backups(self, folder: Path | None = None) -> None:
-        """Remove every backup in `folder`, by default where the library keeps its own."""
+        """Remove every backup in `folder`, by default where the library keeps its own, and what was moved aside."""
         with self._explained():
-            for made in (folder or self.backups).glob("library-????-??-??.zip"):
+            for made in [b.path for b in kept(folder or self.backups)] + asides(self.path):
                 made.unlink(missing_ok=True)

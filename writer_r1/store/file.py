@@ -7,6 +7,7 @@ business of the modules beside this one. Nothing here logs.
 import errno
 import json
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -26,12 +27,16 @@ from writer_r1.store.words import pure
 BUSY_S = 10.0  # how long an operation waits for another process's transaction
 READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"  # a write takes its lock first, so it never fails half way
 BACKUPS_KEPT = 10
+MADE = re.compile(r"library-\d{4}-\d\d-\d\d(T\d\d-\d\d-\d\d)?\.zip")  # one a day, or before another took its place
 Parsed = TypeVar("Parsed")
 
 # Appended to, never edited or renamed: a file in the wild may stop after any of these.
 MIGRATIONS = {f.stem: f.read_text("utf-8") for f in sorted((PACKAGE / "schema").glob("m*.sql"))}
 
-DAMAGED = "The library {name} is damaged ({error}); put a copy in its place, or move it aside to begin anew."
+DAMAGED = (
+    "The library {name} is damaged ({error}); start the studio with --restore to put its newest whole backup in its "
+    "place, or move it aside to begin anew."
+)
 SENTENCES = {
     sqlite3.SQLITE_FULL: "The disk is full: the library {name} cannot be written; free some space.",
     sqlite3.SQLITE_IOERR: "The disk refused the library {name} ({error}); check that it is connected and has space.",
@@ -64,25 +69,35 @@ class File:
 
     def _backup(self, folder: Path, replace: bool) -> Path | None:
         target = folder / time.strftime("library-%Y-%m-%d.zip")
-        if target.exists() and not replace:
-            return None
+        return None if target.exists() and not replace else self._back_up_to(target)
+
+    def _back_up_to(self, target: Path) -> Path:
+        folder = target.parent
         copy, part = folder / "library.copying", folder / "library.zip.part"  # the same each time: none is left behind
         try:
             folder.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(b"")
             with self._connected("rw") as db, closing(sqlite3.connect(copy)) as other:
                 db.backup(other)
+                if found := faults_of(other):  # it must not take the place of a backup that is whole
+                    raise sqlite3.DatabaseError(found)
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
                 archive.write(copy, self.path.name)
             os.replace(part, target)
-            for made in (copy, *sorted(folder.glob("library-????-??-??.zip"))[:-BACKUPS_KEPT]):
-                made.unlink(missing_ok=True)
+            copy.unlink(missing_ok=True)
+            self._thin_out(folder, "T" in target.name)
         except OSError as error:
             why = error.strerror or error
             raise StoreError(
                 f"No backup could be made in {str(folder)!r} ({why}); check that it can be written and has space."
             ) from error
         return target
+
+    def _thin_out(self, folder: Path, before_restore: bool) -> None:
+        """Remove all but the ten newest of the daily backups, or of those made before another took their place."""
+        made = sorted(p for p in folder.glob("library-*.zip") if MADE.fullmatch(p.name))
+        for old in [p for p in made if ("T" in p.name) == before_restore][:-BACKUPS_KEPT]:
+            old.unlink(missing_ok=True)
 
     def _compact(self) -> None:
         """Write the file anew, so that nothing removed can be read in it or in its log."""
@@ -142,6 +157,8 @@ class File:
             yield
         except (sqlite3.DatabaseError, OSError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if type(error) is sqlite3.DatabaseError and not code:  # what `faults_of` found
+                code = sqlite3.SQLITE_CORRUPT
             if isinstance(error, OSError):
                 code = sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN
             elif code == sqlite3.SQLITE_IOERR and shutil.disk_usage(self.path.parent).free < 1 << 20:
@@ -149,6 +166,12 @@ class File:
             if code not in SENTENCES:  # a bug of ours
                 raise
             raise StoreError(SENTENCES[code].format(name=repr(str(self.path)), error=error)) from error
+
+
+def faults_of(db: sqlite3.Connection) -> str:
+    """Return the first fault that SQLite finds in the whole file, or an empty string."""
+    [found] = db.execute("PRAGMA integrity_check(1)").fetchone()
+    return "" if found == "ok" else str(found).replace("\n", " ")
 
 
 def as_json(noun: BaseModel) -> str:

@@ -13,17 +13,16 @@ from pydantic import ValidationError
 
 from writer_r1.errors import StaleSave, StoreError
 from writer_r1.events import fold
-from writer_r1.store.file import READ, WRITE, File, as_json
+from writer_r1.store.file import READ, WRITE, as_json
 from writer_r1.store.runs import stored, texts_with
+from writer_r1.store.versions import Version, Versions, keep_version, version_of
 from writer_r1.store.words import most_telling, pure, shortened, terms
 from writer_r1.trajectory import Rubric, Trajectory
 
-AUTOSAVE_S = 60.0  # saves that the page makes by itself share a version for so long
 DELETED_S = 30 * 86400.0  # how long a deleted piece can be restored
 
 PIECES = "SELECT id, title, brief, text, revision, rubric, created, updated FROM pieces"
 NEWEST = "ORDER BY updated DESC, rowid DESC"
-VERSIONS = "SELECT revision, brief, text, why, created FROM versions WHERE piece_id = ? ORDER BY revision DESC"
 # Read whole: an index of the texts would be made anew with every save of the page, and searches are rare.
 OWN_WORDS = "folded(title || char(10) || brief || char(10) || text)"
 
@@ -41,16 +40,6 @@ class Piece(NamedTuple):
     updated: float
 
 
-class Version(NamedTuple):
-    """What a piece held at a revision. `why` is empty where the page saved by itself, from `created` on."""
-
-    revision: int
-    brief: str
-    text: str
-    why: str
-    created: float
-
-
 class Hit(NamedTuple):
     """A piece found. `snippet` is plain text from the run with this id, or from the piece's own words where None."""
 
@@ -59,7 +48,7 @@ class Hit(NamedTuple):
     snippet: str
 
 
-class Pieces(File):
+class Pieces(Versions):
     """The user's documents."""
 
     def new_piece(self, brief: str = "", text: str = "", title: str = "") -> Piece:
@@ -100,15 +89,26 @@ class Pieces(File):
                 return piece
             if base_revision != piece.revision:
                 raise StaleSave(f"{piece.title!r} was changed in another window; choose which text to keep.", piece)
-            _keep_version(db, piece_id, Version(piece.revision + 1, brief, text, why, now))
-            changed = (brief, text, piece.revision + 1, now, piece_id)
-            db.execute("UPDATE pieces SET brief = ?, text = ?, revision = ?, updated = ? WHERE id = ?", changed)
-            return _kept(db, piece_id)
+            return _changed(db, piece, Version(piece.revision + 1, brief, text, why, now))
 
-    def versions(self, piece_id: str) -> list[Version]:
-        """Return the kept versions of this piece, newest first; the newest is what the piece holds."""
-        with self._transaction(READ) as db:
-            return [Version(*row) for row in db.execute(VERSIONS, (piece_id,))]
+    def restore_version(self, piece_id: str, revision: int, base_revision: int, why: str = "restored") -> Piece:
+        """Return the piece with the words that it held at `revision`; what it holds now is kept.
+
+        They become a new version made of that one, a branch. Where nothing would change nothing is written.
+
+        Raises:
+            StaleSave: the piece is not at `base_revision` any more; nothing was written.
+            StoreError: the piece was deleted, or there is no such version.
+        """
+        with self._transaction(WRITE) as db:
+            piece, old = _kept(db, piece_id), version_of(db, piece_id, revision)
+            if old is None:
+                raise StoreError("This version is not in the library any more; open the list of versions again.")
+            if (old.brief, old.text) == (piece.brief, piece.text):
+                return piece
+            if base_revision != piece.revision:
+                raise StaleSave(f"{piece.title!r} was changed in another window; choose which text to keep.", piece)
+            return _changed(db, piece, Version(piece.revision + 1, old.brief, old.text, why, time.time(), revision))
 
     def set_rubric(self, piece_id: str, rubric: Rubric | None) -> None:
         """Make these the criteria of the piece.
@@ -209,26 +209,15 @@ def _begin(db: sqlite3.Connection, brief: str, text: str, title: str, rubric: Ru
     columns = "id, title, brief, text, rubric, created, updated, revision"
     db.execute(f"INSERT INTO pieces ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, 1)", row)
     why = "begun" if brief or text else ""  # an empty beginning is not worth a version of its own
-    _keep_version(db, id_, Version(1, brief, text, why, now))
+    keep_version(db, id_, Version(1, brief, text, why, now))
     return _kept(db, id_)
 
 
-def _keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
-    """Add a version, or bring the newest one up to date where both were saved by the page within a minute."""
-    row = db.execute(f"{VERSIONS} LIMIT 1", (piece_id,)).fetchone()
-    last = Version(*row) if row else None
-    if last and not (last.why or new.why) and 0 <= new.created - last.created < AUTOSAVE_S and not _shrank(last, new):
-        values = (new.revision, new.brief, new.text, piece_id, last.revision)
-        db.execute("UPDATE versions SET revision = ?, brief = ?, text = ? WHERE piece_id = ? AND revision = ?", values)
-    else:
-        db.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", (piece_id, *new))
-
-
-def _shrank(old: Version, new: Version) -> bool:
-    """Return whether the brief or the text lost more than half: perhaps by mistake, so the old words are kept."""
-    return any(
-        2 * len(after.strip()) < len(before.strip()) for before, after in ((old.brief, new.brief), (old.text, new.text))
-    )
+def _changed(db: sqlite3.Connection, piece: Piece, new: Version) -> Piece:
+    keep_version(db, piece.id, new)
+    changed = (new.brief, new.text, new.revision, new.created, piece.id)
+    db.execute("UPDATE pieces SET brief = ?, text = ?, revision = ?, updated = ? WHERE id = ?", changed)
+    return _kept(db, piece.id)
 
 
 def _kept(db: sqlite3.Connection, piece_id: str) -> Piece:

@@ -6,20 +6,18 @@ outside: system fonts, no analytics, and no way to share.
 
 import os
 import re
-import secrets
 import socket
 from pathlib import Path
 from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from writer_r1 import catalog
 from writer_r1.errors import Busy, WriterError
 from writer_r1.ui import compare_tab, models_tab, render, settings_tab, write_tab
 from writer_r1.ui import gradio as gr
+from writer_r1.ui.alive import Alive
 from writer_r1.ui.board import QUIET, Board
 from writer_r1.ui.desk import mark
 from writer_r1.ui.help import key_sheet
@@ -35,6 +33,7 @@ STYLES = (
     "criteria_board.css",
     "round_board.css",
     "proposals_board.css",
+    "version_board.css",
     "compare.css",
     "tabs.css",
 )
@@ -94,20 +93,6 @@ def writing_model(workspace: Workspace) -> str:
         return model.label if model.state == "ready" else ""
     except WriterError:
         return ""  # told by the Models page, and by Start
-
-
-class Alive:
-    """Answers `/studio/alive` with the name of this start, so that an open page notices a studio that went or came."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app, self._born = app, secrets.token_hex(4)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the page's question, or pass on what is none."""
-        if scope["type"] == "http" and scope["path"] == "/studio/alive":
-            await PlainTextResponse(self._born, headers={"cache-control": "no-store"})(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
 
 def serve(workspace: Workspace, port: int, *, open_browser: bool) -> tuple[gr.Blocks, str]:

@@ -37,6 +37,7 @@ class Desk(NamedTuple):
     follow: str
     shelf: Any
     trouble: Any = ""
+    undo: Any = gr.skip()  # what is offered to be undone
 
 
 def place_of(said: str) -> Place:
@@ -72,7 +73,7 @@ def opened(workspace: Workspace, piece: Piece | None, run_id: str = "") -> Desk:
         run_id = next((run.id for run in workspace.store.runs_of(piece.id)), "")
     shelf = library(workspace.store, Shelf(piece.id if piece else ""))
     brief, text = (piece.brief, piece.text) if piece else ("", "")
-    return Desk(mark(piece, run_id), brief, text, ticket(piece, run_id), shelf)
+    return Desk(mark(piece, run_id), brief, text, ticket(piece, run_id), shelf, "", "")
 
 
 def on_load(workspace: Workspace, piece_id: str | None, run_id: str | None) -> Desk:

@@ -77,7 +77,7 @@ def follow(workspace: Workspace, ticket: str) -> Iterator[Page]:
         last: Page | None = None
         was_busy: bool | None = None
         drawn, sent = Drawn(), Sent()
-        for view, elapsed_s in _views(workspace, run):
+        for view, elapsed_s in _views(workspace, run, piece_id):
             page, busy = screen(workspace, piece_id, view, elapsed_s, drawn), not over(view)
             page = page._replace(**dict(zip(("rounds", "since"), sent.of(page.rounds), strict=True)))
             pressed = buttons(busy) if busy != was_busy else [gr.skip()] * PRESSED
@@ -153,7 +153,7 @@ def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted
     )
 
 
-def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
+def _views(workspace: Workspace, run: Run, piece_id: str) -> Iterator[tuple[View, float]]:
     """Yield the run as far as it is known, and for how long it has been worked on."""
     view, began = View(Trajectory(id=run.id, prompt=run.prompt)), run.created
     if run.state == "running" and run.updated == run.created:  # else what is known comes in a moment, and is not blank
@@ -164,7 +164,8 @@ def _views(workspace: Workspace, run: Run) -> Iterator[tuple[View, float]]:
         if batch and first:
             began = run.updated - view.t  # a run that goes on lay still for a while
         yield view, time.time() - began
-    yield view._replace(ended=True, own=tuple(workspace.store.own_scores(run.id))), view.t
+    edited = workspace.store.edited_round(piece_id, run.id) if piece_id else None
+    yield view._replace(ended=True, own=tuple(workspace.store.own_scores(run.id)), edited=edited), view.t
 
 
 def buttons(busy: bool) -> list[Any]:

@@ -103,6 +103,7 @@ const settle = (answer, now, words = "Saved") => {
   const later = typed();
   dirty = later.brief !== now.brief || later.text !== now.text;
   if (dirty) later_(0);
+  else dispatchEvent(new Event("studio:saved"));
   say("saved", answer.piece ? words : "");
   address();
   const name = document.querySelector(`#library [data-piece="${CSS.escape(answer.piece)}"] .title`);
@@ -174,7 +175,7 @@ const adopt = () => {
   const { piece, revision, run } = told.dataset;
   const other = piece !== place.piece;
   Object.assign(place, { piece, run, base: Math.max(+revision, other ? 0 : place.base) });
-  address();
+  if (piece || !first) address(); // at first nothing is told yet, and the studio is still to read what the address names
   clearTimeout(serverTimer);
   if (!other && !first) return later_(300); // saves only where something differs
   first = false;
@@ -185,7 +186,7 @@ const adopt = () => {
     dirty = false;
     say("saved", place.piece ? "Saved" : "");
     count();
-    dispatchEvent(new Event("studio:adopted"));
+    dispatchEvent(new Event("studio:opened"));
     if (!copy || (copy.brief === now.brief && copy.text === now.text)) return local.drop(place.piece || "new");
     if (!place.piece || (copy.base === place.base)) {
       // Typed upon just this text and never saved, as when the studio or the browser died: it goes on from there.
@@ -218,7 +219,7 @@ document.addEventListener("input", (event) => {
   dirty = true;
   clearTimeout(localTimer);
   localTimer = setTimeout(() => {
-    keepHere();
+    if (dirty) keepHere(); // else it is in the library by now, and a copy here would be offered for it one day
     count();
   }, LOCAL_MS);
   later_();
@@ -258,8 +259,11 @@ window.studio.took = (answer, before) => {
   settle(answer, { brief: known.brief, text: typed().text }, "Saved; this version is kept");
 };
 // Before a wish goes to the studio what was typed is in the library, or two saves would make two pieces of it.
+// Nor may the look after a text that the studio put here come between the wish and its answer.
 window.studio.flush = async () => {
   if (saving) await saving;
-  if (dirty) await save();
+  const now = typed();
+  if (dirty || now.brief !== known.brief || now.text !== known.text) await save();
+  clearTimeout(serverTimer);
   return JSON.stringify(place);
 };

@@ -5,6 +5,10 @@ from html import escape
 GLOSSARY = (
     ("Brief", "What you want written, in your own words: what it is, for whom, how long, and what must be in it."),
     ("Piece", "One document of yours: its brief, its text and its criteria."),
+    (
+        "Version",
+        "What a piece held at one time, kept for good: restoring one begins a branch beside what came after it.",
+    ),
     ("Session", "One time the studio wrote on a piece: a draft and the rounds that followed."),
     ("Code", "A short note on something your brief asks for, with the words of the brief it comes from."),
     ("Category", "Codes that belong together, under one name."),
@@ -39,6 +43,7 @@ KEYS = (
     (("Ctrl+Enter", "⌘ Enter"), "Write: begin with the brief as it is"),
     (("Esc",), "Stop writing; what is written stays"),
     (("Ctrl+S", "⌘ S"), "Keep this version of your text"),
+    (("Alt+Z",), "Undo a round taken over or a version restored, while it is offered"),
     (("Alt+1 … Alt+4",), "Go to a tab"),
     (("[", "]"), "Previous or next round, in the rounds"),
     (("J", "K"), "Next or previous change, where a round is reviewed"),

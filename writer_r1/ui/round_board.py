@@ -15,7 +15,7 @@ from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.prose import chip, differing, longer, plural, prose
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
-from writer_r1.ui.view import View, over, own_of, standing, title
+from writer_r1.ui.view import View, outdated, over, own_of, standing, title
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
 BECAUSE = {
@@ -40,12 +40,13 @@ def round_board(view: View | None, *, busy: bool, drawn: Drawn | None = None) ->
     marks = drawn.part("marks", judged, lambda: stills(now))
     parts = [drawn.part("names", judged, lambda: legend(view, marks))]
     for a in now.attempts:
-        made_of = (a, parent_of(now, a), now.rubric, a.number == now.best, ended, busy, marks, own_of(view, a))
+        of_view = (ended, busy, marks, own_of(view, a), outdated(view, a))
+        made_of = (a, parent_of(now, a), now.rubric, a.number == now.best, *of_view)
         parts.append(drawn.part(a.number, made_of, partial(card, view, a, busy, marks)))
     opening = f'role="list" aria-label="Rounds" style="--rows:{len(marks)}"'
     strip = f'<div class="round-strip" {opening}>{PART}{PART.join(parts)}{PART}</div>'
-    run = escape(view.now.id)
-    return f'<section class="round-board" data-run="{run}" data-view="all">{head(view)}{strip}</section>'
+    data = f'data-run="{escape(view.now.id)}" data-edited="{view.edited or ""}"'
+    return f'<section class="round-board" {data} data-view="all">{head(view)}{strip}</section>'
 
 
 def head(view: View) -> str:
@@ -160,6 +161,8 @@ def badges(view: View, attempt: Attempt) -> list[str]:
         found.append("being judged again" if not over(view) else "judged by earlier criteria")
     if attempt.accepted is False:
         found.append("not accepted")
+    if outdated(view, attempt):
+        found.append("based on an older text")
     if not attempt.complete:
         found.append("unfinished" if over(view) else WRITING)
     elif attempt.evaluation is None and attempt.accepted is None:

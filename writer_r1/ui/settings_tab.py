@@ -5,8 +5,8 @@ Each choice is kept on disk the moment it is made, and in force in the browser b
 
 import contextlib
 from collections.abc import Callable
+from datetime import datetime
 from html import escape
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -18,7 +18,8 @@ from writer_r1.errors import WriterError
 from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
 from writer_r1.ui import help as pages
-from writer_r1.ui.board import QUIET
+from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
+from writer_r1.ui.board import QUIET, Board, asked
 from writer_r1.ui.prose import plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
@@ -31,7 +32,10 @@ COMFORT = """(theme, size, width, leading, letters) =>
 # This browser's copies go too, but only where the answer says that the library's did.
 FORGET = """(said) => { if (said.startsWith('<p class="state"')) window.studio.forgetTexts(); return [] }"""
 
-# Threads, theme, text size, line width, line spacing, single-letter keys, trust in the judge, the library's facts.
+KEEP_TYPED = "async () => { await window.studio.flush(); return [] }"
+
+# Threads, theme, text size, line width, line spacing, single-letter keys, trust in the judge, backups, the library's
+# facts.
 Controls = tuple[Any, ...]
 
 
@@ -50,7 +54,7 @@ def show(workspace: Workspace) -> Controls:
     kept = read_settings(workspace.home)
     threads = str(kept.threads) if kept.threads else AUTOMATIC
     choices = (threads, kept.theme, kept.text_size, kept.line_width, kept.line_height, kept.letter_keys)
-    return (*choices, trust_in_judge(workspace), library_facts(workspace))
+    return (*choices, trust_in_judge(workspace), listed(workspace), library_facts(workspace))
 
 
 def trust_in_judge(workspace: Workspace) -> str:
@@ -72,33 +76,46 @@ def on_choice(workspace: Workspace, name: str, value: object) -> None:
         gr.Warning(str(error))
 
 
-def on_backup(workspace: Workspace) -> tuple[str, str]:
-    """Return what came of making a backup, and the library's facts."""
+def on_backup(workspace: Workspace) -> tuple[str, str, str]:
+    """Return what came of making a backup, the list of them, and the library's facts."""
     try:
         path = workspace.store.backup(workspace.store.backups, replace=True)
     except WriterError as error:
-        return answer(str(error), wrong=True), library_facts(workspace)
-    return answer(f"Backed up to {path}. It takes the place of an earlier one of today."), library_facts(workspace)
+        return answer(str(error), wrong=True), listed(workspace), library_facts(workspace)
+    said = answer(f"Backed up to {path}. It takes the place of an earlier one of today.")
+    return said, listed(workspace), library_facts(workspace)
 
 
-def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str, str, str]:
-    """Return what came of deleting everything, what the field then holds, and the library's facts."""
+def on_restore(workspace: Workspace, wish: dict[str, str]) -> tuple[str, str, str]:
+    """Return what came of restoring a backup, the list of them, and the library's facts."""
+    sentence, wrong = on_backups(workspace, wish)
+    return answer(sentence, wrong) if sentence else "", listed(workspace), library_facts(workspace)
+
+
+def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str, str, str, str]:
+    """Return what came of deleting everything, what the field then holds, the backups, and the library's facts."""
     if typed.strip() != WORD:
-        return answer(f"Nothing was deleted: type the word {WORD}, in capitals.", wrong=True), typed, gr.skip()
+        return (
+            answer(f"Nothing was deleted: type the word {WORD}, in capitals.", wrong=True),
+            typed,
+            gr.skip(),
+            gr.skip(),
+        )
     try:
         workspace.store.delete_all()
         if backups_too:
             workspace.store.delete_backups()
     except WriterError as error:
-        return answer(str(error), wrong=True), typed, library_facts(workspace)
-    kept = len(backups(workspace))
+        return answer(str(error), wrong=True), typed, listed(workspace), library_facts(workspace)
+    kept = len(workspace.store.kept_backups())
     rest = f" {plural(kept, 'backup')} in {workspace.store.backups} still hold what you wrote." if kept else ""
-    return answer(f"Everything you wrote is deleted.{rest} Models and settings stay."), "", library_facts(workspace)
+    said = answer(f"Everything you wrote is deleted.{rest} Models and settings stay.")
+    return said, "", listed(workspace), library_facts(workspace)
 
 
-def backups(workspace: Workspace) -> list[Path]:
-    """Return the backups of the library, oldest first."""
-    return sorted(workspace.store.backups.glob("library-*.zip"))
+def listed(workspace: Workspace) -> str:
+    """Return the list of the library's backups."""
+    return backups_board(workspace.store.kept_backups())
 
 
 def library_facts(workspace: Workspace) -> str:
@@ -111,8 +128,8 @@ def library_facts(workspace: Workspace) -> str:
         count = plural(len(workspace.store.pieces()), "piece")
     except WriterError as error:
         return answer(str(error), wrong=True)
-    kept = backups(workspace)
-    last = f"last backup: {kept[-1].stem.removeprefix('library-')}" if kept else "no backup yet"
+    kept = workspace.store.kept_backups()
+    last = f"last backup: {datetime.fromtimestamp(kept[0].made):%Y-%m-%d}" if kept else "no backup yet"
     return f'<p class="quiet">{count} · {amount(size) if size >= 1e6 else "under 1 MB"} · {last}</p>'
 
 
@@ -129,7 +146,7 @@ def build(workspace: Workspace) -> Wiring:
             comfort = _place_reading(now)
         with gr.Column(min_width=320):
             threads = _place_threads(now)
-            facts, deleted = _place_library(workspace)
+            listing, facts, deleted = _place_library(workspace)
     trusted = gr.HTML(trust_in_judge(workspace), elem_id="trust", apply_default_css=False)
     with gr.Row(elem_id="help"):
         for section in (pages.glossary(), pages.shortcuts()):
@@ -140,7 +157,7 @@ def build(workspace: Workspace) -> Wiring:
         _keep(workspace, name, control)
         if control is not threads:
             _made(control)(None, comfort, None, js=COMFORT, **QUIET)
-    return Wiring(lambda: show(workspace), [threads, *comfort, trusted, facts], comfort, COMFORT, deleted)
+    return Wiring(lambda: show(workspace), [threads, *comfort, trusted, listing, facts], comfort, COMFORT, deleted)
 
 
 def _keep(workspace: Workspace, name: str, control: Any) -> None:
@@ -184,7 +201,7 @@ def _place_threads(now: Settings) -> gr.Dropdown:
     )
 
 
-def _place_library(workspace: Workspace) -> tuple[gr.HTML, Any]:
+def _place_library(workspace: Workspace) -> tuple[Board, gr.HTML, Any]:
     _heading("Your library")
     gr.Textbox(
         str(workspace.home),
@@ -197,7 +214,14 @@ def _place_library(workspace: Workspace) -> tuple[gr.HTML, Any]:
     facts = gr.HTML(library_facts(workspace), elem_id="library-facts", apply_default_css=False)
     backup = gr.Button("Make a backup now", elem_id="backup")
     done = gr.HTML("", elem_id="backup-answer", apply_default_css=False)
-    backup.click(lambda: on_backup(workspace), None, [done, facts], trigger_mode="once", **QUIET)
+    listing = Board(listed(workspace), elem_id="backups")
+    shown = [done, listing, facts]
+    backup.click(lambda: on_backup(workspace), None, shown, trigger_mode="once", **QUIET)
+
+    def restored(event: gr.EventData) -> tuple[str, str, str]:
+        return on_restore(workspace, asked(event))
+
+    listing.submit(restored, None, shown, js=KEEP_TYPED, **QUIET).then(None, done, None, js=ANEW, **QUIET)
     with gr.Accordion("Delete everything", open=False, elem_id="delete-all"):
         gr.HTML(f"<p>{STAYS} This cannot be undone.</p>", apply_default_css=False)
         too = gr.Checkbox(False, label="Delete the backups as well", elem_id="delete-backups")
@@ -205,9 +229,9 @@ def _place_library(workspace: Workspace) -> tuple[gr.HTML, Any]:
         delete = gr.Button("Delete everything I wrote", variant="stop", elem_id="delete")
         gone = gr.HTML("", elem_id="delete-answer", apply_default_css=False)
     deleted = delete.click(
-        lambda typed, all_: on_delete(workspace, typed, all_), [word, too], [gone, word, facts], **QUIET
+        lambda typed, all_: on_delete(workspace, typed, all_), [word, too], [gone, word, listing, facts], **QUIET
     ).then(None, gone, None, js=FORGET, **QUIET)
-    return facts, deleted
+    return listing, facts, deleted
 
 
 def _heading(text: str) -> None:

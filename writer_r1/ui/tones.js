@@ -23,5 +23,5 @@
     if (chip) turn(chip.dataset.tone);
   });
   document.addEventListener("input", (event) => event.target === brief() && paint());
-  addEventListener("studio:adopted", paint); // another piece puts another text into the brief without a word
+  addEventListener("studio:opened", paint); // another piece puts another text into the brief without a word
 })();

@@ -36,6 +36,7 @@ class View(NamedTuple):
     own: tuple[OwnScore, ...] = ()  # what the writer gave its texts
     trouble: str | None = None  # why the last events are not on disk
     ended: bool = False  # nothing more will come, even where no event said so
+    edited: int | None = None  # the text that the manuscript was made of and changed since; see `Versions.edited_round`
 
 
 def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
@@ -73,6 +74,17 @@ def shown(view: View) -> Attempt | None:
     if over(view) and best is not None:
         return best
     return with_text[-1] if with_text else None
+
+
+def outdated(view: View, attempt: Attempt) -> bool:
+    """Return whether an attempt was made of a text that the writer took over and changed since."""
+    at = attempt.parent
+    while view.edited is not None and at is not None:
+        if at == view.edited:
+            return True
+        parent = view.now.attempt(at)
+        at = parent.parent if parent else None
+    return False
 
 
 def own_of(view: View | None, attempt: Attempt | None) -> dict[str, int]:

@@ -14,7 +14,7 @@ from writer_r1.places import data
 from writer_r1.store import Piece
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
-from writer_r1.ui import render
+from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
@@ -115,11 +115,13 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
         piece = _kept(workspace, place, brief, text)
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
-        piece = store.save_piece(piece.id, piece.brief, attempt.text, piece.revision, f"{title(attempt)} taken over")
+        before = piece.revision
+        piece = store.save_piece(piece.id, piece.brief, attempt.text, before, f"{title(attempt)} taken over")
     except WriterError as error:
         return refused(str(error))
-    gr.Info(f"{title(attempt)} is your manuscript now. What stood there is kept.", duration=4)
-    return Desk(mark(piece, place.run), same, piece.text, same, same)
+    said = f"{title(attempt)} is your manuscript now. What stood there is kept."
+    note = restoring.offer(said, piece.id, before) if piece.revision != before else restoring.done(said)
+    return Desk(mark(piece, place.run), same, piece.text, ticket(piece, place.run), same, "", note)
 
 
 class Parts(NamedTuple):
@@ -129,6 +131,7 @@ class Parts(NamedTuple):
     text: gr.Textbox
     page: Page
     wishes: tuple[Any, ...]
+    back: restoring.Parts
 
 
 def build(workspace: Workspace) -> Parts:
@@ -144,20 +147,21 @@ def build(workspace: Workspace) -> Parts:
         with gr.Column(elem_id="paper", min_width=0):
             sheet = _html(render.manuscript(None), "sheet")
             text = _place_manuscript()
+            versions = restoring.place_versions()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
     functions = reviewer(workspace)
     Board("", elem_id="proposals", script="proposals_board.js", html_template="", server_functions=functions)
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
     page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
-    return Parts(brief, text, page, wishes)
+    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions))
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
     """Connect the tab, the sidebar and the part that knows the open piece."""
     said, wish_to_follow, page = gr.Textbox(visible=False), gr.State(""), parts.page
     answer = _html("", "answer")
-    desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble]
+    desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble, parts.back.undo]
     typed = [parts.brief, parts.text, said]
     told: dict[str, Any] = QUIET | {"js": WITH_PLACE}
     each: dict[str, Any] = EACH | {"js": WITH_PLACE}
@@ -207,6 +211,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
+    restoring.wire(workspace, parts.back, desk, typed, WITH_PLACE)
     shelf.submit(shelved, said, desk, **each)
     parts.brief.focus(workspace.warm, None, None, **QUIET)
     parts.brief.blur(

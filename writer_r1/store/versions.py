@@ -1,0 +1,138 @@
+"""What a piece held -> its versions in the library, a tree that grows and is never pruned, and back.
+
+Each version knows the one that it was made of, so that restoring an old one begins a branch and takes nothing away.
+Only the last minute of saves that the page makes by itself shares a version, and not where half of a text went.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from writer_r1.errors import StoreError
+from writer_r1.store.file import READ, WRITE, File
+from writer_r1.store.words import pure
+
+AUTOSAVE_S = 60.0  # saves that the page makes by itself share a version for so long
+NAME_CHARS = 120
+
+VERSIONS = """SELECT revision, brief, text, why, created, parent, name FROM versions
+    WHERE piece_id = ? ORDER BY revision DESC"""
+STEPS = "SELECT revision, parent, why, name, created FROM versions WHERE piece_id = ? ORDER BY revision DESC"
+# The way back from what the piece holds, and the first text on it that is a text of the run.
+EDITED = """WITH RECURSIVE line (revision, parent) AS (
+        SELECT revision, parent FROM versions
+        WHERE piece_id = :piece AND revision = (SELECT max(revision) FROM versions WHERE piece_id = :piece)
+        UNION ALL
+        SELECT versions.revision, versions.parent FROM versions JOIN line ON versions.revision = line.parent
+        WHERE piece_id = :piece
+    )
+    SELECT line.revision = (SELECT max(revision) FROM line), attempt FROM line
+    JOIN versions ON versions.piece_id = :piece AND versions.revision = line.revision
+    JOIN texts ON trajectory_id = :run AND attempt IS NOT NULL AND texts.text = versions.text AND texts.text != ''
+    ORDER BY line.revision DESC, attempt LIMIT 1"""
+
+
+class Version(NamedTuple):
+    """What a piece held at a revision. `why` is empty where the page saved by itself, from `created` on.
+
+    `parent` is the revision of the version that it was made of, `name` what the user calls it.
+    """
+
+    revision: int
+    brief: str
+    text: str
+    why: str
+    created: float
+    parent: int | None = None
+    name: str = ""
+
+
+class Step(NamedTuple):
+    """A version without its words, which a list of many can do without."""
+
+    revision: int
+    parent: int | None
+    why: str
+    name: str
+    created: float
+
+
+class Versions(File):
+    """What the pieces held."""
+
+    def versions(self, piece_id: str) -> list[Version]:
+        """Return the kept versions of this piece, newest first; the newest is what the piece holds."""
+        with self._transaction(READ) as db:
+            return [Version(*row) for row in db.execute(VERSIONS, (piece_id,))]
+
+    def steps(self, piece_id: str) -> list[Step]:
+        """Return what is known of the versions of this piece besides their words, newest first."""
+        with self._transaction(READ) as db:
+            return [Step(*row) for row in db.execute(STEPS, (piece_id,))]
+
+    def texts_of(self, piece_id: str, revisions: Sequence[int]) -> dict[int, str]:
+        """Return the texts of those of these versions of the piece that there are."""
+        with self._transaction(READ) as db:
+            one = "SELECT text FROM versions WHERE piece_id = ? AND revision = ?"
+            found = {r: db.execute(one, (piece_id, r)).fetchone() for r in set(revisions)}
+        return {revision: row[0] for revision, row in found.items() if row}
+
+    def version(self, piece_id: str, revision: int) -> Version | None:
+        """Return the version of this piece with this revision."""
+        with self._transaction(READ) as db:
+            return version_of(db, piece_id, revision)
+
+    def name_version(self, piece_id: str, revision: int, name: str) -> None:
+        """Call a version by this name, by none where it is blank; a named one is never saved over.
+
+        Raises:
+            StoreError: there is no such version.
+        """
+        called = " ".join(pure(name).split())[:NAME_CHARS]
+        with self._transaction(WRITE) as db:
+            named = "UPDATE versions SET name = ? WHERE piece_id = ? AND revision = ?"
+            if not db.execute(named, (called, piece_id, revision)).rowcount:
+                raise StoreError("This version is not in the library any more; open the list of versions again.")
+
+    def edited_round(self, piece_id: str, run_id: str) -> int | None:
+        """Return the number of the run's text that the piece goes back to and no longer holds, as it was changed since.
+
+        None where the piece holds a text of the run as it was written, or goes back to none.
+        """
+        with self._transaction(READ) as db:
+            row = db.execute(EDITED, {"piece": piece_id, "run": run_id}).fetchone()
+        return None if row is None or row[0] else int(row[1])
+
+
+def version_of(db: sqlite3.Connection, piece_id: str, revision: int) -> Version | None:
+    """Return the version of this piece with this revision."""
+    row = db.execute(VERSIONS.replace("ORDER", "AND revision = ? ORDER"), (piece_id, revision)).fetchone()
+    return Version(*row) if row else None
+
+
+def keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
+    """Add a version, made of the newest where it names no parent.
+
+    The newest is brought up to date instead where both were saved by the page within a minute.
+    """
+    row = db.execute(f"{VERSIONS} LIMIT 1", (piece_id,)).fetchone()
+    last = Version(*row) if row else None
+    if last and not (last.why or last.name or new.why) and _soon(last, new) and not _shrank(last, new):
+        values = (new.revision, new.brief, new.text, piece_id, last.revision)
+        db.execute("UPDATE versions SET revision = ?, brief = ?, text = ? WHERE piece_id = ? AND revision = ?", values)
+        return
+    parent = new.parent if new.parent is not None or last is None else last.revision
+    columns = "piece_id, revision, brief, text, why, created, parent, name"
+    values_ = (piece_id, *new._replace(parent=parent))
+    db.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values_)
+
+
+def _soon(last: Version, new: Version) -> bool:
+    return 0 <= new.created - last.created < AUTOSAVE_S
+
+
+def _shrank(old: Version, new: Version) -> bool:
+    """Return whether the brief or the text lost more than half: perhaps by mistake, so the old words are kept."""
+    return any(
+        2 * len(after.strip()) < len(before.strip()) for before, after in ((old.brief, new.brief), (old.text, new.text))
+    )
