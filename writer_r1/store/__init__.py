@@ -1,14 +1,17 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text; `File` is the file under them
-all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Arrivals` runs that come from
+elsewhere, `Copies` the whole of it; `File` is the file under them all. Text that is not valid Unicode (lone
+surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
 from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.store.arrivals import Arrival, Arrivals
+from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
@@ -18,6 +21,7 @@ from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
 
 __all__ = [
     "MIGRATIONS",
+    "Arrival",
     "Hit",
     "OwnScore",
     "Piece",
@@ -28,12 +32,13 @@ __all__ = [
     "Store",
     "Version",
     "alive",
+    "check_library",
     "this_process",
     "whole",
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Copies):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -60,5 +65,6 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores):
     def delete_backups(self, folder: Path | None = None) -> None:
         """Remove every backup in `folder`, by default where the library keeps its own."""
         with self._explained():
-            for made in (folder or self.backups).glob("library-????-??-??.zip"):
-                made.unlink(missing_ok=True)
+            for pattern in ("library-????-??-??.zip", "library-????-??-??-before-restoring-*.zip"):
+                for made in (folder or self.backups).glob(pattern):
+                    made.unlink(missing_ok=True)

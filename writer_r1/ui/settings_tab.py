@@ -19,6 +19,7 @@ from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
 from writer_r1.ui import help as pages
 from writer_r1.ui.board import QUIET
+from writer_r1.ui.files_menu import library_files
 from writer_r1.ui.prose import plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
@@ -112,7 +113,7 @@ def library_facts(workspace: Workspace) -> str:
     except WriterError as error:
         return answer(str(error), wrong=True)
     kept = backups(workspace)
-    last = f"last backup: {kept[-1].stem.removeprefix('library-')}" if kept else "no backup yet"
+    last = f"last backup: {kept[-1].stem.removeprefix('library-')[:10]}" if kept else "no backup yet"
     return f'<p class="quiet">{count} · {amount(size) if size >= 1e6 else "under 1 MB"} · {last}</p>'
 
 
@@ -197,6 +198,7 @@ def _place_library(workspace: Workspace) -> tuple[gr.HTML, Any]:
     facts = gr.HTML(library_facts(workspace), elem_id="library-facts", apply_default_css=False)
     backup = gr.Button("Make a backup now", elem_id="backup")
     done = gr.HTML("", elem_id="backup-answer", apply_default_css=False)
+    gr.HTML(library_files(), elem_id="library-files", apply_default_css=False)
     backup.click(lambda: on_backup(workspace), None, [done, facts], trigger_mode="once", **QUIET)
     with gr.Accordion("Delete everything", open=False, elem_id="delete-all"):
         gr.HTML(f"<p>{STAYS} This cannot be undone.</p>", apply_default_css=False)
