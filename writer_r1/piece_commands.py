@@ -70,7 +70,8 @@ def restore_command(args: argparse.Namespace) -> int:
 
     workspace = Workspace()
     done = restore(workspace.store, workspace.home, args.file)
-    print(f"Restored: {done.pieces} pieces. What was there before is kept in {done.before}")
+    pieces = "1 piece" if done.pieces == 1 else f"{done.pieces} pieces"
+    print(f"Restored: {pieces}. What was there before is kept in {done.before}")
     return 0
 
 

@@ -30,8 +30,11 @@ def import_button() -> str:
 
 def library_files() -> str:
     """Return the buttons that take the whole library out and put it back."""
-    return (
-        '<div class="library-files"><p>One zip with everything: pieces, versions, sessions, settings and measured '
-        'judges. Models are not in it.</p><p><button type="button" data-library="backup">Download everything</button> '
-        '<button type="button" data-library="restore">Restore from a backup …</button></p></div>'
+    about = (
+        "To keep elsewhere or take to another machine: one zip with every piece, its versions and sessions, the "
+        "settings and what was measured of judges. Models are not in it. Backups that the studio made lie in the folder "
+        "“backups” of the one above and can be restored as well."
     )
+    buttons = {"backup": "Download everything", "restore": "Restore from a backup …"}
+    row = "".join(f'<button type="button" data-library="{act}">{name}</button> ' for act, name in buttons.items())
+    return f'<div class="library-files"><p>{about}</p><p>{row}</p></div>'

@@ -35,7 +35,7 @@ def library(store: Store, shelf: Shelf) -> str:
         )
     return (
         '<nav class="shelf" aria-label="Your pieces"><header><h2>Your pieces</h2>'
-        f'{import_button()}<button data-act="new" class="new">New piece</button></header>'
+        f'<button data-act="new" class="new">New piece</button>{import_button()}</header>'
         '<label class="find"><span class="unseen">Search everything you wrote</span>'
         '<input type="search" data-act="search" placeholder="Search" autocomplete="off"></label>'
         f"{undo}{rows}{RENAME}</nav>"

@@ -75,7 +75,9 @@ def _overview(view: View, rubric: Rubric, attempts: list[Attempt]) -> str:
     means = "".join(f"<td>{ten(a.evaluation.reward if a.evaluation else None)}</td>" for a in attempts)
     overall = f'<tr class="overall"><th scope="row">Overall, {GUIDE}</th>{means}</tr>'
     table = f"<thead><tr><th></th>{heads}</tr></thead><tbody>{rows}{overall}</tbody>"
-    return f"<section><h2>Side by side</h2><table><caption>From 1 to 10</caption>{table}</table></section>"
+    table = f"<table><caption>From 1 to 10</caption>{table}</table>"
+    wide = '<div class="wide" role="region" aria-label="Scores side by side" tabindex="0">'  # on a phone it may scroll
+    return f"<section><h2>Side by side</h2>{wide}{table}</div></section>"
 
 
 def _called(view: View, attempt: Attempt) -> str:
@@ -91,7 +93,8 @@ def _round(view: View, rubric: Rubric | None, attempt: Attempt) -> str:
     faults = "".join(map(chip, attempt.faults))
     state = "" if attempt.complete else "unfinished · "
     facts = f'<p class="quiet">{state}{plural(word_count(attempt.text), "word")} {faults}</p>'
-    why = f'<p class="quiet" dir="auto">{escape(attempt.why)}</p>' if attempt.why else ""
+    kept = "" if attempt.accepted is None else "Accepted: " if attempt.accepted else "Not accepted: "
+    why = f'<p class="quiet" dir="auto">{kept}{escape(attempt.why)}</p>' if attempt.parent and kept else ""
     mean = ""
     if given is not None:
         mean = f'<p class="mean"><b>{ten(given.reward)}</b> of 10 overall, {GUIDE} · {LABEL[given.judge.trust]}</p>'
