@@ -1,8 +1,12 @@
 """The whole library as one zip: restored it is what it was, and whatever is wrong with a zip, nothing is changed."""
 
 import io
+import random
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -265,3 +269,41 @@ def test_a_place_that_cannot_be_written_is_one_sentence(store: Store, home: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(WriterError, match="^The backup cannot be written in '.*file' "):
         write_backup(store, home, tmp_path / "file" / "x.zip")
+
+
+AGAIN = """
+import sys, itertools
+from pathlib import Path
+from writer_r1.backup import restore
+from writer_r1.store import Store
+home = Path(sys.argv[1])
+store = Store(home / "library.db")
+print("ready", flush=True)
+for n in itertools.count():
+    restore(store, home, Path(sys.argv[2 + n % 2]))
+"""
+
+
+def test_a_kill_in_the_middle_of_a_restore_leaves_one_library_or_the_other_whole(
+    store: Store, home: Path, tmp_path: Path
+) -> None:
+    full(store)
+    one = all_of(store)
+    write_backup(store, home, tmp_path / "one.zip")
+    store.delete_all()
+    for n in range(300):
+        store.new_piece(f"Other {n}", "Words. " * 200)
+    other = all_of(store)
+    write_backup(store, home, tmp_path / "other.zip")
+    chance = random.Random(5)
+    for _ in range(6):
+        command = [sys.executable, "-c", AGAIN, str(home), str(tmp_path / "one.zip"), str(tmp_path / "other.zip")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout and process.stdout.readline() == "ready\n"
+            time.sleep(chance.uniform(0.1, 1.2))
+            assert process.poll() is None
+            process.kill()
+        now = all_of(Store(store.path))
+        assert now in (one, other)
+    restore(store, home, tmp_path / "one.zip")  # what the kills left behind is in nobody's way
+    assert all_of(store) == one and not (home / "restoring").exists()

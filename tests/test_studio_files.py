@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Download, Page, expect
 from writer_r1.docx_file import from_docx, to_docx
 from writer_r1.manuscript import blocks
 from writer_r1.store import this_process
+from writer_r1.ui.files import HEADER, PATH
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -90,6 +92,28 @@ def test_what_was_just_typed_is_exported_by_keyboard_and_is_what_was_typed(pages
     page.keyboard.press("Escape")
     expect(page.locator(".export .forms")).to_be_hidden()
     assert studio.store.pieces()[0].text == TEXT
+
+
+def test_neither_a_foreign_name_for_this_machine_nor_a_bare_link_gets_the_library(studio: Studio) -> None:
+    for headers, status in (({"Host": "evil.example", HEADER: "page"}, 400), ({}, 404), ({HEADER: "page"}, 200)):
+        connection = HTTPConnection("127.0.0.1", studio.port, timeout=30)
+        connection.request("GET", f"{PATH}backup", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == status and (len(answer.read()) > 1000) == (status == 200)
+        connection.close()
+
+
+def test_what_could_not_be_saved_is_not_exported_without_it(pages: Pages, studio: Studio) -> None:
+    piece = studio.store.new_piece("A brief", "Old words.")
+    page = pages.open(query=f"?piece={piece.id}")
+    expect(page.locator("#manuscript textarea")).to_have_value("Old words.", timeout=SOON_MS)
+    page.route("**/component_server**", lambda route: route.abort())  # the way of a save
+    page.locator("#manuscript textarea").fill("New words.")
+    page.locator(".export summary").click()
+    page.locator("[data-export=txt]").click()
+    expect(page.locator("#files-said [role=alert]")).to_contain_text("not saved yet", timeout=SOON_MS)
+    page.unroute("**/component_server**")
+    pages.faults[:] = [f for f in pages.faults if "ERR_FAILED" not in f]
 
 
 def test_an_empty_manuscript_is_not_exported_and_that_is_said(pages: Pages) -> None:

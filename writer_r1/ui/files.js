@@ -4,6 +4,7 @@
   const SHOWN_MS = 10000;
   const HEADERS = { "x-writer-r1": "page" }; // a page of another site may not send it
   const GONE = "The studio is not answering. Nothing was changed; start it again and try once more.";
+  const UNSAVED = "What you typed is not saved yet, so an export would lack it; see why below the manuscript.";
   const page = () => document.querySelector(".gradio-container") ?? document.body;
 
   let fading = 0;
@@ -55,6 +56,7 @@
 
   const exported = async (form) => {
     const place = JSON.parse(await window.studio.flush());
+    if (document.querySelector('#saved .state[data-state="failed"]')) return say(UNSAVED, true);
     const answer = await ask("export", { as: form, piece: place.piece ?? "", run: place.run ?? "" });
     if (answer) await keep(answer);
   };

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -69,6 +69,8 @@ class Files:
         else:
             try:
                 response = await answer(self._workspace, request)
+            except ClientDisconnect:  # nobody waits for an answer, and nothing was changed
+                response = Response(status_code=400)
             except WriterError as error:
                 response = JSONResponse({"error": str(error)}, 422)
         response.headers["cache-control"] = "no-store"
