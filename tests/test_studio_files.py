@@ -139,6 +139,7 @@ def test_a_word_file_becomes_a_new_piece_and_is_opened(width: int, pages: Pages,
     imported(page, "Chapter <one>.docx", to_docx(PLAIN, "Other", 1e9))
     expect(page.locator("#manuscript textarea")).to_have_value(from_docx(to_docx(PLAIN, "", 1e9)).text, timeout=SOON_MS)
     expect(page.locator("#brief textarea")).to_have_value("")
+    expect(page.locator("#library")).to_be_visible(visible=width >= 1100)
     made = studio.store.pieces()[0]
     assert made.title == "Chapter <one>" and made.id != there.id and studio.store.piece(there.id) == there
     expect(page.locator("#files-said")).to_contain_text("“Chapter <one>” is a new piece.")

@@ -67,6 +67,8 @@
     if (!answer) return;
     const made = await answer.json();
     dispatchEvent(new CustomEvent("studio:open", { detail: { piece: made.piece, run: made.run } }));
+    const sheet = matchMedia("(max-width: 1099px)").matches && document.body.classList.contains("shelf-open");
+    if (sheet) document.querySelector("[data-shelf]").click(); // it would lie over what was opened
     say(`“${made.title}” is a new piece. ${made.note}`.trim(), false, Boolean(made.note));
   };
 

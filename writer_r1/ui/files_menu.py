@@ -25,7 +25,7 @@ def _buttons(forms: dict[str, str]) -> str:
 def import_button() -> str:
     """Return the button in the sidebar that makes a piece of a file."""
     about = "A text, Markdown or Word file, or a session, becomes a new piece"
-    return f'<button type="button" class="new" data-import="{TAKEN}" title="{about}">Import</button>'
+    return f'<button type="button" class="bring" data-import="{TAKEN}" title="{about}">Import</button>'
 
 
 def library_files() -> str:
