@@ -20,7 +20,7 @@ def inside(data: bytes) -> dict[str, str]:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-@pytest.mark.parametrize("text", ["\n\n".join(HARD.values()), ARABIC, "", "***"], ids=["all", "rtl", "empty", "break"])
+@pytest.mark.parametrize("text", ["\n\n".join(HARD.values()), ARABIC, ""], ids=["all", "rtl", "empty"])
 def test_a_book_is_valid_whatever_stands_in_it(text: str, tmp_path: Path) -> None:
     path = tmp_path / "book.epub"
     path.write_bytes(to_epub(text, BOOK))
