@@ -54,7 +54,7 @@ def test_help_says_what_a_command_and_each_of_its_flags_do(
 def test_the_commands_scripts_rely_on_are_there() -> None:
     names = {" ".join(path) for path in COMMANDS}
     models, history = {"list", "pull", "add", "verify"}, {"list", "show", "export"}
-    wanted = {"criteria", "write", "judge", "judge-many", "qualify", "bench"}
+    wanted = {"criteria", "write", "judge", "judge-many", "qualify", "bench", "export", "import", "backup", "restore"}
     assert wanted | {f"models {m}" for m in models} | {f"history {h}" for h in history} <= names
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from writer_r1 import __version__, commands, judge_commands
+from writer_r1 import __version__, commands, judge_commands, piece_commands
 from writer_r1.errors import WriterError
 
 EXAMPLES = """examples:
@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_writing(parent)
     _add_judging(parent)
     _add_history(parent)
+    _add_files(parent)
     _add_bench(parent)
     return parser
 
@@ -184,6 +185,25 @@ def _add_history(parent: Any) -> None:
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     export.add_argument("--format", choices=("md", "json"), default="md", help="Markdown text, or every event")
+
+
+def _add_files(parent: Any) -> None:
+    export = _command(parent, "export", piece_commands.export_command, "Write a piece or a session to a file.")
+    export.add_argument("piece", metavar="PIECE", help="a piece's id, the beginning of it, or its title; or a session")
+    forms = (*piece_commands.MANUSCRIPTS, *piece_commands.OF_A_SESSION)
+    about = (
+        "the manuscript (docx, md, txt, epub), or of its newest session the critique (report) or all of it (session)"
+    )
+    export.add_argument("--as", dest="form", required=True, choices=forms, help=about)
+    export.add_argument("--out", required=True, type=Path, metavar="FILE", help="a file that is not there yet")
+    read = _command(parent, "import", piece_commands.import_command, "Make a new piece of a file.")
+    read.add_argument("file", type=Path, metavar="FILE", help="a .txt, .md or .docx file, or a session (.json)")
+    save = _command(parent, "backup", piece_commands.backup_command, "Write the whole library to one zip.")
+    save.add_argument("file", type=Path, metavar="FILE", help="a zip that is not there yet")
+    back = _command(
+        parent, "restore", piece_commands.restore_command, "Put a backup in the place of the library, which is kept."
+    )
+    back.add_argument("file", type=Path, metavar="FILE", help="a zip that `backup` or the studio made")
 
 
 def _add_bench(parent: Any) -> None:

@@ -1,15 +1,18 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Backups` copies of it;
-`File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Arrivals` runs that come from
+elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that
+is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
 from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
+from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
@@ -20,6 +23,7 @@ from writer_r1.store.versions import Step, Version
 
 __all__ = [
     "MIGRATIONS",
+    "Arrival",
     "Backup",
     "Hit",
     "OwnScore",
@@ -32,13 +36,14 @@ __all__ = [
     "Store",
     "Version",
     "alive",
+    "check_library",
     "restore_newest",
     "this_process",
     "whole",
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Backups):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups, Copies):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:

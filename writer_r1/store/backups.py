@@ -55,6 +55,12 @@ class Backups(File):
             if found := faults_of(db):
                 raise sqlite3.DatabaseError(found)
 
+    def place_before_restore(self) -> Path:
+        """Return where a backup goes that is made because another takes the library's place."""
+        while (target := self.backups / time.strftime(STAMP)).exists():
+            time.sleep(0.1)  # never over another that was made within this second
+        return target
+
     def restore_backup(self, name: str) -> Path:
         """Put the backup of this name in the library's place, and return a backup of what stood there.
 
@@ -70,9 +76,7 @@ class Backups(File):
                 owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
             if any(alive(owner) for (owner,) in owners):
                 raise Busy("A session is still being written; stop it first, then restore the backup.")
-            while (target := self.backups / time.strftime(STAMP)).exists():
-                time.sleep(0.1)  # never over another that was made within this second
-            before = self._back_up_to(target)
+            before = self._back_up_to(self.place_before_restore())
             with self._connected("rw") as db, closing(sqlite3.connect(copy)) as whole:
                 whole.backup(db)
         return before

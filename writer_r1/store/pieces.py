@@ -54,7 +54,7 @@ class Pieces(Versions):
     def new_piece(self, brief: str = "", text: str = "", title: str = "") -> Piece:
         """Return a new piece, at revision 1."""
         with self._transaction(WRITE) as db:
-            return _begin(db, pure(brief), pure(text), " ".join(pure(title).split()))
+            return add_piece(db, pure(brief), pure(text), " ".join(pure(title).split()))
 
     def piece(self, piece_id: str) -> Piece | None:
         """Return the piece with this id, or None where there is none or it was deleted."""
@@ -155,7 +155,7 @@ class Pieces(Versions):
             prompt, piece_id = run
             if piece_id is None:
                 rubric = fold((e for _, e in stored(db, run_id)), Trajectory(id=run_id, prompt=prompt)).rubric
-                piece_id = _begin(db, prompt, "", "", rubric).id
+                piece_id = add_piece(db, prompt, "", "", rubric).id
                 db.execute("UPDATE runs SET piece_id = ? WHERE id = ?", (piece_id, run_id))
             return _kept(db, piece_id)
 
@@ -203,7 +203,8 @@ class Pieces(Versions):
                 db.execute(f"DELETE FROM {rows}", at)
 
 
-def _begin(db: sqlite3.Connection, brief: str, text: str, title: str, rubric: Rubric | None = None) -> Piece:
+def add_piece(db: sqlite3.Connection, brief: str, text: str, title: str, rubric: Rubric | None = None) -> Piece:
+    """Return a piece that was added, at revision 1."""
     id_, now = secrets.token_hex(6), time.time()
     row = (id_, title, brief, text, as_json(rubric) if rubric else None, now, now)
     columns = "id, title, brief, text, rubric, created, updated, revision"

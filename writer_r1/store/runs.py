@@ -102,7 +102,7 @@ class Runs(File):
             run = (trajectory_id, prompt, model, owner, "running", now, now, piece_id)
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", run)
             db.execute("INSERT INTO texts (trajectory_id, text) VALUES (?, ?)", (trajectory_id, prompt))
-            _index(db, trajectory_id)
+            index_texts(db, trajectory_id)
 
     def reopen(self, trajectory_id: str, owner: str) -> int:
         """Record that `owner` goes on with a run that was over, and return the number of its last event.
@@ -131,9 +131,9 @@ class Runs(File):
                 [(trajectory_id, e.model_dump_json()) for e in events],
             )
             for event in events:
-                _derive(db, trajectory_id, event)
+                derive(db, trajectory_id, event)
             if any(isinstance(e, Drafted | Accepted | Finished | Failed) for e in events):
-                _index(db, trajectory_id)
+                index_texts(db, trajectory_id)
             db.execute("UPDATE runs SET updated = ? WHERE id = ?", (time.time(), trajectory_id))
 
     def events(self, trajectory_id: str, after: int = 0) -> list[tuple[int, Event]]:
@@ -222,7 +222,8 @@ class Runs(File):
             return [_run(row) for row in db.execute(f"{RUNS} {clause}", values).fetchall()]
 
 
-def _derive(db: sqlite3.Connection, trajectory_id: str, event: Event) -> None:
+def derive(db: sqlite3.Connection, trajectory_id: str, event: Event) -> None:
+    """Bring the rows that follow from a run's events forward by one."""
     mine = {"id": trajectory_id} | event.model_dump(include={"attempt", "text", "best_attempt", "why"})
     match event:
         case DraftDelta() | Drafted():
@@ -242,7 +243,8 @@ def _derive(db: sqlite3.Connection, trajectory_id: str, event: Event) -> None:
             db.execute("INSERT OR REPLACE INTO lessons VALUES (?, ?)", (lesson.id, lesson.model_dump_json()))
 
 
-def _index(db: sqlite3.Connection, trajectory_id: str) -> None:
+def index_texts(db: sqlite3.Connection, trajectory_id: str) -> None:
+    """Make a run's texts findable as they are now."""
     texts = "FROM texts WHERE trajectory_id = ?"
     db.execute(f"DELETE FROM found WHERE rowid IN (SELECT id {texts})", (trajectory_id,))
     db.execute(f"INSERT INTO found (rowid, text) SELECT id, text {texts}", (trajectory_id,))

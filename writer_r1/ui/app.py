@@ -20,13 +20,14 @@ from writer_r1.ui import gradio as gr
 from writer_r1.ui.alive import Alive
 from writer_r1.ui.board import QUIET, Board
 from writer_r1.ui.desk import mark
+from writer_r1.ui.files import Files
 from writer_r1.ui.help import key_sheet
 from writer_r1.ui.saving import saver
 from writer_r1.workspace import Workspace
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
-SCRIPTS = ("studio.js", "comfort.js", "tones.js")  # the others belong to their boards
+SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js")  # the others belong to their boards
 STYLES = (
     "style.css",
     "welcome.css",
@@ -36,6 +37,7 @@ STYLES = (
     "version_board.css",
     "compare.css",
     "tabs.css",
+    "files.css",
 )
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 LINES = {"block_shadow": "none", "input_shadow": "none", "block_border_width": "0px"}
@@ -118,7 +120,11 @@ def serve(workspace: Workspace, port: int, *, open_browser: bool) -> tuple[gr.Bl
         max_file_size="1mb",
         blocked_paths=[str(workspace.home), str(workspace.models)],
         app_kwargs={
-            "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]), Middleware(Alive)]
+            "middleware": [
+                Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
+                Middleware(Alive),
+                Middleware(Files, workspace=workspace),
+            ]
         },
         **look(),
     )

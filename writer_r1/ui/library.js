@@ -7,3 +7,4 @@ new MutationObserver(() => {
   if (phase && now && now !== phase) refresh();
   phase = now || phase;
 }).observe(document.querySelector("#phase") ?? document.body, { attributes: true, childList: true, subtree: true });
+addEventListener("studio:open", (event) => trigger("submit", { act: "open", ...event.detail }));

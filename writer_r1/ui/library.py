@@ -7,6 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from writer_r1.store import Hit, Piece, Run, Store
+from writer_r1.ui.files_menu import import_button
 
 STATES = {"running": "being written", "failed": "failed", "interrupted": "interrupted", "stopped": "stopped"}
 RENAME = """<template data-dialog="rename"><form method="dialog" data-act="rename"><h2>Rename this piece</h2>
@@ -34,7 +35,7 @@ def library(store: Store, shelf: Shelf) -> str:
         )
     return (
         '<nav class="shelf" aria-label="Your pieces"><header><h2>Your pieces</h2>'
-        '<button data-act="new" class="new">New piece</button></header>'
+        f'<button data-act="new" class="new">New piece</button>{import_button()}</header>'
         '<label class="find"><span class="unseen">Search everything you wrote</span>'
         '<input type="search" data-act="search" placeholder="Search" autocomplete="off"></label>'
         f"{undo}{rows}{RENAME}</nav>"

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from writer_r1.errors import Busy, StaleSave, WriterError
+from writer_r1.manuscript_file import LONGEST
 from writer_r1.proposals import Decision, Verdict, apply, is_rewritten, proposals, stretches_of
 from writer_r1.store import Piece
 from writer_r1.trajectory import Attempt, digest
 from writer_r1.ui.proposals_board import CHANGED, Compared, changes, review, taken
-from writer_r1.ui.saving import LONGEST
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 

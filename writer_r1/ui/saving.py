@@ -10,9 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from writer_r1.errors import StaleSave, WriterError
+from writer_r1.manuscript_file import LONGEST
 from writer_r1.workspace import Workspace
-
-LONGEST = 4_000_000  # characters; a long novel is about a million
 
 
 class Sent(BaseModel):

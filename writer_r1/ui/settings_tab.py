@@ -20,6 +20,7 @@ from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, rea
 from writer_r1.ui import help as pages
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
+from writer_r1.ui.files_menu import library_files
 from writer_r1.ui.prose import plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
@@ -222,6 +223,7 @@ def _place_library(workspace: Workspace) -> tuple[Board, gr.HTML, Any]:
         return on_restore(workspace, asked(event))
 
     listing.submit(restored, None, shown, js=KEEP_TYPED, **QUIET).then(None, done, None, js=ANEW, **QUIET)
+    gr.HTML(library_files(), elem_id="library-files", apply_default_css=False)
     with gr.Accordion("Delete everything", open=False, elem_id="delete-all"):
         gr.HTML(f"<p>{STAYS} This cannot be undone.</p>", apply_default_css=False)
         too = gr.Checkbox(False, label="Delete the backups as well", elem_id="delete-backups")

@@ -18,6 +18,7 @@ from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
+from writer_r1.ui.files_menu import export_menu
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
 from writer_r1.ui.rating import on_rating
@@ -268,5 +269,7 @@ def _place_manuscript() -> gr.Textbox:
         elem_id="manuscript",
         buttons=["copy"],
     )
-    _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
+    with gr.Row(elem_id="under"):
+        _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
+        _html(export_menu(), "export")
     return text

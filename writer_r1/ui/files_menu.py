@@ -1,0 +1,40 @@
+"""The buttons that take files out and bring them in -> HTML; `files.js` does what they say. Pure; knows no gradio."""
+
+from html import escape
+
+MANUSCRIPT = {"docx": "Word (.docx)", "md": "Markdown (.md)", "txt": "Plain text (.txt)", "epub": "E-book (.epub)"}
+SESSION = {"report": "Critique report, to print (.html)", "session": "Session, for another machine (.json)"}
+TAKEN = ".txt,.text,.md,.markdown,.docx,.json"
+
+
+def export_menu() -> str:
+    """Return the menu below the manuscript."""
+    parts = (("Your manuscript", MANUSCRIPT), ("The session shown", SESSION))
+    groups = "".join(
+        f'<div role="group" aria-label="{name}"><p>{name}</p>{_buttons(forms)}</div>' for name, forms in parts
+    )
+    return f'<details class="export"><summary>Export</summary><div class="forms">{groups}</div></details>'
+
+
+def _buttons(forms: dict[str, str]) -> str:
+    return "".join(
+        f'<button type="button" data-export="{form}">{escape(name)}</button>' for form, name in forms.items()
+    )
+
+
+def import_button() -> str:
+    """Return the button in the sidebar that makes a piece of a file."""
+    about = "A text, Markdown or Word file, or a session, becomes a new piece"
+    return f'<button type="button" class="bring" data-import="{TAKEN}" title="{about}">Import</button>'
+
+
+def library_files() -> str:
+    """Return the buttons that take the whole library out and put it back."""
+    about = (
+        "To keep elsewhere or take to another machine: one zip with every piece, its versions and sessions, the "
+        "settings and what was measured of judges. Models are not in it. Backups that the studio made lie in “backups” "
+        "in the folder above and can be restored as well."
+    )
+    buttons = {"backup": "Download everything", "restore": "Restore from a backup …"}
+    row = "".join(f'<button type="button" data-library="{act}">{name}</button> ' for act, name in buttons.items())
+    return f'<div class="library-files"><p>{about}</p><p>{row}</p></div>'
