@@ -49,6 +49,8 @@ CHECKS = [
     Check(type="person", value="first"),
     Check(type="tense", value="past"),
     Check(type="tense", value="pluperfect"),
+    Check(type="voice", value="I walked home, and it rained. " * 20),
+    Check(type="voice"),
 ]
 
 

@@ -30,7 +30,7 @@ OTHER = Rubric(prompt_id="p-x", criteria=(Criterion(name="Rope", description="Ro
 SAVED = SavedRubric("s-1", "Harbour stories", "A ferry in November.", OTHER, 0.0)
 MINE = Criterion(name="Mine", description="It is mine.", source=Source(stage="user"))
 WITH_MINE = example.RUBRIC.model_copy(update={"criteria": (*example.CRITERIA, MINE)})
-EDITS = {"lock", "weight", "edit", "add", "delete", "dismiss", "undelete", "move"}
+EDITS = {"lock", "weight", "edit", "add", "delete", "dismiss", "undelete", "move", "voice"}
 WISHES = EDITS | {"find", "save", "use", "merge", "forget"}
 
 
@@ -127,9 +127,10 @@ def test_criteria_are_seen_to_come_about() -> None:
 
 def test_a_run_stopped_before_its_criteria_says_so_and_waits_for_nothing() -> None:
     page = board(view_of([*until(Proposed), Stopped(why="user")])._replace(ended=True), None)
-    assert "Stopped before the criteria were ready" in page.text and "…" not in page.text.replace("Save…", "").replace(
-        "From library…", ""
-    )
+    said = page.text
+    for opens_a_dialog in ("Your voice…", "Save…", "From library…"):
+        said = said.replace(opens_a_dialog, "")
+    assert "Stopped before the criteria were ready" in said and "…" not in said
 
 
 def test_while_criteria_are_found_anew_ones_own_and_the_locked_stay_in_sight() -> None:
@@ -218,6 +219,7 @@ def test_what_the_buttons_ask_for_is_understood() -> None:
     asked = page.having("data-act")
     assert {a["data-act"] for a in asked} == WISHES
     given: dict[str, object] = {"value": "2", "name": "New", "description": "New.", "weight": "1"}
+    given["sample"] = "I walked home, and it rained. " * 20
     for attributes in asked:
         sent: dict[str, object] = {k.removeprefix("data-"): v for k, v in attributes.items() if k.startswith("data-")}
         if sent["act"] == "edit":
@@ -234,7 +236,7 @@ def test_each_dialog_a_button_opens_is_there_once_and_is_filled_with_the_row() -
     opened = page.having("data-dialog")
     templates = [e.attributes["data-dialog"] for e in page.elements if e.tag == "template"]
     assert len(templates) == len(set(templates)) and {a["data-dialog"] for a in opened} == set(templates)
-    fill = json.loads(str(next(a["data-fill"] for a in page.having("data-fill"))))
+    fill = json.loads(str(next(a["data-fill"] for a in page.having("data-fill") if a.get("data-dialog") == "edit")))
     lamp = example.CRITERIA[0]
     assert fill == {"id": lamp.id, "name": lamp.name, "description": lamp.description}
 
