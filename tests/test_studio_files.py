@@ -71,8 +71,7 @@ def serious(page: Page) -> list[Any]:
 
 
 def test_what_was_just_typed_is_exported_by_keyboard_and_is_what_was_typed(pages: Pages, studio: Studio) -> None:
-    page = pages.open()
-    page.evaluate("document.querySelector('[data-act=new]').click()")
+    page = pages.open(query="?piece=new")
     page.locator("#brief textarea").fill("A <note> on “size”")
     page.locator("#manuscript textarea").fill(TEXT)
     text = exported(page, "txt")  # at once, before it saved by itself

@@ -177,7 +177,10 @@ const adopt = () => {
   Object.assign(place, { piece, run, base: Math.max(+revision, other ? 0 : place.base) });
   if (piece || !first) address(); // at first nothing is told yet, and the studio is still to read what the address names
   clearTimeout(serverTimer);
-  if (!other && !first) return later_(300); // saves only where something differs
+  if (!other && !first) {
+    setTimeout(count, 60); // after the boxes got their values
+    return later_(300); // saves only where something differs
+  }
   first = false;
   setTimeout(() => {
     const now = typed();

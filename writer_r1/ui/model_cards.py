@@ -24,7 +24,7 @@ SAME = (
     "if this machine has the memory for both."
 )
 NEXT_RUN = "Switching takes effect with the next run."
-TEST = "Scores 134 texts whose order is known, and gives way while you write."
+TEST = "Scores 136 texts whose order is known, and gives way while you write."
 DOES: dict[Role, str] = {"writer": "writes", "judge": "judges"}
 USE: dict[Role, str] = {"writer": "Use for writing", "judge": "Use for judging"}
 
