@@ -11,6 +11,7 @@ import pytest
 from writer_r1.workspace import Workspace
 
 if TYPE_CHECKING:
+    from live import Pages, Studio
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
@@ -60,3 +61,25 @@ def browser() -> Iterator["Browser"]:
         path = chromium.find(playwright.chromium.executable_path)
         with playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS) as opened:
             yield opened
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Studio"]:
+    """A studio of the module's own, with a scripted model."""
+    from live import Studio
+
+    live = Studio(tmp_path_factory.mktemp("studio"))
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def pages(browser: "Browser", studio: "Studio") -> Iterator["Pages"]:
+    """Pages of that studio; any fault of theirs fails the test."""
+    from live import Pages
+
+    opened = Pages(browser, studio)
+    yield opened
+    opened.close()
+    assert opened.faults == []

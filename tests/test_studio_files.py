@@ -3,7 +3,6 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import example_run as example
 import pytest
 from live import SOON_MS, Pages, Studio, eventually
 from manuscripts import PLAIN
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Download, Page, expect
 
 from writer_r1.docx_file import from_docx, to_docx
 from writer_r1.manuscript import blocks
@@ -23,22 +22,6 @@ from writer_r1.ui.files import HEADER, PATH
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TEXT = "# One\n\nGröße, *灯塔* 👩‍👩‍👧.\n\n***\n\nשלום\nline two"
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    live = Studio(tmp_path_factory.mktemp("studio"))
-    live.start()
-    yield live
-    live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 def exported(page: Page, form: str) -> Download:

@@ -1,32 +1,15 @@
 """A judge is tested on the page, and the page says how far to trust it, in a real Chromium on a scripted model."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from judges import qualification
 from live import SOON_MS, Pages, Studio, done, write
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from writer_r1.qualification import result_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    live = Studio(tmp_path_factory.mktemp("studio"))
-    live.start()
-    yield live
-    live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 def card(page: Page) -> Locator:

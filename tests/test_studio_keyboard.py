@@ -25,14 +25,6 @@ RING = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    live = Studio(tmp_path_factory.mktemp("studio"))
-    live.start()
-    yield live
-    live.stop()
-
-
 @pytest.fixture
 def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
     studio.script(texts=TEXTS)

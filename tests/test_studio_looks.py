@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import example_run as example
 import pytest
-from live import SOON_MS, Pages, Studio
-from playwright.sync_api import Browser, Page, expect
+from live import SOON_MS, Pages
+from playwright.sync_api import Page, expect
 
 from writer_r1.events import EVENT, DraftDelta, Drafted, Event, Failed, Finished, Rejected, RubricReady, Scored, Stopped
 from writer_r1.store.runs import this_process
@@ -113,22 +113,6 @@ def staged(pages: Pages, state: str, width: int = WIDE, **context: str) -> Itera
         if not isinstance(events[-1], Finished | Failed):
             store.append(run, [Finished(trajectory_id=run, best_attempt=None, rounds=0)])
         store.delete_piece(piece.id)
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    live = Studio(tmp_path_factory.mktemp("studio"))
-    live.start()
-    yield live
-    live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 # What is looked at

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from live import SOON_MS, Pages, Studio, done, eventually, write
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from scripted import FIRST, revision
 from test_studio_keyboard import reword, row, run_of, tab_to
 
@@ -23,14 +23,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     live.start()
     yield live
     live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 def line(page: Page, number: int, at: int = 0) -> Locator:

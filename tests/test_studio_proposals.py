@@ -10,7 +10,7 @@ from typing import Any
 import example_run as example
 import pytest
 from live import SOON_MS, Pages, Studio, done, eventually
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from scripted import FIRST, revision
 from test_differences import novel
 from test_studio_keyboard import run_of, tab_to
@@ -26,22 +26,6 @@ MINE = example.FIRST.replace("the drawer that sticks", "the drawer which sticks"
 WIPE = example.SECOND.split("as you pull.")[1].split("\n\n")[0]
 CUP = example.SECOND.split("wrong without it.")[1].split("\n\n")[0]
 OTHER = "My girl,\n\nTrim at four; the tea can wait.\n\nA boat on Thursdays, mostly.\n\nLeave the oilskin.\n\nYours, K."
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    live = Studio(tmp_path_factory.mktemp("studio"))
-    live.start()
-    yield live
-    live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 def told(run: str, texts: dict[int, str]) -> list[Event]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from live import SOON_MS, Pages, Studio, done, eventually, write
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from scripted import FIRST, revision
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -22,14 +22,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     live.start()
     yield live
     live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 def manuscript(page: Page) -> Locator:

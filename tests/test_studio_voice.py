@@ -14,14 +14,6 @@ BRIEF = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
 OWN = "I walked home, and it rained all night. Nobody was on the road. </textarea><script>fail()</script> " * 8
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    live = Studio(tmp_path_factory.mktemp("studio"))
-    live.start()
-    yield live
-    live.stop()
-
-
 @pytest.fixture
 def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
     studio.script(texts=[FIRST * 2])
