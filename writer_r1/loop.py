@@ -32,7 +32,7 @@ from writer_r1.events import (
     Status,
     Stopped,
 )
-from writer_r1.facts import read_facts
+from writer_r1.facts import read_facts, voice_of
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
 from writer_r1.reflection import Critic, Recall, reflect
@@ -164,8 +164,8 @@ def _attempt(
 ) -> Generator[Event, None, Attempt]:
     """Return attempt `number`: a first text while there is nothing usable, else a revision of the best; evaluated."""
     began = time.monotonic()
-    voice = next((c.check.value or "" for c in rubric.criteria if c.check and c.check.type == "voice"), "")
-    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words, voice)
+    facts, voice = read_facts(task.prompt), voice_of(rubric.criteria)
+    writer = Writer(team.writer, team.cancel, facts, task.seed, task.max_words, voice)
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)

@@ -4,6 +4,8 @@ Rules only: instant, the same every time, and every fact can be shown in the req
 since a measured criterion made from a misreading punishes good drafts; what they miss, the coding model still reads.
 """
 
+from collections.abc import Iterable
+
 from writer_r1.facts.language import CJK, LANGUAGES, WORD, detect_language
 from writer_r1.facts.length import Length, asked_length
 from writer_r1.facts.manner import asked_audience, asked_form, asked_language, asked_person, asked_tense
@@ -25,6 +27,7 @@ __all__ = [
     "measured_criteria",
     "read_facts",
     "voice_criterion",
+    "voice_of",
 ]
 
 POEMS = frozenset(
@@ -160,6 +163,11 @@ def voice_criterion(sample: str) -> Criterion:
     return Criterion(
         name="Your voice", description=described, kind="measured", check=check, source=Source(stage="user")
     )
+
+
+def voice_of(criteria: Iterable[Criterion]) -> str:
+    """Return the sample that the criterion of a voice holds, empty where there is none."""
+    return next((c.check.value or "" for c in criteria if c.check and c.check.type == "voice"), "")
 
 
 def _wording_criteria(facts: Facts) -> list[Criterion]:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from writer_r1.errors import Busy, StoreError
+from writer_r1.errors import StoreError
 from writer_r1.store.file import BUSY_S, MADE, READ, File, faults_of
-from writer_r1.store.runs import alive
+from writer_r1.store.runs import refuse_while_written
 
 STAMP = "library-%Y-%m-%dT%H-%M-%S.zip"  # of one that is made before another takes the library's place
 NOT_WHOLE = "The backup {name!r} is not whole; choose another one."
@@ -73,9 +73,7 @@ class Backups(File):
             raise StoreError(f"There is no backup {name!r} any more; open the settings again for those there are.")
         with self._explained(), FileLock(f"{self.path}.lock", timeout=BUSY_S), unpacked(found, self.path) as copy:
             with self._transaction(READ) as db:
-                owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
-            if any(alive(owner) for (owner,) in owners):
-                raise Busy("A session is still being written; stop it first, then restore the backup.")
+                refuse_while_written(db)
             before = self._back_up_to(self.place_before_restore())
             with self._connected("rw") as db, closing(sqlite3.connect(copy)) as whole:
                 whole.backup(db)

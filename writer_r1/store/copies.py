@@ -8,9 +8,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from writer_r1.errors import Busy, StoreError
-from writer_r1.store.file import MIGRATIONS, WRITE, File
-from writer_r1.store.runs import alive
+from writer_r1.errors import StoreError
+from writer_r1.store.file import MIGRATIONS, WRITE, File, faults_of
+from writer_r1.store.runs import refuse_while_written
 
 # Each after those that it refers to.
 TABLES = ("pieces", "runs", "events", "texts", "lessons", "versions", "rubrics", "dismissed", "own_scores")
@@ -35,9 +35,7 @@ class Copies(File):
         with self._explained(), self._connected("rw") as db:
             db.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
             db.execute(WRITE)
-            owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
-            if any(alive(owner) for (owner,) in owners):
-                raise Busy("A session is still being written; stop it first, then restore the backup.")
+            refuse_while_written(db)
             for table in ("found", *reversed(TABLES)):
                 db.execute(f"DELETE FROM main.{table}")
             try:
@@ -70,9 +68,9 @@ def check_library(path: Path) -> None:
 
 def _check_pages(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
-        said = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    if said != "ok":
-        raise StoreError(NO_LIBRARY.format(why=said.splitlines()[-1][:120]))
+        found = faults_of(db)
+    if found:
+        raise StoreError(NO_LIBRARY.format(why=found[-120:]))
 
 
 def _columns() -> dict[str, list[tuple[str, str]]]:

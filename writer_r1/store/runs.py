@@ -64,6 +64,17 @@ def alive(owner: str) -> bool:
         return False
 
 
+def refuse_while_written(db: sqlite3.Connection) -> None:
+    """Return where no run is being written, so that another library may take this one's place.
+
+    Raises:
+        Busy: one is.
+    """
+    owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
+    if any(alive(owner) for (owner,) in owners):
+        raise Busy("A session is still being written; stop it first, then restore the backup.")
+
+
 def whole(event: Event) -> Event:
     """Return `event` with every lone surrogate replaced by U+FFFD, as it will read when it comes back."""
     torn = SURROGATES.search(json.dumps(event.model_dump(), ensure_ascii=False))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from writer_r1.facts import VOICE_WORDS
+from writer_r1.facts import VOICE_WORDS, voice_of
 from writer_r1.rubric_edits import LONGEST_SAMPLE
 from writer_r1.store import SavedRubric
 from writer_r1.trajectory import MAX_CRITERIA, Criterion, Rubric, digest
@@ -45,8 +45,7 @@ def opening(dialog: str, fill: Mapping[str, str]) -> str:
 
 def voice_opening(current: Rubric | None) -> str:
     """Return the attributes of a button that opens the sample of the user's voice, as it is."""
-    samples = (c.check.value or "" for c in current.criteria if c.check and c.check.type == "voice") if current else ()
-    return opening("voice", {"sample": next(iter(samples), "")})
+    return opening("voice", {"sample": voice_of(current.criteria if current else ())})
 
 
 def offers(suggestions: Sequence[tuple[SavedRubric, float]], current: Rubric | None) -> str:

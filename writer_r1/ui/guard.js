@@ -246,6 +246,7 @@ addEventListener("studio:deleted", () => {
 });
 
 window.studio.save = save;
+window.studio.put = put;
 window.studio.fill = (text) => {
   dirty = true; // so that a wish before the next save saves it first
   setTimeout(() => {

@@ -10,13 +10,11 @@
     }
   };
   const turn = (word) => {
-    const field = brief();
-    const words = told(field.value);
+    const before = brief().value;
+    const words = told(before);
     const now = words.includes(word) ? words.filter((w) => w !== word) : [...words, word];
-    const rest = field.value.replace(LINE, "").trimEnd();
-    const text = now.length ? `${rest}\nTone: ${now.join(", ")}.` : rest;
-    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, text);
-    field.dispatchEvent(new Event("input", { bubbles: true }));
+    const rest = before.replace(LINE, "").trimEnd();
+    window.studio.put("brief", now.length ? `${rest}\nTone: ${now.join(", ")}.` : rest);
   };
   document.addEventListener("click", (event) => {
     const chip = event.target.closest?.("#tones button");
