@@ -19,6 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from writer_r1.backup import restore
 from writer_r1.events import DraftDelta, Drafted, Event, Status, fold
 from writer_r1.jobs import Jobs
 from writer_r1.llm import Cancel
@@ -140,7 +141,7 @@ class Child:
         self.say("ready")
         while True:
             name = self.dice.choice(names)
-            self.do(lambda n=name: store.restore_backup(n), op="put", name=name)
+            self.do(lambda n=name: restore(store, self.home, store.kept_backup(n)), op="put", name=name)
 
 
 # The other side

@@ -78,6 +78,7 @@ def restore(store: Store, home: Path, archive: Path) -> Restored:
         check_library(room / LIBRARY)
         before = store.place_before_restore()
         write_backup(store, home, before)
+        store.thin_out(before.parent)
         store.replace_by(room / LIBRARY)
         if settings is not None:
             write_settings(home, settings)

@@ -19,13 +19,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from writer_r1.backup import restore, write_backup
-from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.backup import write_backup
+from writer_r1.errors import StoreError, WriterError
 from writer_r1.manuscript_file import MOST_BYTES
 from writer_r1.piece_files import FORMS, Form, file_name, piece_file, take_in
 from writer_r1.session_file import session_json
 from writer_r1.store import Store
 from writer_r1.trajectory import Trajectory
+from writer_r1.ui.backups_board import restored
 from writer_r1.ui.report import report
 from writer_r1.ui.view import View, advance
 from writer_r1.workspace import Workspace
@@ -165,15 +166,13 @@ async def on_backup(workspace: Workspace, request: Request) -> Response:
 
 async def on_restore(workspace: Workspace, request: Request) -> Response:
     """Return what came of putting the library in the request in the place of this one."""
-    if workspace.qualifying.running():
-        raise Busy("A judge is being tested; press Stop on the Models page first, then restore the backup.")
     folder = await run_in_threadpool(_folder, workspace)
     path = folder / (Path(request.query_params.get("name", "")[-100:]).name or "backup.zip")
     try:
         with path.open("wb") as file:
             async for part in request.stream():
                 await asyncio.to_thread(file.write, part)
-        done = await run_in_threadpool(restore, workspace.store, workspace.home, path)
+        done = await run_in_threadpool(restored, workspace, path)
     except OSError as error:
         raise StoreError(f"The backup cannot be read in ({error.strerror or error}); nothing was changed.") from error
     finally:
