@@ -9,7 +9,7 @@ is not valid Unicode (lone surrogates) becomes U+FFFD here.
 from contextlib import suppress
 from pathlib import Path
 
-from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.errors import StaleSave, StoreError
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
 from writer_r1.store.copies import Copies, check_library
@@ -18,11 +18,22 @@ from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
 from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
-from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
+from writer_r1.store.runs import (
+    WRITTEN,
+    Run,
+    Runs,
+    State,
+    alive,
+    no_session,
+    refuse_while_written,
+    this_process,
+    whole,
+)
 from writer_r1.store.versions import Step, Version
 
 __all__ = [
     "MIGRATIONS",
+    "WRITTEN",
     "Arrival",
     "Backup",
     "Hit",
@@ -37,6 +48,7 @@ __all__ = [
     "Version",
     "alive",
     "check_library",
+    "no_session",
     "restore_newest",
     "this_process",
     "whole",
@@ -58,9 +70,7 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups
             Busy: a run is still being written; nothing was removed.
         """
         with self._transaction(WRITE) as db:
-            owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
-            if any(alive(owner) for (owner,) in owners):
-                raise Busy("A session is still being written; stop it first, then delete everything.")
+            refuse_while_written(db, "delete everything")
             of_runs, of_pieces = ("found", "texts", "events", "lessons", "own_scores"), ("versions", "dismissed")
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")

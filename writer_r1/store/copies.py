@@ -35,7 +35,7 @@ class Copies(File):
         with self._explained(), self._connected("rw") as db:
             db.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
             db.execute(WRITE)
-            refuse_while_written(db)
+            refuse_while_written(db, "restore the backup")
             for table in ("found", *reversed(TABLES)):
                 db.execute(f"DELETE FROM main.{table}")
             try:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from writer_r1.errors import StaleSave, StoreError
 from writer_r1.events import fold
 from writer_r1.store.file import READ, WRITE, as_json
-from writer_r1.store.runs import stored, texts_with
+from writer_r1.store.runs import no_session, stored, texts_with
 from writer_r1.store.versions import Version, Versions, keep_version, version_of
 from writer_r1.store.words import most_telling, pure, shortened, terms
 from writer_r1.trajectory import Rubric, Trajectory
@@ -151,7 +151,7 @@ class Pieces(Versions):
         with self._transaction(WRITE) as db:
             run = db.execute("SELECT prompt, piece_id FROM runs WHERE id = ?", (run_id,)).fetchone()
             if run is None:
-                raise StoreError(f"The session {run_id!r} is not in the library any more.")
+                raise no_session(run_id)
             prompt, piece_id = run
             if piece_id is None:
                 rubric = fold((e for _, e in stored(db, run_id)), Trajectory(id=run_id, prompt=prompt)).rubric

@@ -21,6 +21,7 @@ from writer_r1.trajectory import Lesson, Trajectory
 
 State = Literal["running", "finished", "stopped", "failed", "interrupted"]
 
+WRITTEN = "A session is still being written; stop it first, then {then}."
 CLOCK_SLACK_S = 2.0  # process start times are derived from the wall clock, which may be set
 
 RUNS = """SELECT id, prompt, state, model, created, updated, owner, coalesce(
@@ -64,15 +65,20 @@ def alive(owner: str) -> bool:
         return False
 
 
-def refuse_while_written(db: sqlite3.Connection) -> None:
-    """Return where no run is being written, so that another library may take this one's place.
+def no_session(run_id: str) -> StoreError:
+    """Return what is said where there is no run of this id."""
+    return StoreError(f"The session {run_id!r} is not in the library any more.")
+
+
+def refuse_while_written(db: sqlite3.Connection, then: str) -> None:
+    """Return where no run is being written; `then` is what would be done.
 
     Raises:
         Busy: one is.
     """
     owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
     if any(alive(owner) for (owner,) in owners):
-        raise Busy("A session is still being written; stop it first, then restore the backup.")
+        raise Busy(WRITTEN.format(then=then))
 
 
 def whole(event: Event) -> Event:
@@ -125,7 +131,7 @@ class Runs(File):
         with self._transaction(WRITE) as db:
             row = db.execute("SELECT state, owner FROM runs WHERE id = ?", (trajectory_id,)).fetchone()
             if row is None:
-                raise StoreError(f"The session {trajectory_id!r} is not in the library any more.")
+                raise no_session(trajectory_id)
             if row[0] == "running" and alive(row[1]):
                 raise Busy("This session is still being written; wait until it ends, or stop it.")
             again = "state = 'running', owner = ?, stop_asked = 0, stopped = NULL, updated = ?"

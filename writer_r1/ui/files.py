@@ -24,7 +24,7 @@ from writer_r1.errors import StoreError, WriterError
 from writer_r1.manuscript_file import MOST_BYTES
 from writer_r1.piece_files import FORMS, Form, file_name, piece_file, take_in
 from writer_r1.session_file import session_json
-from writer_r1.store import Store
+from writer_r1.store import Store, no_session
 from writer_r1.trajectory import Trajectory
 from writer_r1.ui.backups_board import restored
 from writer_r1.ui.report import report
@@ -118,7 +118,7 @@ def report_of(store: Store, run_id: str) -> str:
     """
     run = store.run(run_id)
     if run is None:
-        raise StoreError(f"The session {run_id!r} is not in the library any more.")
+        raise no_session(run_id)
     view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
     view = view._replace(own=tuple(store.own_scores(run.id)), ended=run.state != "running")
     return report(view, _name(store, run_id), run.created)
