@@ -19,7 +19,7 @@ from writer_r1.store.own_scores import OwnScore, OwnScores
 from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
 from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
-from writer_r1.store.versions import Step, Version
+from writer_r1.store.versions import Source, Step, Version
 
 __all__ = [
     "MIGRATIONS",
@@ -30,6 +30,7 @@ __all__ = [
     "Piece",
     "Run",
     "SavedRubric",
+    "Source",
     "StaleSave",
     "State",
     "Step",
@@ -61,7 +62,10 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups
             owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
             if any(alive(owner) for (owner,) in owners):
                 raise Busy("A session is still being written; stop it first, then delete everything.")
-            of_runs, of_pieces = ("found", "texts", "events", "lessons", "own_scores"), ("versions", "dismissed")
+            of_runs, of_pieces = (
+                ("found", "texts", "events", "lessons", "own_scores"),
+                ("versions", "dismissed", "decisions"),
+            )
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows
