@@ -13,7 +13,7 @@ from test_store_pieces import aged
 
 from writer_r1.errors import StaleSave, StoreError
 from writer_r1.events import Drafted
-from writer_r1.store import MIGRATIONS, Store
+from writer_r1.store import MIGRATIONS, Source, Store
 
 TEXTS = ("", "Salt.", "Salt on the rail.", "Salt on the rail, and the keeper counting.", "Pepper, then.")
 
@@ -144,6 +144,21 @@ def test_a_library_of_the_first_schema_with_a_tree_opens_with_its_branches(tmp_p
     assert [(s.revision, s.parent, s.why, s.name) for s in store.steps("aa01")] == [
         (4, 2, "restored", ""), (3, 2, "", ""), (2, 1, "Draft taken over", "Before the storm"), (1, None, "begun", ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["m006_version_tree", "m010_sources_and_decisions"])
+def test_what_a_round_put_into_an_older_library_is_known(name: str, tmp_path: Path) -> None:
+    store = Store(built(FIXTURES / f"{name}.sql", tmp_path / "old.db"))
+    known = {v.revision: v.source for v in store.versions("aa01") if v.source}
+    assert known == {2: Source("run", "5f2a", 1)}
+
+
+@pytest.mark.parametrize("stored", ["", "run", "run x", "run x 1.5", "hand x 1", "piece  3 4 x"])
+def test_a_damaged_source_is_none(store: Store, stored: str) -> None:
+    piece = store.new_piece("A storm", "One.")
+    with store._transaction("BEGIN IMMEDIATE") as db:
+        db.execute("UPDATE versions SET source = ?", (stored,))
+    assert store.version(piece.id, 1).source is None  # type: ignore[union-attr]
 
 
 def test_versions_with_gaps_between_their_revisions_are_joined(tmp_path: Path) -> None:

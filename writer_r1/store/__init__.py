@@ -29,7 +29,7 @@ from writer_r1.store.runs import (
     this_process,
     whole,
 )
-from writer_r1.store.versions import Step, Version
+from writer_r1.store.versions import Source, Step, Version
 
 __all__ = [
     "MIGRATIONS",
@@ -41,6 +41,7 @@ __all__ = [
     "Piece",
     "Run",
     "SavedRubric",
+    "Source",
     "StaleSave",
     "State",
     "Step",
@@ -71,7 +72,10 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups
         """
         with self._transaction(WRITE) as db:
             refuse_while_written(db, "delete everything")
-            of_runs, of_pieces = ("found", "texts", "events", "lessons", "own_scores"), ("versions", "dismissed")
+            of_runs, of_pieces = (
+                ("found", "texts", "events", "lessons", "own_scores"),
+                ("versions", "dismissed", "decisions"),
+            )
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows

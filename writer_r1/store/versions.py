@@ -6,7 +6,7 @@ Only the last minute of saves that the page makes by itself shares a version, an
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from writer_r1.errors import StoreError
 from writer_r1.store.file import READ, WRITE, File
@@ -15,7 +15,7 @@ from writer_r1.store.words import pure
 AUTOSAVE_S = 60.0  # saves that the page makes by itself share a version for so long
 NAME_CHARS = 120
 
-VERSIONS = """SELECT revision, brief, text, why, created, parent, name FROM versions
+VERSIONS = """SELECT revision, brief, text, why, created, parent, name, source FROM versions
     WHERE piece_id = ? ORDER BY revision DESC"""
 STEPS = "SELECT revision, parent, why, name, created FROM versions WHERE piece_id = ? ORDER BY revision DESC"
 # The way back from what the piece holds, and the first text on it that is a text of the run.
@@ -32,10 +32,25 @@ EDITED = """WITH RECURSIVE line (revision, parent) AS (
     ORDER BY line.revision DESC, attempt LIMIT 1"""
 
 
+Kind = Literal["run", "piece"]
+
+
+class Source(NamedTuple):
+    """What words were put in from: the text of a run with this number, or the version of a piece with this revision."""
+
+    kind: Kind
+    id: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} {self.number}"
+
+
 class Version(NamedTuple):
     """What a piece held at a revision. `why` is empty where the page saved by itself, from `created` on.
 
-    `parent` is the revision of the version that it was made of, `name` what the user calls it.
+    `parent` is the revision of the version that it was made of, `name` what the user calls it, `source` what the words
+    that came in with it were put in from: None where they were typed, or came back with the parent.
     """
 
     revision: int
@@ -45,6 +60,7 @@ class Version(NamedTuple):
     created: float
     parent: int | None = None
     name: str = ""
+    source: Source | None = None
 
 
 class Step(NamedTuple):
@@ -63,7 +79,7 @@ class Versions(File):
     def versions(self, piece_id: str) -> list[Version]:
         """Return the kept versions of this piece, newest first; the newest is what the piece holds."""
         with self._transaction(READ) as db:
-            return [Version(*row) for row in db.execute(VERSIONS, (piece_id,))]
+            return [_version(row) for row in db.execute(VERSIONS, (piece_id,))]
 
     def steps(self, piece_id: str) -> list[Step]:
         """Return what is known of the versions of this piece besides their words, newest first."""
@@ -107,7 +123,7 @@ class Versions(File):
 def version_of(db: sqlite3.Connection, piece_id: str, revision: int) -> Version | None:
     """Return the version of this piece with this revision."""
     row = db.execute(VERSIONS.replace("ORDER", "AND revision = ? ORDER"), (piece_id, revision)).fetchone()
-    return Version(*row) if row else None
+    return _version(row) if row else None
 
 
 def keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
@@ -116,15 +132,25 @@ def keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
     The newest is brought up to date instead where both were saved by the page within a minute.
     """
     row = db.execute(f"{VERSIONS} LIMIT 1", (piece_id,)).fetchone()
-    last = Version(*row) if row else None
+    last = _version(row) if row else None
     if last and not (last.why or last.name or new.why) and _soon(last, new) and not _shrank(last, new):
         values = (new.revision, new.brief, new.text, piece_id, last.revision)
         db.execute("UPDATE versions SET revision = ?, brief = ?, text = ? WHERE piece_id = ? AND revision = ?", values)
         return
     parent = new.parent if new.parent is not None or last is None else last.revision
-    columns = "piece_id, revision, brief, text, why, created, parent, name"
-    values_ = (piece_id, *new._replace(parent=parent))
-    db.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values_)
+    columns = "piece_id, revision, brief, text, why, created, parent, name, source"
+    values_ = (piece_id, *new[:5], parent, new.name, str(new.source) if new.source else None)
+    db.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values_)
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    return Version(*row)._replace(source=_source(row[-1]))
+
+
+def _source(stored: str | None) -> Source | None:
+    kind, _, rest = (stored or "").partition(" ")
+    id_, _, number = rest.rpartition(" ")
+    return Source(kind, id_, int(number)) if kind in get_args(Kind) and number.isdecimal() else None  # type: ignore[arg-type]
 
 
 def _soon(last: Version, new: Version) -> bool:

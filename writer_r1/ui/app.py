@@ -35,6 +35,7 @@ STYLES = (
     "round_board.css",
     "proposals_board.css",
     "version_board.css",
+    "hands_board.css",
     "compare.css",
     "tabs.css",
     "files.css",

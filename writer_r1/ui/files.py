@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.background import BackgroundTask
@@ -19,10 +20,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from writer_r1.authorship import written_by
 from writer_r1.backup import write_backup
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.manuscript_file import MOST_BYTES
-from writer_r1.piece_files import FORMS, Form, file_name, piece_file, take_in
+from writer_r1.piece_files import FORMS, NOTED, Form, file_name, piece_file, take_in
+from writer_r1.provenance import told
 from writer_r1.session_file import session_json
 from writer_r1.store import Store, no_session
 from writer_r1.trajectory import Trajectory
@@ -81,13 +84,23 @@ class Files:
 
 async def on_export(workspace: Workspace, request: Request) -> Response:
     """Return a piece's manuscript or a session as the file that is asked for."""
-    told = request.query_params
-    return await run_in_threadpool(
-        exported, workspace.store, told.get("as", ""), told.get("piece", ""), told.get("run", "")
-    )
+    asked = request.query_params
+    extras = Extras(asked.get("shares") == "yes", asked.get("radar") == "yes")
+    form, piece_id, run_id = (asked.get(field, "") for field in ("as", "piece", "run"))
+    return await run_in_threadpool(exported, workspace.store, form, piece_id, run_id, extras)
 
 
-def exported(store: Store, form: str, piece_id: str, run_id: str) -> Response:
+class Extras(NamedTuple):
+    """What a file tells besides: whose words they are, in per cent; a report's scores as a picture too."""
+
+    shares: bool = False
+    radar: bool = False
+
+
+PLAIN = Extras()
+
+
+def exported(store: Store, form: str, piece_id: str, run_id: str, extras: Extras = PLAIN) -> Response:
     """Return a piece, or one of its sessions, as a file of this form.
 
     Raises:
@@ -98,7 +111,8 @@ def exported(store: Store, form: str, piece_id: str, run_id: str) -> Response:
         if piece is None:
             raise WriterError(NO_PIECE)
         chosen: Form = form
-        return _file(piece_file(piece, chosen), file_name(piece.title, form))
+        note = told(written_by(store, piece.id)) if extras.shares and chosen in NOTED else ""
+        return _file(piece_file(piece, chosen, note), file_name(piece.title, form))
     if form not in ("report", "session"):
         raise WriterError(f"{form[:20]!r} is no form that a piece can be exported in; choose one of the menu.")
     run_id = run_id or next((run.id for run in store.runs_of(piece_id)), "")
@@ -106,11 +120,11 @@ def exported(store: Store, form: str, piece_id: str, run_id: str) -> Response:
         raise WriterError(NO_SESSION)
     name = _name(store, run_id)
     if form == "report":
-        return _file(report_of(store, run_id).encode(), file_name(f"{name} - critique", "html"))
+        return _file(report_of(store, run_id, extras).encode(), file_name(f"{name} - critique", "html"))
     return _file(session_json(store, run_id).encode(), file_name(f"{name} - session", "json"))
 
 
-def report_of(store: Store, run_id: str) -> str:
+def report_of(store: Store, run_id: str, extras: Extras = PLAIN) -> str:
     """Return the critique report of a run.
 
     Raises:
@@ -121,7 +135,9 @@ def report_of(store: Store, run_id: str) -> str:
         raise no_session(run_id)
     view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
     view = view._replace(own=tuple(store.own_scores(run.id)), ended=run.state != "running")
-    return report(view, _name(store, run_id), run.created)
+    piece_id = store.piece_of(run_id)
+    shares = told(written_by(store, piece_id)) if extras.shares and piece_id else ""
+    return report(view, _name(store, run_id), run.created, shares=shares, picture=extras.radar)
 
 
 def _name(store: Store, run_id: str) -> str:

@@ -4,6 +4,8 @@ from html import escape
 
 MANUSCRIPT = {"docx": "Word (.docx)", "md": "Markdown (.md)", "txt": "Plain text (.txt)", "epub": "E-book (.epub)"}
 SESSION = {"report": "Critique report, to print (.html)", "session": "Session, for another machine (.json)"}
+SHARES = "With who wrote what, in per cent (Word, Markdown, report)"
+RADAR = "With the scores as a radar as well (report)"
 TAKEN = ".txt,.text,.md,.markdown,.docx,.json"
 
 
@@ -13,6 +15,11 @@ def export_menu() -> str:
     groups = "".join(
         f'<div role="group" aria-label="{name}"><p>{name}</p>{_buttons(forms)}</div>' for name, forms in parts
     )
+    extras = "".join(
+        f'<label><input type="checkbox" data-extra="{extra}"> <span>{words}</span></label>'
+        for extra, words in (("shares", SHARES), ("radar", RADAR))
+    )
+    groups += f'<div role="group" aria-label="In the file besides"><p>In the file besides</p>{extras}</div>'
     return f'<details class="export"><summary>Export</summary><div class="forms">{groups}</div></details>'
 
 

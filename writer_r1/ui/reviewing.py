@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from writer_r1.errors import Busy, StaleSave, WriterError
 from writer_r1.manuscript_file import LONGEST
 from writer_r1.proposals import Decision, Verdict, apply, is_rewritten, proposals, stretches_of
-from writer_r1.store import Piece
+from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Attempt, digest
 from writer_r1.ui.proposals_board import CHANGED, Compared, changes, review, taken
 from writer_r1.ui.view import title
@@ -112,7 +112,8 @@ def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
     count, left = len(compared.found), len(compared.found) - len(decisions)
     words = apply(piece.text, compared.found, decisions)
     why = reason(title(attempt), count, decisions)
-    saved = workspace.store.save_piece(piece.id, piece.brief, words, wish.base, why)
+    source = Source("run", wish.run, wish.attempt)
+    saved = workspace.store.save_piece(piece.id, piece.brief, words, wish.base, why, source=source)
     return _answer(saved) | {"before": piece.revision, "html": taken(compared.title, over, count, left)}
 
 
@@ -126,7 +127,8 @@ def on_take_out(workspace: Workspace, wish: Returning) -> dict[str, Any]:
     piece, earlier = store.piece(wish.piece), [v for v in store.versions(wish.piece) if v.revision == wish.before]
     if piece is None or not earlier or piece.revision != wish.base:
         raise Busy(SINCE)
-    return _answer(store.save_piece(piece.id, piece.brief, earlier[0].text, wish.base, "changes taken out again"))
+    why, source = "changes taken out again", Source("piece", piece.id, wish.before)
+    return _answer(store.save_piece(piece.id, piece.brief, earlier[0].text, wish.base, why, source=source))
 
 
 def reason(title: str, count: int, decisions: Mapping[str, Decision]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
 from writer_r1.places import data
-from writer_r1.store import Piece
+from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render, restoring
@@ -117,7 +117,8 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
         before = piece.revision
-        piece = store.save_piece(piece.id, piece.brief, attempt.text, before, f"{title(attempt)} taken over")
+        why, source = f"{title(attempt)} taken over", Source("run", place.run, attempt.number)
+        piece = store.save_piece(piece.id, piece.brief, attempt.text, before, why, source=source)
     except WriterError as error:
         return refused(str(error))
     said = f"{title(attempt)} is your manuscript now. What stood there is kept."
@@ -148,6 +149,7 @@ def build(workspace: Workspace) -> Parts:
         with gr.Column(elem_id="paper", min_width=0):
             sheet = _html(render.manuscript(None), "sheet")
             text = _place_manuscript()
+            hands = restoring.place_hands()
             versions = restoring.place_versions()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
     functions = reviewer(workspace)
@@ -155,7 +157,7 @@ def build(workspace: Workspace) -> Parts:
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
     page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
-    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions))
+    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions, hands))
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
