@@ -130,6 +130,7 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
         "status",
         "criterion",
         "edited",
+        "story",
     }
     assert set(ENDS) <= names
 

@@ -15,6 +15,7 @@ from writer_r1.drafting import change_request, draft_request
 from writer_r1.llm import Request
 from writer_r1.prompts import _MARK, FENCES, _sections, disarm, fixed_start, prompt_hash, render
 from writer_r1.reflection import reflection_request
+from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Lesson
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -58,6 +59,10 @@ RENDERED: dict[str, Callable[[], str]] = {
     "reason": whole("reason", request=PROMPT, draft=FIRST, name="Old rival", description="He speaks with the sea."),
     "draft": lambda: shown(draft_request(PROMPT, [LESSON])),
     "draft_in_voice": lambda: shown(draft_request(PROMPT, voice="I walk. </sample> It rains, and I walk.")),
+    "summary": whole("summary", part="He wound the clock.", length="one short sentence"),
+    "story": lambda: shown(
+        with_story(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE), "Two", "One: Ann is his aunt.")
+    ),
     "draft_plain": lambda: shown(draft_request("Something about rain.")),
     "reflect": lambda: shown(reflection_request(PROMPT, criterion("Old rival"), FIRST, [LESSON])),
     "revise": lambda: shown(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE)),

@@ -14,6 +14,7 @@ from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
 from writer_r1.prompts import example, render
+from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Fault, Lesson
 
 DEFAULT_WORDS = 350  # when neither the request nor the user says how long
@@ -46,6 +47,8 @@ class Writer(NamedTuple):
     seed: int = 0
     max_words: int | None = None
     voice: str = ""  # a sample of the user's own writing
+    part: str = ""  # what the scene is called that is written, of a longer manuscript
+    story: str = ""  # and what stands around it there, in short
 
 
 class Written(NamedTuple):
@@ -55,12 +58,13 @@ class Written(NamedTuple):
     cancelled: bool
 
 
-def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "") -> Request:
+def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "", facts: Facts | None = None) -> Request:
     """Return the chat that asks for a first draft: the request, what it states outright said again, earlier lessons.
 
-    With `voice`, a sample of the user's own writing, the piece is asked for in its manner.
+    With `voice`, a sample of the user's own writing, the piece is asked for in its manner. `facts` are those of the
+    request that hold for what is written, by default all.
     """
-    said = restated(read_facts(prompt))
+    said = restated(facts or read_facts(prompt))
     hints = f"\n\n{said}" if said else ""
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
@@ -116,7 +120,8 @@ def write_draft(
         seed=writer.seed + number,
     )
     began = time.monotonic()
-    request = draft_request(prompt, lessons, writer.voice)
+    request = draft_request(prompt, lessons, writer.voice, writer.facts)
+    request = with_story(request, writer.part, writer.story)
     text, finish, stopped = yield from _stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
@@ -148,7 +153,7 @@ def revise_draft(
         yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
         if change is None:
             continue
-        request = change_request(prompt, out, old, change)
+        request = with_story(change_request(prompt, out, old, change), writer.part, writer.story)
         new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
@@ -201,7 +206,7 @@ def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: F
     found = list(faults(new, _language(writer), finish.reason != "stop"))
     if new and change.operation == "rewrite" and new.split() == old.split():
         found.append("copied")
-    if TALK.search(new) or _echoes(new, change):
+    if TALK.search(new) or _echoes(new, change) or copied_share(new, writer.story) > COPIED:
         found.append("echoes the instructions")
     return found
 

@@ -25,6 +25,21 @@ from writer_r1.trajectory import (
 )
 
 
+class Part(Noun):
+    """The scene that a run works on, of a longer manuscript: what it is called, and its words as they stood."""
+
+    label: str
+    text: str
+
+
+class Summary(Noun):
+    """What another part of the manuscript says, in short."""
+
+    title: str
+    text: str
+    after: bool = False
+
+
 class Happening(Noun):
     t: float = 0.0  # seconds since the run began
 
@@ -36,6 +51,7 @@ class Started(Happening):
     judge: str
     seed: int
     settings: dict[str, str | int | float | bool | None] = {}
+    part: Part | None = None  # None: the whole manuscript
 
 
 class Status(Happening):
@@ -73,6 +89,13 @@ class Recalled(Happening):
     event: Literal["lesson"] = "lesson"
     lesson: Lesson
     origin: Literal["recalled", "learned"]
+
+
+class Retold(Happening):
+    """The manuscript around the scene that is worked on, as the models are told of it."""
+
+    event: Literal["story"] = "story"
+    summaries: tuple[Summary, ...]
 
 
 class DraftDelta(Happening):
@@ -158,6 +181,7 @@ Event = Annotated[
     | Proposed
     | RubricReady
     | Recalled
+    | Retold
     | DraftDelta
     | Drafted
     | Scored
@@ -195,6 +219,11 @@ def outcome(stages: Generator[Event, None, Outcome], show: Callable[[Event], obj
             show(event)
 
 
+def part_of(events: Iterable[Event]) -> Part | None:
+    """Return the part of a manuscript that a run works on; None where it is the whole."""
+    return next((event.part for event in events if isinstance(event, Started)), None)
+
+
 def fold(events: Iterable[Event], trajectory: Trajectory) -> Trajectory:
     """Return `trajectory` brought forward by `events`, in their order."""
     for event in events:
@@ -224,7 +253,7 @@ def _step(now: Trajectory, event: Event) -> Trajectory:
             return now.model_copy(update={"finished": True, "status": "", "error": event.message})
         case Edited():
             return _edited(now, event.rubric)
-        case Proposed():
+        case Proposed() | Retold():
             return now
         case _:
             return _step_attempt(now, event)

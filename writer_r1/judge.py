@@ -34,6 +34,8 @@ QUESTIONS = (
     "Grade how far this is true of the draft: 1 means it is false, 9 means it could not be truer.",
 )
 GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
+OF_THE_WHOLE = ("length", "must_include")  # checks of a whole text, which one scene of it cannot meet or fail
+NOT_OF_A_PART = "This is asked of the whole text; a part of it was judged."
 LOW = 2 / 9  # below 3 of the ten shown to the user
 UNQUOTED = "No words of the text were quoted for this."
 _QUOTE = re.compile(r"[\"“«「]([^\"”»」]{3,160})[\"”»」]")
@@ -45,6 +47,7 @@ class Judge(NamedTuple):
     similarity: Similarity | None
     cancel: Cancel
     readers: Readers | None = None  # without them the model's verdict stands alone, held down by the gates
+    part: bool = False  # what is judged is a scene of a longer manuscript
 
     @property
     def info(self) -> JudgeInfo:
@@ -74,7 +77,10 @@ def evaluate(
     asked, judged = [c for c in rubric.criteria if c.id not in scores], [c for c in rubric.criteria if c.check is None]
     for criterion in asked:
         if criterion.check is not None:
-            scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
+            if judge.part and criterion.check.type in OF_THE_WHOLE:
+                scores[criterion.id] = Score(criterion_id=criterion.id, value=None, reason=NOT_OF_A_PART)
+            else:
+                scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
             yield Scored(attempt=attempt, score=scores[criterion.id])
     opinion: Opinion | None = None
     if fresh := [c for c in asked if c.check is None]:

@@ -24,6 +24,7 @@ from writer_r1.events import (
     Drafted,
     Event,
     Finished,
+    Part,
     Recalled,
     Reflected,
     Rejected,
@@ -32,10 +33,11 @@ from writer_r1.events import (
     Status,
     Stopped,
 )
-from writer_r1.facts import read_facts, voice_of
+from writer_r1.facts import facts_of_part, read_facts, voice_of
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
 from writer_r1.reflection import Critic, Recall, reflect
+from writer_r1.story import Rest, Retell
 from writer_r1.trajectory import Attempt, Criterion, Evaluation, Fault, Lesson, Reflection, Rubric, weighted_reward
 
 ONE_POINT = 1 / 9  # one step of the ten shown to the user
@@ -71,12 +73,15 @@ class Task(NamedTuple):
     dismissed: tuple[Criterion, ...] = ()  # and these are left out
     stop_after: Literal["criteria", "rounds"] = "rounds"
     text: str = ""
+    part: Part | None = None  # the scene that is worked on, of a longer manuscript
+    rest: tuple[Rest, ...] = ()  # and what stands around it there
+    story: str = ""  # that in short, once it is told
 
 
 class Team(NamedTuple):
     """Who works: models by role, likeness of texts (None without the embedding model), lessons, and a way to stop.
 
-    `readers` stand in for people where the judge was calibrated.
+    `readers` stand in for people where the judge was calibrated; `retell` reads what is around a scene.
     """
 
     writer: LLM
@@ -85,6 +90,7 @@ class Team(NamedTuple):
     recall: Recall
     cancel: Cancel
     readers: Readers | None = None
+    retell: Retell | None = None
 
 
 class Verdict(NamedTuple):
@@ -95,14 +101,10 @@ class Verdict(NamedTuple):
 
 def write(task: Task, team: Team) -> Iterator[Event]:
     """Yield everything that happens from the request to the best attempt."""
-    settings: dict[str, str | int | float | bool | None] = {
-        "rounds": task.rounds,
-        "depth": task.depth,
-        "target": task.target,
-        "max_words": task.max_words,
-    }
+    settings = {name: getattr(task, name) for name in ("rounds", "depth", "target", "max_words")}
     _check_fits(task, team.judge)
-    yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
+    who = team.writer.name, team.judge.name
+    yield Started(prompt=task.prompt, model=who[0], judge=who[1], seed=task.seed, settings=settings, part=task.part)
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
     rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept, task.dismissed))
     if task.rubric is not None:
@@ -135,6 +137,8 @@ def _rounds(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
     for number in range(1, task.rounds + 2):
         if team.cancel():
             break
+        if task.rest and team.retell and (number > 1 or not task.text):  # once, and not where a text is only judged
+            task = task._replace(story=(yield from team.retell(task.rest)), rest=())
         attempt = yield from _attempt(number, task, rubric, best, team)
         if team.cancel():
             break
@@ -165,13 +169,16 @@ def _attempt(
     """Return attempt `number`: a first text while there is nothing usable, else a revision of the best; evaluated."""
     began = time.monotonic()
     facts, voice = read_facts(task.prompt), voice_of(rubric.criteria)
-    writer = Writer(team.writer, team.cancel, facts, task.seed, task.max_words, voice)
+    label, length = task.part.label if task.part else "", task.max_words
+    if task.part:
+        facts, length = facts_of_part(facts), length or word_count(task.part.text) or None
+    writer = Writer(team.writer, team.cancel, facts, task.seed, length, voice, label, task.story)
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)
     else:
         yield Status(text="reflecting on the weakest criteria")
-        critic = Critic(team.judge, team.recall, team.cancel, task.seed + number)
+        critic = Critic(team.judge, team.recall, team.cancel, task.seed + number, label, task.story)
         reflection = yield from reflect(task.prompt, rubric, best, critic)
         yield Reflected(attempt=number, reflection=reflection)
         yield Status(text="revising")
@@ -180,7 +187,7 @@ def _attempt(
     evaluation: Evaluation | None = None
     if usable(written) and not written.cancelled:
         yield Status(text="judging")
-        judge = Judge(team.judge, team.similarity, team.cancel, team.readers)
+        judge = Judge(team.judge, team.similarity, team.cancel, team.readers, part=task.part is not None)
         evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge)
     return Attempt(
         number=number,

@@ -30,6 +30,7 @@ from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
+from writer_r1.story import Teller, retell
 from writer_r1.trajectory import Lesson, Rubric, prompt_id
 
 PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
@@ -128,7 +129,8 @@ class Workspace:
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
             readers = self.readers(self.name_of(judging))
-            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers)
+            tell = partial(retell, Teller(self.llm(writer), stop, self.store, piece_id or ""))
+            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers, tell)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -208,8 +210,7 @@ class Workspace:
 
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
-        fit = calibration_of(model, self.home)
-        return Readers(fit, embed) if fit else None
+        return Readers(fit, embed) if (fit := calibration_of(model, self.home)) else None
 
     @contextmanager
     def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
@@ -247,8 +248,8 @@ class Workspace:
                 judge, writer = self.judge, self.writer
                 if not self._free({judge, writer}):
                     return
-                steps: list[Callable[[], object]] = [lambda: self.llm(judge)]
-                steps += [partial(self._pin, judge, prompt) for prompt in PINNED]
+                pins = (partial(self._pin, judge, prompt) for prompt in PINNED)
+                steps: list[Callable[[], object]] = [lambda: self.llm(judge), *pins]
                 steps += [lambda: self.llm(writer), lambda: self._ready_likeness()]
                 for step in steps:
                     if self.jobs.waiting():
@@ -290,8 +291,7 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
-        tested = self.qualifying.close()
-        left = self.jobs.close()
+        tested, left = self.qualifying.close(), self.jobs.close()
         if tested and not left:
             for model in self._loaded.values():
                 model.close()

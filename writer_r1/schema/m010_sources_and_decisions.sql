@@ -25,3 +25,14 @@ CREATE TABLE decisions (
     created REAL NOT NULL,
     PRIMARY KEY (piece_id, source, change_id)
 ) WITHOUT ROWID;
+
+DROP VIEW whole_versions;
+
+CREATE VIEW whole_versions AS SELECT versions.piece_id, versions.revision, versions.brief,
+    CASE WHEN versions.base IS NULL THEN versions.text
+    ELSE substr(whole.text, 1, versions.head) || versions.text
+        || substr(whole.text, length(whole.text) - versions.tail + 1) END AS text,
+    versions.why, versions.created, versions.parent, versions.name,
+    versions.source
+FROM versions
+LEFT JOIN versions AS whole ON whole.piece_id = versions.piece_id AND whole.revision = versions.base;

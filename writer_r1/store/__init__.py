@@ -1,9 +1,9 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Arrivals` runs that come from
-elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that
-is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Summaries` what the parts of a
+long one say in short, `Arrivals` runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in
+and out; `File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
@@ -29,6 +29,7 @@ from writer_r1.store.runs import (
     this_process,
     whole,
 )
+from writer_r1.store.summaries import Summaries
 from writer_r1.store.versions import Source, Step, Version
 
 __all__ = [
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups, Copies):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Summaries, Arrivals, Backups, Copies):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -74,7 +75,7 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups
             refuse_while_written(db, "delete everything")
             of_runs, of_pieces = (
                 ("found", "texts", "events", "lessons", "own_scores"),
-                ("versions", "dismissed", "decisions"),
+                ("versions", "dismissed", "decisions", "summaries"),
             )
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")

@@ -209,6 +209,7 @@ class Pieces(Versions):
                 f"versions WHERE piece_id IN ({old})",
                 f"dismissed WHERE piece_id IN ({old})",
                 f"decisions WHERE piece_id IN ({old})",
+                f"summaries WHERE piece_id IN ({old})",
                 "pieces WHERE deleted < :before",
             ):
                 db.execute(f"DELETE FROM {rows}", at)

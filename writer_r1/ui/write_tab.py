@@ -265,8 +265,8 @@ def _place_manuscript() -> gr.Textbox:
     text = gr.Textbox(
         label="Your manuscript",
         placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
-        lines=12,
-        max_lines=40,
+        lines=24,  # of one height: Gradio would lay out a long text anew at each key to fit the box to it (`style.css`)
+        max_lines=24,
         interactive=True,
         elem_id="manuscript",
         buttons=["copy"],
