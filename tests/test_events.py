@@ -130,6 +130,8 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
         "status",
         "criterion",
         "edited",
+        "passage",
+        "chosen",
     }
     assert set(ENDS) <= names
 

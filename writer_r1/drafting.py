@@ -33,6 +33,7 @@ ASKING = re.compile(
     r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
     re.IGNORECASE,
 )  # a model that talks to its user
+KEEP = "Keep these words in it exactly as they are:"
 SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow
 COPIED = 0.2  # share of a draft's words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
@@ -46,6 +47,7 @@ class Writer(NamedTuple):
     seed: int = 0
     max_words: int | None = None
     voice: str = ""  # a sample of the user's own writing
+    protected: tuple[str, ...] = ()  # passages that stay as they stand
 
 
 class Written(NamedTuple):
@@ -142,16 +144,21 @@ def revise_draft(
     began, out, end, tokens, found, cancelled = time.monotonic(), "", 0, 0, list[Fault](), False
     for k, (start, stop) in enumerate(spans, 1):
         gap, old, change = text[end:start], text[start:stop], None if cancelled else by_paragraph.get(k)
+        stays = protected_in(old, writer.protected)
+        if change and change.operation == "rewrite" and old.strip() in stays:
+            change = None  # nothing of it may change
         end, lead = stop, "\n\n" if change and change.operation == "extend" else ""
         kept = gap + old if change is None or lead else gap
         out += kept
         yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
         if change is None:
             continue
-        request = change_request(prompt, out, old, change)
+        request = change_request(prompt, out, old, change, stays)
         new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
+        if not lead and any(words not in new for words in stays):
+            bad.append("alters a protected passage")
         found += bad
         # A broken paragraph is not taken over: the old one stays, and the fault is marked.
         if lead:
@@ -168,8 +175,17 @@ def revise_draft(
     return Written(whole, faults_found, tokens, cancelled)
 
 
-def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> Request:
-    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends."""
+def protected_in(paragraph: str, passages: Sequence[str]) -> tuple[str, ...]:
+    """Return what of the protected passages stands in a paragraph."""
+    rows = (passage[start:end].strip() for passage in passages for start, end in paragraphs(passage))
+    return tuple(dict.fromkeys(words for words in rows if words in paragraph))
+
+
+def change_request(prompt: str, before: str, paragraph: str, change: Advice, stays: Sequence[str] = ()) -> Request:
+    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends.
+
+    What of the paragraph `stays` is to be kept word for word.
+    """
     near = before.strip()[-900 if change.operation == "rewrite" else -1800 :]
     if change.operation == "extend":
         # The text so far is given as the beginning of the answer: asked for "a paragraph", small models talk about it.
@@ -183,6 +199,7 @@ def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> 
         paragraph=paragraph,
         change=change.edit,
         words=f"about {words} words",
+        keep=f" {KEEP} " + " ".join(f"“{kept}”" for kept in stays) if stays else "",
     ).request
 
 

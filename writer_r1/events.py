@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
+from writer_r1.passage import Passage
 from writer_r1.trajectory import (
     Attempt,
     Author,
@@ -150,6 +151,25 @@ class Edited(Happening):
     rubric: Rubric
 
 
+class Marked(Happening):
+    """What a run about a passage is to do: write it another way, or where it has no words, go on from there.
+
+    `ways` are what its alternatives are called, in order; they are attempts 2, 3, … beside the first, what stands.
+    """
+
+    event: Literal["passage"] = "passage"
+    passage: Passage
+    direction: str = ""  # where the writer wants it to go
+    ways: tuple[str, ...] = ()
+
+
+class Chosen(Happening):
+    """The writer put this alternative into the manuscript, or without a number none of them."""
+
+    event: Literal["chosen"] = "chosen"
+    attempt: int | None = None
+
+
 Event = Annotated[
     Started
     | Status
@@ -168,7 +188,9 @@ Event = Annotated[
     | Stopped
     | Finished
     | Failed
-    | Edited,
+    | Edited
+    | Marked
+    | Chosen,
     Field(discriminator="event"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -224,7 +246,7 @@ def _step(now: Trajectory, event: Event) -> Trajectory:
             return now.model_copy(update={"finished": True, "status": "", "error": event.message})
         case Edited():
             return _edited(now, event.rubric)
-        case Proposed():
+        case Proposed() | Marked() | Chosen():
             return now
         case _:
             return _step_attempt(now, event)

@@ -71,6 +71,7 @@ class Task(NamedTuple):
     dismissed: tuple[Criterion, ...] = ()  # and these are left out
     stop_after: Literal["criteria", "rounds"] = "rounds"
     text: str = ""
+    protected: tuple[str, ...] = ()  # passages of the manuscript that a revision keeps as they stand
 
 
 class Team(NamedTuple):
@@ -165,7 +166,7 @@ def _attempt(
     """Return attempt `number`: a first text while there is nothing usable, else a revision of the best; evaluated."""
     began = time.monotonic()
     facts, voice = read_facts(task.prompt), voice_of(rubric.criteria)
-    writer = Writer(team.writer, team.cancel, facts, task.seed, task.max_words, voice)
+    writer = Writer(team.writer, team.cancel, facts, task.seed, task.max_words, voice, task.protected)
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)

@@ -120,7 +120,8 @@ class Workspace:
             catalog.path_of(name, self.models)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
-        task = task._replace(trajectory_id=run_id, dismissed=dismissed)
+        protected = tuple(one.passage.text for one in self.store.protected(piece_id))
+        task = task._replace(trajectory_id=run_id, dismissed=dismissed, protected=protected)
 
         def work(stop: Cancel) -> Iterator[Event]:
             if self._free({writer, judging}) or not self._likeness_ready:
@@ -290,8 +291,7 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
-        tested = self.qualifying.close()
-        left = self.jobs.close()
+        tested, left = self.qualifying.close(), self.jobs.close()
         if tested and not left:
             for model in self._loaded.values():
                 model.close()

@@ -1,9 +1,9 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Arrivals` runs that come from
-elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that
-is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `Protections` passages that stay as they stand, `OwnScores` what the writer
+gives a text, `Arrivals` runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out;
+`File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
@@ -17,6 +17,7 @@ from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
 from writer_r1.store.pieces import Hit, Piece, Pieces
+from writer_r1.store.protections import Protected, Protections
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
 from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
 from writer_r1.store.versions import Step, Version
@@ -28,6 +29,7 @@ __all__ = [
     "Hit",
     "OwnScore",
     "Piece",
+    "Protected",
     "Run",
     "SavedRubric",
     "StaleSave",
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups, Copies):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, Protections, OwnScores, Arrivals, Backups, Copies):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +63,10 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups
             owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
             if any(alive(owner) for (owner,) in owners):
                 raise Busy("A session is still being written; stop it first, then delete everything.")
-            of_runs, of_pieces = ("found", "texts", "events", "lessons", "own_scores"), ("versions", "dismissed")
+            of_runs, of_pieces = (
+                ("found", "texts", "events", "lessons", "own_scores"),
+                ("versions", "dismissed", "protected"),
+            )
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows

@@ -13,7 +13,7 @@ from writer_r1.store.file import MIGRATIONS, WRITE, File, faults_of
 from writer_r1.store.runs import refuse_while_written
 
 # Each after those that it refers to.
-TABLES = ("pieces", "runs", "events", "texts", "lessons", "versions", "rubrics", "dismissed", "own_scores")
+TABLES = ("pieces", "runs", "events", "texts", "lessons", "versions", "rubrics", "dismissed", "own_scores", "protected")
 STORED_AS = {"TEXT": "('text', 'null')", "REAL": "('real', 'integer', 'null')", "INTEGER": "('integer', 'null')"}
 NO_LIBRARY = "The library in it is damaged ({why}); choose another backup."
 

@@ -198,6 +198,7 @@ class Pieces(Versions):
                 f"runs WHERE piece_id IN ({old})",
                 f"versions WHERE piece_id IN ({old})",
                 f"dismissed WHERE piece_id IN ({old})",
+                f"protected WHERE piece_id IN ({old})",
                 "pieces WHERE deleted < :before",
             ):
                 db.execute(f"DELETE FROM {rows}", at)

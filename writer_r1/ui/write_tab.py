@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
 from writer_r1.places import data
+from writer_r1.protection import put_whole
 from writer_r1.store import Piece
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
@@ -21,6 +22,7 @@ from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.files_menu import export_menu
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
@@ -106,7 +108,7 @@ def on_stop(workspace: Workspace, said: str) -> Any:
 
 
 def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Desk:
-    """Put a round's text into the manuscript; what stood there is kept as a version."""
+    """Put a round's text into the manuscript; protected passages stay, and what stood there is kept as a version."""
     place, store, same = place_of(said), workspace.store, gr.skip()
     number = wish.get("attempt", "")
     if wish["act"] != "use" or not number.isdigit() or not place.run:
@@ -117,10 +119,11 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
         before = piece.revision
-        piece = store.save_piece(piece.id, piece.brief, attempt.text, before, f"{title(attempt)} taken over")
+        words, left = put_whole(piece.text, attempt.text, [p.passage for p in store.protected(piece.id)])
+        piece = store.save_piece(piece.id, piece.brief, words, before, f"{title(attempt)} taken over")
     except WriterError as error:
         return refused(str(error))
-    said = f"{title(attempt)} is your manuscript now. What stood there is kept."
+    said = taken_whole(title(attempt), left)
     note = restoring.offer(said, piece.id, before) if piece.revision != before else restoring.done(said)
     return Desk(mark(piece, place.run), same, piece.text, ticket(piece, place.run), same, "", note)
 
