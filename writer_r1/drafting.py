@@ -67,11 +67,11 @@ def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "") 
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
     if voice:
-        return render("draft_in_voice", request=prompt, hints=hints, sample=_beginning(voice)).request
+        return render("draft_in_voice", request=prompt, hints=hints, sample=beginning(voice)).request
     return render("draft", request=prompt, hints=hints).request
 
 
-def _beginning(sample: str) -> str:
+def beginning(sample: str) -> str:
     """Return the whole sentences of a sample that fit the prompt, at least one."""
     ends = [end for _, end in sentences(sample)]
     return sample[: max((end for end in ends if end <= SHOWN), default=min(ends[0], SHOWN))]
@@ -119,7 +119,7 @@ def write_draft(
     )
     began = time.monotonic()
     request = draft_request(prompt, lessons, writer.voice)
-    text, finish, stopped = yield from _stream(number, None, request, sampling, writer, until=writer.facts)
+    text, finish, stopped = yield from stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
@@ -154,7 +154,7 @@ def revise_draft(
         if change is None:
             continue
         request = change_request(prompt, out, old, change, stays)
-        new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
+        new, finish, _ = yield from stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
         if not lead and any(words not in new for words in stays):
@@ -250,7 +250,7 @@ def ripe(text: str, fresh: int, facts: Facts) -> int | None:
     return found.end() if size(text[: found.end()].strip(), asked.unit) >= enough else None
 
 
-def _stream(
+def stream(
     number: int,
     parent: int | None,
     request: Request,
