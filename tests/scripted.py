@@ -16,7 +16,16 @@ from writer_r1.review import content_words
 from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Lesson, Rubric, Score, weighted_reward
 
 PROMPT = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
-STATIONS = ("open_coding", "open_coding_samples", "axial_coding", "selective_coding", "reflect", "revise", "reason")
+STATIONS = (
+    "open_coding",
+    "open_coding_samples",
+    "axial_coding",
+    "selective_coding",
+    "reflect",
+    "revise",
+    "reword",
+    "reason",
+)
 Value = TypeVar("Value")
 
 settings.register_profile("busy machine", deadline=None)  # a shared core may take a second over one example

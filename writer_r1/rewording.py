@@ -13,7 +13,7 @@ from writer_r1.checks import copied_share, detect_language, faults, sentences, s
 from writer_r1.checks.text import words
 from writer_r1.drafting import ASKING, COPIED, SHOWN, TALK, Writer, Written, beginning, stream
 from writer_r1.events import Drafted, Event
-from writer_r1.llm import Finish, Request, Sampling
+from writer_r1.llm import Request, Sampling
 from writer_r1.passage import Passage
 from writer_r1.prompts import example, render
 from writer_r1.trajectory import Fault
@@ -26,7 +26,7 @@ WAYS = (
 )  # in which a passage is written another way
 UNTOLD = "A piece of prose; its writer has not said more about it."
 AFTER = 600  # characters after a passage that another text for it is to fit
-NEXT_TOKENS = 150  # of a passage that the text goes on with
+NEXT_TOKENS = 120  # of a passage that the text goes on with
 QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」"}
 MARKS = ".,;:!?…。！？"
 NEW_SENTENCE = re.compile(r"(?:\A|[.!?…。！？:\n][\"'”’»)]*)\s*[\"'“‘«(]*\Z")
@@ -82,7 +82,8 @@ def _try(number: int, asked: Asked, request: Request, writer: Writer) -> Generat
     raw, finish, _ = yield from stream(number, None, request, sampling, writer)
     whole = ended(raw, asked.passage, cut=finish.reason == "length")
     text = fitted(whole, asked.passage) if whole.strip() else ""
-    found = () if finish.reason == "cancelled" else tuple(dict.fromkeys(_faults(text, asked, writer, finish)))
+    cut = finish.reason == "length" and whole == raw and not _closed(raw)
+    found = () if finish.reason == "cancelled" else tuple(dict.fromkeys(_faults(text, asked, writer, cut)))
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, text=text, faults=found, tokens=finish.tokens, seconds=seconds)
     return Written(text, found, finish.tokens, finish.reason == "cancelled")
@@ -103,6 +104,10 @@ def ended(raw: str, passage: Passage, *, cut: bool) -> str:
         return raw[: next((stop for _, stop in sentences(raw)), None)]
     if passage.text and not cut:
         return raw
+    if not passage.text and (end := raw.find("\n\n", len(raw) - len(raw.lstrip()))) > 0:
+        raw, cut = raw[:end], False
+        if _closed(raw):
+            return raw
     ends = [stop for _, stop in sentences(raw) if _closed(raw[:stop])]
     return raw[: ends[-1]] if ends else raw
 
@@ -153,11 +158,10 @@ def _joined(raw: str, passage: Passage) -> str:
     return lead + new + end
 
 
-def _faults(text: str, asked: Asked, writer: Writer, finish: Finish) -> list[Fault]:
+def _faults(text: str, asked: Asked, writer: Writer, cut: bool) -> list[Fault]:
     passage, new = asked.passage, text.strip()
     around = passage.before + passage.after
     language = writer.facts.language.value if writer.facts.language else detect_language(around + passage.text)
-    cut = finish.reason == "length" and not _closed(new)
     found = list(faults(new, language, cut))
     mine = words(new)
     if mine and (mine == words(passage.text) or any(mine == words(other) for other in asked.others)):

@@ -2,7 +2,6 @@
 // asked to compare, and to put what was decided into the manuscript as one save.
 // Kept with the guard's copies of pieces, so that it is pruned and, when everything is deleted, forgotten with them.
 const PREFIX = "writer-r1.piece.review.";
-const TOLD_MS = 4000;
 const DONE = { accept: "accepted", reject: "rejected", edit: "in your own words" };
 const PROTECTED = "It would alter a passage that you protected, so it is not put into your manuscript.";
 const MARK = { accept: "✓", reject: "✕", edit: "✎" };
@@ -35,17 +34,7 @@ const keep = (wish, decisions) => {
   }
 };
 
-// Said in the page's one polite region, beside what the studio tells there.
-let silence = 0;
-const say = (sentence) => {
-  const region = document.querySelector("#announce");
-  const line = region?.querySelector("[data-said]") ?? region?.appendChild(document.createElement("span"));
-  if (!line) return;
-  line.dataset.said = "";
-  line.textContent = sentence;
-  clearTimeout(silence);
-  silence = setTimeout(() => line.remove(), TOLD_MS);
-};
+const { say } = window.studio;
 
 // What the page shows
 const paint = (n, node) => {

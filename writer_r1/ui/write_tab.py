@@ -22,10 +22,12 @@ from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.files_menu import export_menu
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.passage_board import toolbar
 from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
+from writer_r1.ui.selecting import chooser, marker
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
@@ -150,7 +152,7 @@ def build(workspace: Workspace) -> Parts:
     with gr.Row(elem_id="desk"):
         with gr.Column(elem_id="paper", min_width=0):
             sheet = _html(render.manuscript(None), "sheet")
-            text = _place_manuscript()
+            text = _place_manuscript(workspace)
             versions = restoring.place_versions()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
     functions = reviewer(workspace)
@@ -262,7 +264,7 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
     return brief, (rounds, thorough, look)
 
 
-def _place_manuscript() -> gr.Textbox:
+def _place_manuscript(workspace: Workspace) -> gr.Textbox:
     text = gr.Textbox(
         label="Your manuscript",
         placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
@@ -272,7 +274,9 @@ def _place_manuscript() -> gr.Textbox:
         elem_id="manuscript",
         buttons=["copy"],
     )
+    Board(toolbar(), elem_id="marking", script="marking.js", server_functions=marker(workspace))
     with gr.Row(elem_id="under"):
         _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
         _html(export_menu(), "export")
+    Board("", elem_id="passage", script="passage_board.js", html_template="", server_functions=chooser(workspace))
     return text
