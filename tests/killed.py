@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from writer_r1.backup import restore
-from writer_r1.events import DraftDelta, Drafted, Event, Status, fold
+from writer_r1.events import DraftDelta, Drafted, Event, Status
+from writer_r1.folding import fold
 from writer_r1.jobs import Jobs
 from writer_r1.llm import Cancel
 from writer_r1.store import MIGRATIONS, Store, this_process

@@ -23,6 +23,7 @@ STATIONS = (
     "selective_coding",
     "reflect",
     "revise",
+    "reword",
     "reason",
     "summary",
 )

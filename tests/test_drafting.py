@@ -313,3 +313,35 @@ def test_a_rewrite_says_how_long_and_what_stands_before() -> None:
     assert f"about {count} words" in content and "Name the tin of polish." in content and FIRST[:76] in content
     assert "(the text begins here)" in change_request(PROMPT, " \n", "Short.", change(1)).messages[-1].content
     assert "about 20 words" in change_request(PROMPT, "", "Short.", change(1)).messages[-1].content
+
+
+# Protected passages
+
+
+KEPT = "The brass remembers my thumb, the rope my temper"
+
+
+def keeping(reply: str, *passages: str, operation: str = "rewrite") -> tuple[Written, FakeLLM]:
+    llm = FakeLLM(script(revise=reply, extend=reply))
+    who = writer(llm)._replace(protected=passages)
+    _, written = run(revise_draft(2, 1, PROMPT, FIRST, [change(2, operation)], who))
+    return written, llm
+
+
+def test_the_reviser_is_told_what_is_protected_and_a_reply_that_keeps_it_is_taken_over() -> None:
+    written, llm = keeping(f"Worn stairs, one tin of polish. {KEPT}, and the glass my breath.", KEPT)
+    assert f"exactly as they are: “{KEPT}”" in llm.seen[0].messages[-1].content
+    assert written.faults == () and KEPT in written.text and "tin of polish" in written.text
+
+
+def test_a_reply_that_alters_a_protected_passage_is_not_taken_over() -> None:
+    written, _ = keeping("Worn stairs, one tin of polish, and nothing of brass.", f"{KEPT}")
+    assert written.text == FIRST and written.faults == ("alters a protected passage", "copied")
+
+
+def test_a_paragraph_that_is_protected_whole_is_not_asked_for_but_may_be_gone_on_from() -> None:
+    whole = FIRST.split("\n\n")[1]
+    written, llm = keeping("Something else altogether stands here.", f"{whole}\n\nTomorrow a man")
+    assert llm.seen == [] and written.text == FIRST
+    written, llm = keeping("The last tin of polish stood open, half used.", whole, operation="extend")
+    assert len(llm.seen) == 1 and whole in written.text and "half used" in written.text

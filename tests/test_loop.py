@@ -24,8 +24,8 @@ from writer_r1.events import (
     Scored,
     Started,
     Stopped,
-    fold,
 )
+from writer_r1.folding import fold
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import Task, accept, judge_range, reached, write
 from writer_r1.trajectory import Attempt, Check, Fault, Rubric, Trajectory

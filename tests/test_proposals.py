@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_differences import PIECES, TEXTS, novel
 
 from writer_r1.checks import word_count
-from writer_r1.events import fold
+from writer_r1.folding import fold
 from writer_r1.proposals import Asked, Decision, Proposal, apply, is_rewritten, proposals, stretches_of
 from writer_r1.trajectory import Trajectory
 from writer_r1.ui.proposals_board import Compared, review

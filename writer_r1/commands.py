@@ -149,7 +149,7 @@ def asked(value: str) -> str:
 
 def write_command(args: argparse.Namespace) -> int:
     """Write a piece as a stored job and follow it."""
-    from writer_r1.events import fold
+    from writer_r1.folding import fold
     from writer_r1.loop import Task
     from writer_r1.trajectory import Trajectory
     from writer_r1.workspace import Workspace

@@ -34,6 +34,7 @@ ASKING = re.compile(
     r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
     re.IGNORECASE,
 )  # a model that talks to its user
+KEEP = "Keep these words in it exactly as they are:"
 SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow
 COPIED = 0.2  # share of a draft's words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
@@ -47,6 +48,7 @@ class Writer(NamedTuple):
     seed: int = 0
     max_words: int | None = None
     voice: str = ""  # a sample of the user's own writing
+    protected: tuple[str, ...] = ()  # passages that stay as they stand
     part: str = ""  # what the scene is called that is written, of a longer manuscript
     story: str = ""  # and what stands around it there, in short
 
@@ -69,11 +71,11 @@ def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "", 
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
     if voice:
-        return render("draft_in_voice", request=prompt, hints=hints, sample=_beginning(voice)).request
+        return render("draft_in_voice", request=prompt, hints=hints, sample=beginning(voice)).request
     return render("draft", request=prompt, hints=hints).request
 
 
-def _beginning(sample: str) -> str:
+def beginning(sample: str) -> str:
     """Return the whole sentences of a sample that fit the prompt, at least one."""
     ends = [end for _, end in sentences(sample)]
     return sample[: max((end for end in ends if end <= SHOWN), default=min(ends[0], SHOWN))]
@@ -122,7 +124,7 @@ def write_draft(
     began = time.monotonic()
     request = draft_request(prompt, lessons, writer.voice, writer.facts)
     request = with_story(request, writer.part, writer.story)
-    text, finish, stopped = yield from _stream(number, None, request, sampling, writer, until=writer.facts)
+    text, finish, stopped = yield from stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
@@ -147,16 +149,21 @@ def revise_draft(
     began, out, end, tokens, found, cancelled = time.monotonic(), "", 0, 0, list[Fault](), False
     for k, (start, stop) in enumerate(spans, 1):
         gap, old, change = text[end:start], text[start:stop], None if cancelled else by_paragraph.get(k)
+        stays = protected_in(old, writer.protected)
+        if change and change.operation == "rewrite" and old.strip() in stays:
+            change = None  # nothing of it may change
         end, lead = stop, "\n\n" if change and change.operation == "extend" else ""
         kept = gap + old if change is None or lead else gap
         out += kept
         yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
         if change is None:
             continue
-        request = with_story(change_request(prompt, out, old, change), writer.part, writer.story)
-        new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
+        request = with_story(change_request(prompt, out, old, change, stays), writer.part, writer.story)
+        new, finish, _ = yield from stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
+        if not lead and any(words not in new for words in stays):
+            bad.append("alters a protected passage")
         found += bad
         # A broken paragraph is not taken over: the old one stays, and the fault is marked.
         if lead:
@@ -173,8 +180,17 @@ def revise_draft(
     return Written(whole, faults_found, tokens, cancelled)
 
 
-def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> Request:
-    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends."""
+def protected_in(paragraph: str, passages: Sequence[str]) -> tuple[str, ...]:
+    """Return what of the protected passages stands in a paragraph."""
+    rows = (passage[start:end].strip() for passage in passages for start, end in paragraphs(passage))
+    return tuple(dict.fromkeys(words for words in rows if words in paragraph))
+
+
+def change_request(prompt: str, before: str, paragraph: str, change: Advice, stays: Sequence[str] = ()) -> Request:
+    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends.
+
+    What of the paragraph `stays` is to be kept word for word.
+    """
     near = before.strip()[-900 if change.operation == "rewrite" else -1800 :]
     if change.operation == "extend":
         # The text so far is given as the beginning of the answer: asked for "a paragraph", small models talk about it.
@@ -188,6 +204,7 @@ def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> 
         paragraph=paragraph,
         change=change.edit,
         words=f"about {words} words",
+        keep=f" {KEEP} " + " ".join(f"“{kept}”" for kept in stays) if stays else "",
     ).request
 
 
@@ -238,7 +255,7 @@ def ripe(text: str, fresh: int, facts: Facts) -> int | None:
     return found.end() if size(text[: found.end()].strip(), asked.unit) >= enough else None
 
 
-def _stream(
+def stream(
     number: int,
     parent: int | None,
     request: Request,

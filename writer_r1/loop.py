@@ -76,6 +76,7 @@ class Task(NamedTuple):
     part: Part | None = None  # the scene that is worked on, of a longer manuscript
     rest: tuple[Rest, ...] = ()  # and what stands around it there
     story: str = ""  # that in short, once it is told
+    protected: tuple[str, ...] = ()  # passages of the manuscript that a revision keeps as they stand
 
 
 class Team(NamedTuple):
@@ -172,7 +173,7 @@ def _attempt(
     label, length = task.part.label if task.part else "", task.max_words
     if task.part:
         facts, length = facts_of_part(facts), length or word_count(task.part.text) or None
-    writer = Writer(team.writer, team.cancel, facts, task.seed, length, voice, label, task.story)
+    writer = Writer(team.writer, team.cancel, facts, task.seed, length, voice, task.protected, label, task.story)
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)

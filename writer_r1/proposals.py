@@ -45,6 +45,7 @@ class Proposal(NamedTuple):
     old: str
     new: str
     asked: Asked | None = None
+    protected: bool = False  # it would alter a passage that the writer protected
 
 
 class Decision(NamedTuple):
@@ -85,7 +86,7 @@ def apply(manuscript: str, found: Iterable[Proposal], decisions: Mapping[str, De
     for one in found:
         if manuscript[one.start : one.end] != one.old:
             raise ValueError(f"proposal {one.id} does not stand at {one.start} of this text")
-        parts += [manuscript[at : one.start], _chosen(one, decisions.get(one.id))]
+        parts += [manuscript[at : one.start], chosen(one, decisions.get(one.id))]
         at = one.end
     return "".join([*parts, manuscript[at:]])
 
@@ -171,7 +172,8 @@ def _named(manuscript: str, found: list[Proposal]) -> Iterator[Proposal]:
         yield one._replace(id=f"{id_}-{used[id_]}")
 
 
-def _chosen(one: Proposal, decision: Decision | None) -> str:
+def chosen(one: Proposal, decision: Decision | None) -> str:
+    """Return what stands in the place of a proposal once this was decided."""
     if decision is None or decision.verdict == "reject":
         return one.old
     return one.new if decision.verdict == "accept" else decision.text

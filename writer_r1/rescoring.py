@@ -21,9 +21,9 @@ from writer_r1.events import (
     Scored,
     Status,
     Stopped,
-    fold,
     part_of,
 )
+from writer_r1.folding import fold
 from writer_r1.judge import CUT, Judge, evaluate, settled
 from writer_r1.llm import Cancel
 from writer_r1.loop import accept, usable

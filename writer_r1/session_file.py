@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from writer_r1.errors import WriterError
-from writer_r1.events import EVENT, Event, Started, fold
+from writer_r1.events import EVENT, Event, Started
+from writer_r1.folding import fold
 from writer_r1.manuscript_file import shown
 from writer_r1.store import Arrival, OwnScore, Piece, Store, no_session
 from writer_r1.trajectory import Criterion, Trajectory

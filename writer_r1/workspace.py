@@ -13,9 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import catalog, places
+from writer_r1 import catalog, embedding, places
 from writer_r1.calibration import Readers, calibration_of
-from writer_r1.embedding import embed
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
@@ -121,7 +120,8 @@ class Workspace:
             catalog.path_of(name, self.models)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
-        task = task._replace(trajectory_id=run_id, dismissed=dismissed)
+        kept = tuple(one.passage.text for one in self.store.protected(piece_id))
+        task = task._replace(trajectory_id=run_id, dismissed=dismissed, protected=kept)
 
         def work(stop: Cancel) -> Iterator[Event]:
             if self._free({writer, judging}) or not self._likeness_ready:
@@ -210,7 +210,7 @@ class Workspace:
 
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
-        return Readers(fit, embed) if (fit := calibration_of(model, self.home)) else None
+        return Readers(fit, embedding.embed) if (fit := calibration_of(model, self.home)) else None
 
     @contextmanager
     def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
@@ -280,8 +280,6 @@ class Workspace:
 
     def similarity(self, text: str, others: Sequence[str]) -> Sequence[float]:
         """Return the cosine of `text` with each of `others` (MiniLM)."""
-        from writer_r1 import embedding
-
         return embedding.similarity(text, list(others))
 
     def recall(self, prompt: str, criterion: str | None) -> Sequence[Lesson]:

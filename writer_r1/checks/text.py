@@ -61,6 +61,12 @@ def sentences(text: str) -> list[Span]:
     return found
 
 
+def sentences_around(text: str, start: int, end: int) -> Span:
+    """Return start and end of the whole sentences that this part of a text is in."""
+    inside = [span for span in sentences(text) if span[0] < max(end, start + 1) and span[1] > start]
+    return min([start, *(first for first, _ in inside)]), max([end, *(last for _, last in inside)])
+
+
 def _goes_on(text: str, m: re.Match[str]) -> bool:
     after = text[m.end() : m.end() + 2].lstrip()[:1]
     return after.islower() or (m.group() == "." and bool(_ABBREVIATION.search(text[max(0, m.start() - 6) : m.start()])))

@@ -1,9 +1,10 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Summaries` what the parts of a
-long one say in short, `Arrivals` runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in
-and out; `File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `Protections` passages that stay as they stand, `OwnScores` what the writer
+gives a text, `Summaries` what the parts of a long one say in short, `Arrivals` runs that come from elsewhere, `Backups`
+copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that is not valid Unicode
+(lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
@@ -16,19 +17,11 @@ from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
+from writer_r1.store.owners import WRITTEN, alive, refuse_while_written, this_process
 from writer_r1.store.pieces import Hit, Piece, Pieces
+from writer_r1.store.protections import Protected, Protections
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
-from writer_r1.store.runs import (
-    WRITTEN,
-    Run,
-    Runs,
-    State,
-    alive,
-    no_session,
-    refuse_while_written,
-    this_process,
-    whole,
-)
+from writer_r1.store.runs import Run, Runs, State, no_session, whole
 from writer_r1.store.summaries import Summaries
 from writer_r1.store.versions import Source, Step, Version
 
@@ -40,6 +33,7 @@ __all__ = [
     "Hit",
     "OwnScore",
     "Piece",
+    "Protected",
     "Run",
     "SavedRubric",
     "Source",
@@ -57,7 +51,7 @@ __all__ = [
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Summaries, Arrivals, Backups, Copies):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, Protections, OwnScores, Summaries, Arrivals, Backups, Copies):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -75,7 +69,7 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Summaries, Arriva
             refuse_while_written(db, "delete everything")
             of_runs, of_pieces = (
                 ("found", "texts", "events", "lessons", "own_scores"),
-                ("versions", "dismissed", "decisions", "summaries"),
+                ("versions", "dismissed", "decisions", "summaries", "protected"),
             )
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from writer_r1.errors import StoreError
-from writer_r1.events import Started, fold
+from writer_r1.events import Started
+from writer_r1.folding import fold
 from writer_r1.store.file import READ, WRITE, File, as_json
 from writer_r1.store.runs import no_session, stored
 from writer_r1.trajectory import Attempt, Criterion, Trajectory

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from writer_r1.errors import StaleSave, StoreError
-from writer_r1.events import fold
+from writer_r1.folding import fold
 from writer_r1.store.file import READ, WRITE, as_json
 from writer_r1.store.runs import no_session, stored, texts_with
 from writer_r1.store.versions import Source, Version, Versions, keep_version, version_of
@@ -210,6 +210,7 @@ class Pieces(Versions):
                 f"dismissed WHERE piece_id IN ({old})",
                 f"decisions WHERE piece_id IN ({old})",
                 f"summaries WHERE piece_id IN ({old})",
+                f"protected WHERE piece_id IN ({old})",
                 "pieces WHERE deleted < :before",
             ):
                 db.execute(f"DELETE FROM {rows}", at)

@@ -34,6 +34,7 @@ STYLES = (
     "criteria_board.css",
     "round_board.css",
     "proposals_board.css",
+    "passage.css",
     "version_board.css",
     "hands_board.css",
     "compare.css",

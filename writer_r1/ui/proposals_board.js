@@ -2,8 +2,8 @@
 // asked to compare, and to put what was decided into the manuscript as one save.
 // Kept with the guard's copies of pieces, so that it is pruned and, when everything is deleted, forgotten with them.
 const PREFIX = "writer-r1.piece.review.";
-const TOLD_MS = 4000;
 const DONE = { accept: "accepted", reject: "rejected", edit: "in your own words" };
+const PROTECTED = "It would alter a passage that you protected, so it is not put into your manuscript.";
 const MARK = { accept: "✓", reject: "✕", edit: "✎" };
 let now = null; // the open review: its wish, what the studio told of it, what was decided, and the steps back
 let back = null; // what was put into the manuscript last, until the review is closed
@@ -16,7 +16,7 @@ const text = (tag, string) => Object.assign(document.createElement(tag), { textC
 const nodes = () => [...element.querySelectorAll(".proposal")];
 const id = (n) => now.changes[n].id;
 const slot = (wish) => `${PREFIX}${wish.piece}.${wish.run}.${wish.attempt}`;
-const open = () => now.changes.map((_, n) => n).filter((n) => !now.decisions[id(n)]);
+const open = () => now.changes.map((_, n) => n).filter((n) => !now.decisions[id(n)] && !now.changes[n].protected);
 
 const kept = (wish) => {
   try {
@@ -34,17 +34,7 @@ const keep = (wish, decisions) => {
   }
 };
 
-// Said in the page's one polite region, beside what the studio tells there.
-let silence = 0;
-const say = (sentence) => {
-  const region = document.querySelector("#announce");
-  const line = region?.querySelector("[data-said]") ?? region?.appendChild(document.createElement("span"));
-  if (!line) return;
-  line.dataset.said = "";
-  line.textContent = sentence;
-  clearTimeout(silence);
-  silence = setTimeout(() => line.remove(), TOLD_MS);
-};
+const { say } = window.studio;
 
 // What the page shows
 const paint = (n, node) => {
@@ -64,7 +54,7 @@ const counted = () => {
   return left ? `${now.changes.length - left} of ${now.changes.length} reviewed` : "All reviewed";
 };
 const settle = () => {
-  const { criterion, reason } = now.changes[now.at];
+  const { criterion, reason, protected: stays } = now.changes[now.at];
   const left = open();
   const alike = left.filter((n) => criterion && now.changes[n].criterion === criterion).length;
   const over = Object.values(now.decisions).filter((d) => d.verdict !== "reject").length;
@@ -76,7 +66,9 @@ const settle = () => {
   find(".which").textContent = `Change ${now.at + 1} of ${now.changes.length}`;
   find(".reviewed").textContent = counted();
   find(".criterion-tag").textContent = criterion;
-  find(".reason").textContent = criterion ? reason : "No criterion asked for this one: it is where the two texts differ.";
+  const why = criterion ? reason : "No criterion asked for this one: it is where the two texts differ.";
+  find(".reason").textContent = stays ? PROTECTED : why;
+  find("[data-do=accept]").disabled = stays;
   const verdict = now.decisions[id(now.at)]?.verdict;
   for (const name of Object.keys(DONE)) find(`[data-do=${name}]`).setAttribute("aria-pressed", String(verdict === name));
   const same = find("[data-do=accept-alike]");
@@ -251,7 +243,7 @@ const ACTS = {
   again: () => show((now ?? back).wish),
   next: () => go(now.at + 1, focused()),
   previous: () => go(now.at - 1, focused()),
-  accept: () => decide(now.at, { verdict: "accept" }),
+  accept: () => (now.changes[now.at].protected ? say(PROTECTED) : decide(now.at, { verdict: "accept" })),
   reject: () => decide(now.at, { verdict: "reject" }),
   edit: () => edit(now.at),
   "accept-all": () => decideAll("accept", open()),

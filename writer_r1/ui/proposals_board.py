@@ -14,6 +14,7 @@ from writer_r1.proposals import Proposal
 from writer_r1.ui.prose import marked, plural
 
 OPEN = '<p class="marked" dir="auto">'
+KEPT = '<span class="kept" title="You protected this">'
 BLANK = re.compile(r"(?:\r?\n[^\S\n]*){2,}")  # between paragraphs
 SPOKEN = 60  # characters of a change that are read out with its number
 NOTHING = "No changes in this round: your manuscript already holds the same words."
@@ -31,6 +32,7 @@ class Compared(NamedTuple):
     manuscript: str
     found: tuple[Proposal, ...]
     rewritten: bool = False
+    spans: tuple[tuple[int, int], ...] = ()  # of the manuscript, protected
 
 
 def review(compared: Compared) -> str:
@@ -59,6 +61,7 @@ def changes(compared: Compared) -> list[dict[str, Any]]:
             "new": p.new,
             "criterion": p.asked.criterion if p.asked else "",
             "reason": p.asked.reason if p.asked else "",
+            "protected": p.protected,
         }
         for p in compared.found
     ]
@@ -78,17 +81,24 @@ def text(compared: Compared) -> str:
 def _inline(compared: Compared) -> Iterator[str]:
     at = 0
     for n, one in enumerate(compared.found):
-        yield _same(compared.manuscript[at : one.start])
+        yield _same(compared, at, one.start)
         gone = marked(Change("delete", one.old)) if one.old else ""
         come = marked(Change("insert", one.new)) if one.new else ""
         yield f"<span {_named(compared, n)}>{gone}{come}</span>"
         at = one.end
-    yield _same(compared.manuscript[at:])
+    yield _same(compared, at, len(compared.manuscript))
 
 
-def _same(words: str) -> str:
+def _same(compared: Compared, start: int, end: int) -> str:
     """Return words that stay, each paragraph of its own: one that held all would be laid out anew at each decision."""
-    return BLANK.sub(f"</p>{OPEN}", escape(words))
+    parts, at = list[str](), start
+    for one in compared.spans:
+        first, last = max(one[0], at), min(one[1], end)
+        if first < last:
+            words = BLANK.sub(f"</span></p>{OPEN}{KEPT}", escape(compared.manuscript[first:last]))
+            parts += [BLANK.sub(f"</p>{OPEN}", escape(compared.manuscript[at:first])), KEPT, words, "</span>"]
+            at = last
+    return "".join([*parts, BLANK.sub(f"</p>{OPEN}", escape(compared.manuscript[at:end]))])
 
 
 def _rows(compared: Compared) -> Iterator[str]:
@@ -107,7 +117,10 @@ def _rows(compared: Compared) -> Iterator[str]:
 def _named(compared: Compared, n: int, kind: str = "") -> str:
     """Return the attributes of a change; one of them at a time can be reached with Tab, the keys J and K go on."""
     one = compared.found[n]
-    said = f"Change {n + 1} of {len(compared.found)}{f', {one.asked.criterion}' if one.asked else ''}: {_spoken(one)}"
+    by = f", {one.asked.criterion}" if one.asked else ""
+    by += ", touches a protected passage" if one.protected else ""
+    said = f"Change {n + 1} of {len(compared.found)}{by}: {_spoken(one)}"
+    kind += " protected" if one.protected else ""
     reach = f'role="group" tabindex="{-1 if n else 0}" aria-label="{escape(said)}"'
     return f'class="proposal{kind}" data-n="{n}" {reach}'
 
@@ -157,11 +170,20 @@ def panel(count: int) -> str:
     return f'<div class="side-panel">{this}{whole}</div>'
 
 
-def taken(title: str, taken_over: int, count: int, left: int) -> str:
+def taken_whole(title: str, left_out: int) -> str:
+    """Return what was done once a round stands in the manuscript, but for what alters a protected passage."""
+    if not left_out:
+        return f"{title} is your manuscript now. What stood there is kept."
+    which = "1 change that touches" if left_out == 1 else f"{left_out} changes that touch"
+    return f"{title} is your manuscript now, without {which} what you protected. What stood there is kept."
+
+
+def taken(title: str, taken_over: int, count: int, left: int, refused: int = 0) -> str:
     """Return what was done, and the way back, once changes stand in the manuscript."""
     head = "All reviewed" if not left else f"{plural(left, 'change')} left to review"
     told = f"{taken_over} of {plural(count, 'change')} of {escape(title)} {'is' if taken_over == 1 else 'are'} in your "
     told += "manuscript now. What stood there before is kept."
+    told += f" {plural(refused, 'change')} left out, to keep what you protected as it stands." if refused else ""
     more = '<button type="button" data-do="again">Review the rest</button>' if left else ""
     back = '<button type="button" data-do="back">Take them out again</button>'
     close = '<button type="button" data-do="close">Close</button>'

@@ -1,7 +1,8 @@
 """A round that is gone through change by change -> what to show of it, and what was decided into the manuscript.
 
 The page decides by itself; it comes here to compare, to put what was decided into the manuscript as one save with a
-name, and to take that out again. Nothing is put where either text is not the one that was compared.
+name, and to take that out again. Nothing is put where either text is not the one that was compared, and no change that
+would alter a protected passage.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from writer_r1.errors import Busy, StaleSave, WriterError
 from writer_r1.manuscript_file import LONGEST
 from writer_r1.proposals import Decision, Verdict, apply, is_rewritten, proposals, stretches_of
+from writer_r1.protection import allowed, guarded, protected_spans
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Attempt, digest
 from writer_r1.ui.proposals_board import CHANGED, Compared, changes, review, taken
@@ -107,14 +109,18 @@ def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
     if compared.key != wish.key:
         return {"changed": CHANGED}
     known = {one.id for one in compared.found}
-    decisions = {i: Decision(d.verdict, d.text) for i, d in wish.decisions.items() if i in known}
+    wanted = {i: Decision(d.verdict, d.text) for i, d in wish.decisions.items() if i in known}
+    decisions = allowed(piece.text, compared.found, wanted, compared.spans)
     over = sum(d.verdict != "reject" for d in decisions.values())
-    count, left = len(compared.found), len(compared.found) - len(decisions)
+    undecided = [one for one in compared.found if one.id not in decisions]
+    stay = sum(one.protected or one.id in wanted for one in undecided)  # what is refused cannot be left to review
+    count, left = len(compared.found), len(undecided) - stay
     words = apply(piece.text, compared.found, decisions)
     why = reason(title(attempt), count, decisions)
     source = Source("run", wish.run, wish.attempt)
     saved = workspace.store.save_piece(piece.id, piece.brief, words, wish.base, why, source=source)
-    return _answer(saved) | {"before": piece.revision, "html": taken(compared.title, over, count, left)}
+    done = taken(compared.title, over, count, left, stay)
+    return _answer(saved) | {"before": piece.revision, "html": done}
 
 
 def on_take_out(workspace: Workspace, wish: Returning) -> dict[str, Any]:
@@ -154,10 +160,12 @@ def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Attempt, Compare
     attempt = now.attempt(wish.attempt)
     if attempt is None or not attempt.complete:
         raise WriterError(NO_ROUND)
-    found = proposals(piece.text, attempt.text, stretches_of(now, attempt))
+    spans = protected_spans(piece.text, [p.passage for p in store.protected(piece.id)])
+    found = guarded(piece.text, proposals(piece.text, attempt.text, stretches_of(now, attempt)), spans)
     # Of both texts, and of what was found between them: a busy machine may find larger changes, with other ids.
     key = digest(piece.text, attempt.text, *(one.id for one in found))
-    return piece, attempt, Compared(title(attempt), key, piece.text, found, is_rewritten(piece.text, attempt.text))
+    whole = is_rewritten(piece.text, attempt.text)
+    return piece, attempt, Compared(title(attempt), key, piece.text, found, whole, tuple(spans))
 
 
 def _answer(piece: Piece) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from writer_r1.events import DraftDelta, Drafted, Edited, Event, Finished, Proposed, RubricReady, Started, fold
+from writer_r1.events import DraftDelta, Drafted, Edited, Event, Finished, Proposed, RubricReady, Started
+from writer_r1.folding import fold
 from writer_r1.store import OwnScore
 from writer_r1.trajectory import Attempt, Trajectory
 

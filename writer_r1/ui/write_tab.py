@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
 from writer_r1.places import data
+from writer_r1.protection import put_whole
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
@@ -21,9 +22,12 @@ from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.files_menu import export_menu
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.passage_board import toolbar
+from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
+from writer_r1.ui.selecting import chooser, marker
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
@@ -106,7 +110,7 @@ def on_stop(workspace: Workspace, said: str) -> Any:
 
 
 def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Desk:
-    """Put a round's text into the manuscript; what stood there is kept as a version."""
+    """Put a round's text into the manuscript; protected passages stay, and what stood there is kept as a version."""
     place, store, same = place_of(said), workspace.store, gr.skip()
     number = wish.get("attempt", "")
     if wish["act"] != "use" or not number.isdigit() or not place.run:
@@ -117,11 +121,12 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
         before = piece.revision
+        words, left = put_whole(piece.text, attempt.text, [p.passage for p in store.protected(piece.id)])
         why, source = f"{title(attempt)} taken over", Source("run", place.run, attempt.number)
-        piece = store.save_piece(piece.id, piece.brief, attempt.text, before, why, source=source)
+        piece = store.save_piece(piece.id, piece.brief, words, before, why, source=source)
     except WriterError as error:
         return refused(str(error))
-    said = f"{title(attempt)} is your manuscript now. What stood there is kept."
+    said = taken_whole(title(attempt), left)
     note = restoring.offer(said, piece.id, before) if piece.revision != before else restoring.done(said)
     return Desk(mark(piece, place.run), same, piece.text, ticket(piece, place.run), same, "", note)
 
@@ -148,7 +153,7 @@ def build(workspace: Workspace) -> Parts:
     with gr.Row(elem_id="desk"):
         with gr.Column(elem_id="paper", min_width=0):
             sheet = _html(render.manuscript(None), "sheet")
-            text = _place_manuscript()
+            text = _place_manuscript(workspace)
             hands = restoring.place_hands()
             versions = restoring.place_versions()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
@@ -261,7 +266,7 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
     return brief, (rounds, thorough, look)
 
 
-def _place_manuscript() -> gr.Textbox:
+def _place_manuscript(workspace: Workspace) -> gr.Textbox:
     text = gr.Textbox(
         label="Your manuscript",
         placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
@@ -271,7 +276,9 @@ def _place_manuscript() -> gr.Textbox:
         elem_id="manuscript",
         buttons=["copy"],
     )
+    Board(toolbar(), elem_id="marking", script="marking.js", server_functions=marker(workspace))
     with gr.Row(elem_id="under"):
         _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
         _html(export_menu(), "export")
+    Board("", elem_id="passage", script="passage_board.js", html_template="", server_functions=chooser(workspace))
     return text
