@@ -46,7 +46,7 @@ def test_the_model_sees_the_brief_the_voice_and_what_stands_around() -> None:
     told = passage_request(PROMPT, marked(STAIRS), WAYS[0][1], "I walk. It rains.").messages[-1].content
     assert f"<request>\n{PROMPT}" in told and "<sample>\nI walk. It rains.\n" in told
     assert "<before>\nI have kept your lamp" in told and "<after>\nThe brass remembers" in told
-    assert f"<paragraph>\n{STAIRS}\n" in told and told.endswith("in about 9 words: in fewer and plainer words.")
+    assert f"<paragraph>\n{STAIRS}\n" in told and told.endswith("Say it another way, in fewer and plainer words.")
 
 
 def test_a_part_of_a_sentence_is_asked_for_as_a_gap_in_it() -> None:
@@ -135,7 +135,7 @@ def test_any_reply_to_any_passage_is_fitted_or_empty_and_keeps_the_white_space_a
         ("My left boot wore the stairs.", "copied"),  # another way said just that
         ("Tomorrow a man with a laptop will come.", "copied"),  # stands in the text already
         ("Here is the rewritten passage: the stairs are worn.", "echoes the instructions"),
-        ("Say it in fewer and plainer words.", "echoes the instructions"),
+        ("Say it another way, in fewer and plainer words.", "echoes the instructions"),
         ("The man had no ticket.", "echoes the instructions"),
         ("Could you please provide more details of the text?", "asks instead of writing"),
         ("boots and boots and boots and boots " * 30, "truncated"),

@@ -23,9 +23,9 @@ from writer_r1.trajectory import Fault
 HEAT = (0.8, 1.0, 1.2)  # temperatures of the first try and of those after an unfit text
 WAYS = (
     ("Plainer", "in fewer and plainer words."),
-    ("Closer", "with one thing in it that can be seen or heard."),
-    ("Another order", "begin with what it ends on."),
-)  # in which a passage is written another way
+    ("With a detail", "with one small detail added that can be seen or heard."),
+    ("Another order", "beginning with what it ends on."),
+)  # in which a passage is written another way; a small model adds and turns round, but shows nothing of itself
 UNTOLD = "A piece of prose; its writer has not said more about it."
 AFTER = 600  # characters after a passage that another text for it is to fit
 ALIKE = 0.9  # share of the words in common from which on a text is another once more
@@ -54,8 +54,7 @@ def passage_request(prompt: str, passage: Passage, asked: str, voice: str = "") 
     if WORD.search(head + tail):
         gap = f"{head.lstrip()}{GAP}{tail.rstrip()}"
         return render("rephrase", sentence=gap, paragraph=passage.text.strip(), sample=sample, **told).request
-    count = f"about {max(2, word_count(passage.text))} words"
-    told |= {"after": follows, "sample": sample, "paragraph": (head + passage.text + tail).strip(), "words": count}
+    told |= {"after": follows, "sample": sample, "paragraph": (head + passage.text + tail).strip()}
     return render("reword", **told).request
 
 
