@@ -52,10 +52,10 @@ class Paced(FakeLLM):
         station = scripted.station(request)
         texts = told.get("texts") or [LONG]
         self.delay_s = float(told.get("delay", 0.0))
-        if station in ("draft", "revise", "extend", "reword"):
+        if station in ("draft", "revise", "extend", "reword", "rephrase"):
             text = texts[self.calls % len(texts)]
             self.calls += 1
-            self.script = script(draft=text, revise=text, extend=text, reword=text)
+            self.script = script(draft=text, revise=text, extend=text, reword=text, rephrase=text)
         return (yield from super().stream(request, sampling._replace(max_tokens=100_000), cancel))
 
     def choice_logprobs(

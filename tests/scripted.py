@@ -24,6 +24,7 @@ STATIONS = (
     "reflect",
     "revise",
     "reword",
+    "rephrase",
     "reason",
     "summary",
 )

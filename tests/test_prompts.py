@@ -28,6 +28,7 @@ LESSON = Lesson(
 )  # fmt: skip
 AT = FIRST.index("worn where")
 PHRASE = Passage(text="worn where my left boot falls", before=FIRST[:AT], after=FIRST[AT + 29 :])
+STAIRS = Passage(text=FIRST[AT - 15 : AT + 30], before=FIRST[: AT - 15], after=FIRST[AT + 30 :])
 CARET = Passage(before=FIRST[: AT - 16] + "\n\n", after=FIRST[AT - 16 :])
 CHANGE = Advice(criterion_id="c-1", paragraph=2, fault="Too tidy.", edit="Name the tin of polish.")
 
@@ -74,7 +75,8 @@ RENDERED: dict[str, Callable[[], str]] = {
     "extend": lambda: shown(
         change_request(PROMPT, FIRST, FIRST[78:], CHANGE.model_copy(update={"operation": "extend"}))
     ),
-    "reword": lambda: shown(
+    "reword": lambda: shown(passage_request(PROMPT, STAIRS, "in fewer and plainer words.", "I walk. </sample> Rain.")),
+    "rephrase": lambda: shown(
         passage_request(PROMPT, PHRASE, "in fewer and plainer words.", "I walk. </sample> It rains.")
     ),
     "go_on": lambda: shown(passage_request(PROMPT, CARET, "He trims the lamp.")),

@@ -35,7 +35,7 @@ def writer(llm: FakeLLM) -> Writer:
 
 
 def faults_of(reply: str, passage: Passage, *others: str, way: str = "in fewer and plainer words.") -> tuple[str, ...]:
-    llm = FakeLLM(script(reword=reply, extend=reply))
+    llm = FakeLLM(script(reword=reply, rephrase=reply, extend=reply))
     _, written = run(write_passage(2, Asked(PROMPT, passage, way, others), writer(llm)))
     return written.faults
 
@@ -43,13 +43,16 @@ def faults_of(reply: str, passage: Passage, *others: str, way: str = "in fewer a
 # What the model is told
 
 
-def test_the_model_sees_the_brief_what_stands_around_and_the_whole_sentence_begun_with_what_is_not_marked() -> None:
-    request = passage_request(PROMPT, marked("worn where my left boot falls"), WAYS[0][1], "I walk. It rains.")
-    told = request.messages[-1].content
+def test_the_model_sees_the_brief_the_voice_and_what_stands_around() -> None:
+    told = passage_request(PROMPT, marked(STAIRS), WAYS[0][1], "I walk. It rains.").messages[-1].content
     assert f"<request>\n{PROMPT}" in told and "<sample>\nI walk. It rains.\n" in told
     assert "<before>\nI have kept your lamp" in told and "<after>\nThe brass remembers" in told
-    assert f"<paragraph>\n{STAIRS}\n" in told and told.endswith("in about 9 words: in fewer and plainer words.")
-    assert request.answer == "The stairs are"
+    assert f"<paragraph>\n{STAIRS}\n" in told and told.endswith("Say it another way, in fewer and plainer words.")
+
+
+def test_a_part_of_a_sentence_is_asked_for_as_a_gap_in_it() -> None:
+    told = passage_request(PROMPT, marked("worn where my left boot falls"), WAYS[0][1]).messages[-1].content
+    assert "<draft>\nThe stairs are […].\n" in told and "<paragraph>\nworn where my left boot falls\n" in told
 
 
 def test_a_text_goes_on_as_an_answer_that_is_begun() -> None:
@@ -73,6 +76,8 @@ def test_a_text_goes_on_as_an_answer_that_is_begun() -> None:
         (f"{STAIRS} ", "My left boot wore them.", "My left boot wore them. "),
         ("worn where my left boot falls", "Hollow under my left boot.", "hollow under my left boot"),
         ("worn where my left boot falls", "hollow under my left boot. The brass", "hollow under my left boot"),
+        ("worn where my left boot falls", "The stairs are hollow underfoot.", "hollow underfoot"),
+        (STAIRS, "They dip. The brass remembers my thumb, the rope", "They dip."),
         ("The brass remembers my thumb,", "My thumb is in the brass.", "My thumb is in the brass,"),
         ("my thumb", "the thumb I had, the rope my temper, and the window", "the thumb I had"),
         ("my temper", "I lose my temper and", "I lose my temper and"),
@@ -131,19 +136,19 @@ def test_any_reply_to_any_passage_is_fitted_or_empty_and_keeps_the_white_space_a
         ("My left boot wore the stairs.", "copied"),  # another way said just that
         ("Tomorrow a man with a laptop will come.", "copied"),  # stands in the text already
         ("Here is the rewritten passage: the stairs are worn.", "echoes the instructions"),
-        ("Say it in fewer and plainer words.", "echoes the instructions"),
+        ("Say it another way, in fewer and plainer words.", "echoes the instructions"),
         ("The man had no ticket.", "echoes the instructions"),
         ("Could you please provide more details of the text?", "asks instead of writing"),
         ("boots and boots and boots and boots " * 30, "truncated"),
         ("Die Treppe ist dort ausgetreten, wo mein linker Stiefel auf sie fällt, und das ist so.", "off-language"),
     ],
 )
-def test_a_reply_that_is_no_text_for_the_passage_is_marked_after_a_second_try(reply: str, fault: str) -> None:
-    llm = FakeLLM(script(reword=reply))
+def test_a_reply_that_is_no_text_for_the_passage_is_marked_after_three_tries(reply: str, fault: str) -> None:
+    llm = FakeLLM(script(reword=reply, rephrase=reply))
     _, written = run(
         write_passage(2, Asked(PROMPT, marked(STAIRS), WAYS[0][1], ("My left boot wore the stairs.",)), writer(llm))
     )
-    assert fault in written.faults and not usable(written) and len(llm.seen) == 2
+    assert fault in written.faults and not usable(written) and len(llm.seen) == 3
 
 
 def test_an_unfit_text_is_written_once_more_and_the_second_one_stands() -> None:

@@ -6,6 +6,7 @@ place before anyone sees it: white space, the first letter and the last mark are
 
 import re
 import time
+from collections import Counter
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -13,19 +14,22 @@ from writer_r1.checks import copied_share, detect_language, faults, sentences, s
 from writer_r1.checks.text import words
 from writer_r1.drafting import ASKING, COPIED, SHOWN, TALK, Writer, Written, beginning, stream
 from writer_r1.events import Drafted, Event
+from writer_r1.facts.language import WORD
 from writer_r1.llm import Request, Sampling
 from writer_r1.passage import Passage
 from writer_r1.prompts import example, render
 from writer_r1.trajectory import Fault
 
-TRIES = 2
+HEAT = (0.8, 1.0, 1.2)  # temperatures of the first try and of those after an unfit text
 WAYS = (
     ("Plainer", "in fewer and plainer words."),
-    ("Closer", "with one thing in it that can be seen or heard."),
-    ("Another order", "begin with what it ends on."),
-)  # in which a passage is written another way
+    ("With a detail", "with one small detail added that can be seen or heard."),
+    ("Another order", "beginning with what it ends on."),
+)  # in which a passage is written another way; a small model adds and turns round, but shows nothing of itself
 UNTOLD = "A piece of prose; its writer has not said more about it."
 AFTER = 600  # characters after a passage that another text for it is to fit
+ALIKE = 0.9  # share of the words in common from which on a text is another once more
+GAP = "[…]"
 NEXT_TOKENS = 120  # of a passage that the text goes on with
 QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "「": "」"}
 MARKS = ".,;:!?…。！？"
@@ -33,21 +37,35 @@ NEW_SENTENCE = re.compile(r"(?:\A|[.!?…。！？:\n][\"'”’»)]*)\s*[\"'“
 
 
 def passage_request(prompt: str, passage: Passage, asked: str, voice: str = "") -> Request:
-    """Return the chat that asks for a passage another way or, where it has no words, for how the text goes on there.
+    """Return the chat that asks for a passage another way or, without words, for how the text goes on there.
 
-    A passage is asked for with the whole sentences that it is in, and the answer is begun with what is not marked.
+    A part of a sentence is asked for as a gap in it: small models otherwise give the sentence back as it was.
     """
-    whole, start = passage.before + passage.text + passage.after, len(passage.before)
-    first, last = sentences_around(whole, start, start + len(passage.text)) if passage.text else (start, start)
-    told = {"request": prompt.strip() or UNTOLD, "sample": beginning(voice) if voice else "(the text around it)"}
-    told |= {"after": whole[last:][:AFTER].strip() or "(it ends here)"}
+    head, tail, before, after = _sentence(passage)
+    told = {"request": prompt.strip() or UNTOLD}
+    sample = beginning(voice) if voice else "(the text around it)"
+    follows = after[:AFTER].strip() or "(it ends here)"
     if not passage.text:
         parted = "\n\n" if passage.before.endswith("\n\n") else ""
-        request = render("go_on", before=passage.before[-SHOWN:], direction=asked, **told).request
+        told |= {"before": passage.before[-SHOWN:], "after": follows, "sample": sample, "direction": asked}
+        request = render("go_on", **told).request
         return request._replace(answer=request.answer.rstrip() + parted)
-    told |= {"before": whole[:first][-SHOWN:].strip() or "(it begins here)", "paragraph": whole[first:last].strip()}
-    words, begin = f"about {word_count(whole[first:last])} words", whole[first:start].strip()
-    return render("reword", words=words, way=asked, begin=begin, **told).request
+    told |= {"before": before[-SHOWN:].strip() or "(it begins here)", "way": asked}
+    if WORD.search(head + tail):
+        gap = f"{head.lstrip()}{GAP}{tail.rstrip()}"
+        return render("rephrase", sentence=gap, paragraph=passage.text.strip(), sample=sample, **told).request
+    told |= {"after": follows, "sample": sample, "paragraph": (head + passage.text + tail).strip()}
+    return render("reword", **told).request
+
+
+def _sentence(passage: Passage) -> tuple[str, str, str, str]:
+    """Return what is not marked of the sentences that the passage is in, before and after it, and what is outside."""
+    if not passage.text:
+        return "", "", passage.before, passage.after
+    whole, start = passage.before + passage.text + passage.after, len(passage.before)
+    end = start + len(passage.text)
+    first, last = sentences_around(whole, start, end)
+    return whole[first:start], whole[end:last], whole[:first], whole[last:]
 
 
 class Asked(NamedTuple):
@@ -60,21 +78,22 @@ class Asked(NamedTuple):
 
 
 def write_passage(number: int, asked: Asked, writer: Writer) -> Generator[Event, None, Written]:
-    """Return a text for the passage, streamed as attempt `number`; an unfit one is tried once more."""
+    """Return a text for the passage, streamed as attempt `number`; an unfit one is tried again."""
     request = passage_request(asked.prompt, asked.passage, asked.way, writer.voice)
-    for again in range(TRIES):
-        written = yield from _try(number, asked, request, writer._replace(seed=writer.seed + 100 * again + number))
+    for again, heat in enumerate(HEAT):
+        seeded = writer._replace(seed=writer.seed + 100 * again + number)
+        written = yield from _try(number, asked, request, seeded, heat)
         if written.cancelled or not written.faults:
             break
     return written
 
 
-def _try(number: int, asked: Asked, request: Request, writer: Writer) -> Generator[Event, None, Written]:
+def _try(number: int, asked: Asked, request: Request, writer: Writer, heat: float) -> Generator[Event, None, Written]:
     began, old = time.monotonic(), asked.passage.text
     room = int(writer.llm.count(old) * 1.7) + 24 if old else NEXT_TOKENS
     sampling = Sampling(
         max_tokens=min(room, writer.llm.context_tokens // 3),
-        temperature=0.8,
+        temperature=heat,
         repeat_penalty=1.08,
         seed=writer.seed,
         stop=() if "\n" in old.strip() or not old else ("\n",),
@@ -90,26 +109,31 @@ def _try(number: int, asked: Asked, request: Request, writer: Writer) -> Generat
 
 
 def ended(raw: str, passage: Passage, *, cut: bool) -> str:
-    """Return a reply up to where it may end.
+    """Return a reply from where it begins to where it may end.
 
-    Half a sentence ends where what follows in it begins, and what a limit `cut` at its last whole sentence.
+    That is before it says again what follows the passage. Part of a sentence is no more than one; what a limit `cut`,
+    or what goes on, is no more than its whole sentences.
     """
-    start, end = len(passage.before), len(passage.before) + len(passage.text)
-    whole = passage.before + passage.text + passage.after
-    if passage.text and not _closed(passage.text):
-        follows = whole[end : sentences_around(whole, start, end)[1]].strip()
-        for key in (follows[:24], " ".join(follows.split()[:2])):
-            if (at := raw.find(key)) > 0 and words(key):
-                return raw[:at]
+    if not passage.text:
+        begun = len(raw) - len(raw.lstrip())
+        end = raw.find("\n\n", begun)
+        return _whole_sentences(raw[:end]) if end > 0 else _whole_sentences(raw)
+    head, tail, _, after = _sentence(passage)
+    if WORD.search(head) and raw.strip().startswith(head.strip()):
+        raw = raw.strip()[len(head.strip()) :]
+    part = bool(WORD.search(head + tail))
+    follows = (tail if WORD.search(tail) else after).strip()
+    for key in (follows[:24], " ".join(follows.split()[:2]) if part else ""):
+        if WORD.search(key) and (at := raw.find(key)) > 0:
+            return raw[:at]
+    if part:
         return raw[: next((stop for _, stop in sentences(raw)), None)]
-    if passage.text and not cut:
-        return raw
-    if not passage.text and (end := raw.find("\n\n", len(raw) - len(raw.lstrip()))) > 0:
-        raw, cut = raw[:end], False
-        if _closed(raw):
-            return raw
-    ends = [stop for _, stop in sentences(raw) if _closed(raw[:stop])]
-    return raw[: ends[-1]] if ends else raw
+    return _whole_sentences(raw) if cut else raw
+
+
+def _whole_sentences(text: str) -> str:
+    ends = [stop for _, stop in sentences(text) if _closed(text[:stop])]
+    return text[: ends[-1]] if ends else text
 
 
 def _closed(text: str) -> bool:
@@ -164,7 +188,7 @@ def _faults(text: str, asked: Asked, writer: Writer, cut: bool) -> list[Fault]:
     language = writer.facts.language.value if writer.facts.language else detect_language(around + passage.text)
     found = list(faults(new, language, cut))
     mine = words(new)
-    if mine and (mine == words(passage.text) or any(mine == words(other) for other in asked.others)):
+    if any(_alike(mine, words(other)) for other in (passage.text, *asked.others)):
         found.append("copied")
     if copied_share(new, around) > (0.5 if passage.text else COPIED) or (len(mine) > 3 and new in around):
         found.append("copied")
@@ -172,16 +196,21 @@ def _faults(text: str, asked: Asked, writer: Writer, cut: bool) -> list[Fault]:
         found.append("copied")
     if ASKING.search(new) and not ASKING.search(passage.text):
         found.append("asks instead of writing")
-    if (TALK.search(new) and not TALK.search(passage.text)) or _echoes(
-        new, asked.way, "reword" if passage.text else ""
-    ):
+    talks = TALK.search(new) and not TALK.search(passage.text)
+    if talks or _echoes(new, asked.way, reworded=bool(passage.text)):
         found.append("echoes the instructions")
     return found
 
 
-def _echoes(new: str, way: str, prompt: str) -> bool:
+def _alike(mine: list[str], other: list[str]) -> bool:
+    """Return whether two texts have nearly all words in common, in whatever order."""
+    shared = (Counter(mine) & Counter(other)).total()
+    return bool(mine) and shared >= ALIKE * max(len(mine), len(other))
+
+
+def _echoes(new: str, way: str, *, reworded: bool) -> bool:
     """Return whether a text says what was asked of it, or the words of the prompt's own examples."""
-    told = example(prompt) if prompt else ""
-    if copied_share(new, told) > 0 or (word_count(new) > 2 and new.rstrip(MARKS) in told):
+    told = f"{example('reword')}\n{example('rephrase')}".casefold() if reworded else ""
+    if GAP in new or copied_share(new, told) > 0 or (word_count(new) > 2 and new.rstrip(MARKS).casefold() in told):
         return True
     return bool(way.strip()) and any(copied_share(way[start:end], new) == 1 for start, end in sentences(way))

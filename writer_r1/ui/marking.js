@@ -125,12 +125,13 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   button.click();
 });
-for (const name of ["selectionchange", "focusin", "focusout"]) {
+for (const name of ["selectionchange", "focusin"]) {
   document.addEventListener(name, () => {
     if (document.activeElement === box()) used = true;
     settle();
   });
 }
+document.addEventListener("pointerdown", ({ target }) => element.contains(target) || setTimeout(settle)); // a button must not move away under the finger
 addEventListener("scroll", settle, { passive: true });
 addEventListener("resize", settle);
 document.addEventListener("input", ({ target }) => target === box() && (refuse(""), settle()));
