@@ -44,6 +44,8 @@ KEYS = (
     (("Esc",), "Stop writing; what is written stays"),
     (("Ctrl+S", "⌘ S"), "Keep this version of your text"),
     (("Alt+Z",), "Undo a round taken over or a version restored, while it is offered"),
+    (("Ctrl+F", "⌘ F"), "Find words, in a long manuscript; F3 and Shift+F3 go on"),
+    (("↑", "↓"), "Previous or next scene, in the outline; Enter goes there"),
     (("Alt+1 … Alt+4",), "Go to a tab"),
     (("[", "]"), "Previous or next round, in the rounds"),
     (("J", "K"), "Next or previous change, where a round is reviewed"),

@@ -16,6 +16,7 @@
     save: async () => {},
     fill: (text) => text,
     took: () => {},
+    part: () => null,
   });
 
   // Keys. Single letters act only inside boards (see their scripts), never in a text field.
