@@ -104,8 +104,10 @@ const recount = () => {
 };
 const whole = () => now.scenes.length < 2 || (now.whole ?? now.words <= WHOLE);
 const sceneAt = (at) => Math.max(0, now.scenes.findLastIndex((scene) => scene.start <= at));
+let standing = 0; // a timer: the caret was moved, and where it stands is not looked at yet
 window.studio.part = () => {
   look();
+  if (standing) stand(box().selectionStart);
   if (whole()) return null;
   const { start, end } = now.scenes[now.open];
   return { start, text: now.text.slice(start, end) };
@@ -215,6 +217,8 @@ const go = (start, end = start, above = 0) => {
   stand(start);
 };
 const stand = (at) => {
+  clearTimeout(standing);
+  standing = 0;
   look();
   now.open = sceneAt(at);
   mark();
@@ -257,7 +261,6 @@ const soon = () => {
   later = setTimeout(() => (look(), search()), LOOK_MS);
 };
 document.addEventListener("input", ({ target }) => target === box() && soon());
-let standing = 0;
 for (const kind of ["keyup", "pointerup"]) {
   document.addEventListener(kind, ({ target }) => {
     if (target !== box()) return;
