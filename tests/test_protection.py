@@ -8,7 +8,7 @@ from test_proposals import ACCEPT, EDITED, drafts
 from writer_r1.errors import WriterError
 from writer_r1.passage import GONE, NEAR, TWICE, Passage, located, places
 from writer_r1.proposals import Decision, apply, proposals
-from writer_r1.protection import allowed, alters, guarded, protected_spans, put_whole
+from writer_r1.protection import allowed, alters, guarded, protected_spans, put_whole, within
 
 
 def marked(text: str, start: int, end: int) -> Passage:
@@ -62,9 +62,9 @@ def test_a_whole_round_keeps_protected_passages_and_without_any_it_is_the_round_
 ) -> None:
     old, new = pair
     assert put_whole(old, new, []) == (new, 0)
-    assert put_whole(old, new, [Passage(text="words that stand nowhere")]) == (new, 0)
+    assert put_whole(old, new, protected_spans(old, [Passage(text="words that stand nowhere")])) == (new, 0)
     passages = data.draw(guards(old))
-    words, left = put_whole(old, new, passages)
+    words, left = put_whole(old, new, protected_spans(old, passages))
     assert stands_in_order([old[a:b] for a, b in protected_spans(old, passages)], words)
     if not left:
         assert words == new
@@ -125,7 +125,7 @@ def test_a_change_beside_a_protected_sentence_is_made_and_one_inside_is_not() ->
     spans = protected_spans(old, [marked(old, 19, 36)])
     found = guarded(old, proposals(old, new), spans)
     assert [p.old for p in found if p.protected] == ["four"]
-    assert put_whole(old, new, [marked(old, 19, 36)]) == (
+    assert put_whole(old, new, protected_spans(old, [marked(old, 19, 36)])) == (
         "The lamp died. She left at four. Nobody at all came.",
         1,
     )
@@ -138,5 +138,22 @@ def test_a_paragraph_may_be_written_anew_around_a_sentence_that_it_keeps() -> No
     (whole,) = [p for p in proposals(old, new) if p.start < 29 and p.end > 46] or [None]
     if whole is not None:
         assert not alters(old, whole, whole.new, spans)
-    assert put_whole(old, new, [marked(old, 29, 46)]) == (new, 0)
-    assert put_whole(old, new.replace("She left", "She went"), [marked(old, 29, 46)])[0].count("She left at four.") == 1
+    assert put_whole(old, new, protected_spans(old, [marked(old, 29, 46)])) == (new, 0)
+    assert (
+    words, _ = put_whole(
+        old, new.replace("She left", "She went"), protected_spans(old, [marked(old, 29, 46)])
+    )
+    assert words.count("She left at four.") == 1
+            "She left at four."
+        )
+        == 1
+    )
+
+
+def test_of_a_part_of_the_manuscript_what_is_protected_in_it_stays() -> None:
+    text = "She left at four. The kettle sang.\n\n***\n\nHe came at five. The dog slept."
+    part = (text.index("He came"), len(text))
+    spans = within(protected_spans(text, [Passage(text="The dog slept."), Passage(text="The kettle sang.")]), part)
+    assert [text[part[0] :][slice(*span)] for span in spans] == ["The dog slept."]
+    words, left = put_whole(text[slice(*part)], "He came at six. The cat slept.", spans)
+    assert (words, left) == ("He came at six. The dog slept.", 1)

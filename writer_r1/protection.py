@@ -48,12 +48,17 @@ def allowed(
     return {i: decision for i, decision in decisions.items() if i not in refused}
 
 
-def put_whole(manuscript: str, text: str, passages: Iterable[Passage]) -> tuple[str, int]:
+def within(spans: Iterable[Span], part: Span) -> list[Span]:
+    """Return where the protected spans stand in a part of the manuscript, told from where it begins."""
+    start, end = part
+    return [(max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and start < b]
+
+
+def put_whole(manuscript: str, text: str, spans: Sequence[Span]) -> tuple[str, int]:
     """Return a round's text as it may stand in place of the manuscript, and how many of its changes were left out.
 
-    Where none of the passages stands there, or none is touched, that is the round letter for letter.
+    Where nothing is protected there, or nothing of it is touched, that is the round letter for letter.
     """
-    spans = protected_spans(manuscript, passages)
     if not spans:
         return text, 0
     found = proposals(manuscript, text)

@@ -30,6 +30,7 @@ HOST = "127.0.0.1"
 SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js")  # the others belong to their boards
 STYLES = (
     "style.css",
+    "outline.css",
     "welcome.css",
     "criteria_board.css",
     "round_board.css",

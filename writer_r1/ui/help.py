@@ -48,6 +48,8 @@ KEYS = (
     (("Alt+C",), "Go on with your text from where the caret stands"),
     (("Alt+P",), "Protect what you marked: no round may change it"),
     (("Alt+Z",), "Undo a round taken over or a version restored, while it is offered"),
+    (("Ctrl+F", "⌘ F"), "Find words, in a long manuscript; F3 and Shift+F3 go on"),
+    (("↑", "↓"), "Previous or next scene, in the outline; Enter goes there"),
     (("Alt+1 … Alt+4",), "Go to a tab"),
     (("[", "]"), "Previous or next round, in the rounds"),
     (("J", "K"), "Next or previous change, where a round is reviewed"),

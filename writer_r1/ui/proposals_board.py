@@ -170,12 +170,12 @@ def panel(count: int) -> str:
     return f'<div class="side-panel">{this}{whole}</div>'
 
 
-def taken_whole(title: str, left_out: int) -> str:
-    """Return what was done once a round stands in the manuscript, but for what alters a protected passage."""
+def taken_whole(title: str, left_out: int, where: str = "your manuscript") -> str:
+    """Return what was done once a round stands there, but for what alters a protected passage."""
     if not left_out:
-        return f"{title} is your manuscript now. What stood there is kept."
+        return f"{title} is {where} now. What stood there is kept."
     which = "1 change that touches" if left_out == 1 else f"{left_out} changes that touch"
-    return f"{title} is your manuscript now, without {which} what you protected. What stood there is kept."
+    return f"{title} is {where} now, without {which} what you protected. What stood there is kept."
 
 
 def taken(title: str, taken_over: int, count: int, left: int, refused: int = 0) -> str:

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from writer_r1.errors import Busy, StaleSave, WriterError
 from writer_r1.manuscript_file import LONGEST
 from writer_r1.proposals import Decision, Verdict, apply, is_rewritten, proposals, stretches_of
-from writer_r1.protection import allowed, guarded, protected_spans
+from writer_r1.protection import allowed, guarded, protected_spans, within
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Attempt, digest
 from writer_r1.ui.proposals_board import CHANGED, Compared, changes, review, taken
+from writer_r1.ui.scene import Span, part_of_run, span_of
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
@@ -94,7 +95,7 @@ def on_compare(workspace: Workspace, wish: Wish) -> dict[str, Any]:
     Raises:
         WriterError: there is no such round, no text of the writer's, or a newer one than the page has.
     """
-    piece, _, compared = _compared(workspace, wish)
+    piece, _, compared, _ = _compared(workspace, wish)
     told = {"html": review(compared), "changes": changes(compared), "title": compared.title, "key": compared.key}
     return told | {"text": piece.text}
 
@@ -105,19 +106,18 @@ def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
     Raises:
         WriterError: as for `on_compare`; or either text is not what was compared, and nothing was saved.
     """
-    piece, attempt, compared = _compared(workspace, wish)
+    piece, attempt, compared, (start, end) = _compared(workspace, wish)
     if compared.key != wish.key:
         return {"changed": CHANGED}
     known = {one.id for one in compared.found}
     wanted = {i: Decision(d.verdict, d.text) for i, d in wish.decisions.items() if i in known}
-    decisions = allowed(piece.text, compared.found, wanted, compared.spans)
+    decisions = allowed(compared.manuscript, compared.found, wanted, compared.spans)
     over = sum(d.verdict != "reject" for d in decisions.values())
     undecided = [one for one in compared.found if one.id not in decisions]
     stay = sum(one.protected or one.id in wanted for one in undecided)  # what is refused cannot be left to review
     count, left = len(compared.found), len(undecided) - stay
-    words = apply(piece.text, compared.found, decisions)
-    why = reason(title(attempt), count, decisions)
-    source = Source("run", wish.run, wish.attempt)
+    words = piece.text[:start] + apply(compared.manuscript, compared.found, decisions) + piece.text[end:]
+    why, source = reason(compared.title, count, decisions), Source("run", wish.run, wish.attempt)
     saved = workspace.store.save_piece(piece.id, piece.brief, words, wish.base, why, source=source)
     done = taken(compared.title, over, count, left, stay)
     return _answer(saved) | {"before": piece.revision, "html": done}
@@ -149,7 +149,7 @@ def reason(title: str, count: int, decisions: Mapping[str, Decision]) -> str:
     return ", ".join([f"{over} of {count} changes of {title} taken over", *more])
 
 
-def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Attempt, Compared]:
+def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Attempt, Compared, Span]:
     store = workspace.store
     piece = store.piece(wish.piece) if wish.piece else None
     if piece is None or not piece.text.strip():
@@ -160,12 +160,15 @@ def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Attempt, Compare
     attempt = now.attempt(wish.attempt)
     if attempt is None or not attempt.complete:
         raise WriterError(NO_ROUND)
-    spans = protected_spans(piece.text, [p.passage for p in store.protected(piece.id)])
-    found = guarded(piece.text, proposals(piece.text, attempt.text, stretches_of(now, attempt)), spans)
+    part = part_of_run(workspace, wish.run)
+    span = span_of(piece, part, now)
+    text, name = piece.text[slice(*span)], f"{title(attempt)} in {part.label}" if part else title(attempt)
+    spans = within(protected_spans(piece.text, [p.passage for p in store.protected(piece.id)]), span)
+    found = guarded(text, proposals(text, attempt.text, stretches_of(now, attempt)), spans)
     # Of both texts, and of what was found between them: a busy machine may find larger changes, with other ids.
     key = digest(piece.text, attempt.text, *(one.id for one in found))
-    whole = is_rewritten(piece.text, attempt.text)
-    return piece, attempt, Compared(title(attempt), key, piece.text, found, whole, tuple(spans))
+    compared = Compared(name, key, text, found, is_rewritten(text, attempt.text), tuple(spans))
+    return piece, attempt, compared, span
 
 
 def _answer(piece: Piece) -> dict[str, Any]:

@@ -29,6 +29,7 @@
       clearTimeout(silence);
       silence = setTimeout(() => line.remove(), TOLD_MS);
     },
+    part: () => null,
   });
 
   // Keys. Single letters act only inside boards (see their scripts), never in a text field.

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
 from writer_r1.places import data
-from writer_r1.protection import put_whole
+from writer_r1.protection import protected_spans, put_whole, within
+from writer_r1.scenes import joined
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
@@ -27,6 +28,7 @@ from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
+from writer_r1.ui.scene import part_at, part_of_run, span_of
 from writer_r1.ui.selecting import chooser, marker
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
@@ -35,6 +37,10 @@ CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here
 TONES = ("plain", "warm", "dry", "playful", "tense", "tender", "lyrical", "angry")
 NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
+WITH_PART = """async (...given) => {
+    const place = JSON.parse(await window.studio.flush());
+    return [...given.slice(0, -1), JSON.stringify({...place, part: window.studio.part()?.text ?? ""})];
+}"""
 
 
 class Wishes(NamedTuple):
@@ -50,8 +56,13 @@ class Wishes(NamedTuple):
 def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
     """Keep what was typed, begin a run for `brief`, and follow it."""
     try:
-        piece = _kept(workspace, place_of(said), brief, text)
-        run_id = workspace.start(task_of(piece, brief, wishes), piece_id=piece.id if piece else None)
+        place = place_of(said)
+        piece = _kept(workspace, place, brief, text)
+        task = task_of(piece, brief, wishes)
+        if piece and place.part and task.stop_after != "criteria":
+            part, rest = part_at(piece, place.part)
+            task = task._replace(part=part, rest=rest, text=part.text if task.text else "")
+        run_id = workspace.start(task, piece_id=piece.id if piece else None)
     except WriterError as error:
         return refused(str(error))
     shelf = library(workspace.store, Shelf(piece.id if piece else ""))
@@ -116,17 +127,19 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
     if wish["act"] != "use" or not number.isdigit() or not place.run:
         return Desk(same, same, same, same, same)
     try:
-        attempt = store.trajectory(place.run).attempt(int(number))
-        piece = _kept(workspace, place, brief, text)
+        now, part = store.trajectory(place.run), part_of_run(workspace, place.run)
+        attempt, piece = now.attempt(int(number)), _kept(workspace, place, brief, text)
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
-        before = piece.revision
-        words, left = put_whole(piece.text, attempt.text, [p.passage for p in store.protected(piece.id)])
-        why, source = f"{title(attempt)} taken over", Source("run", place.run, attempt.number)
+        before, where, span = piece.revision, f" in {part.label}" if part else "", span_of(piece, part, now)
+        spans = within(protected_spans(piece.text, [p.passage for p in store.protected(piece.id)]), span)
+        words, left = put_whole(piece.text[slice(*span)], attempt.text, spans)
+        words = joined(piece.text, span, words) if part else words
+        why, source = f"{title(attempt)} taken over{where}", Source("run", place.run, attempt.number)
         piece = store.save_piece(piece.id, piece.brief, words, before, why, source=source)
     except WriterError as error:
         return refused(str(error))
-    said = taken_whole(title(attempt), left)
+    said = taken_whole(title(attempt), left, part.label if part else "your manuscript")
     note = restoring.offer(said, piece.id, before) if piece.revision != before else restoring.done(said)
     return Desk(mark(piece, place.run), same, piece.text, ticket(piece, place.run), same, "", note)
 
@@ -153,6 +166,7 @@ def build(workspace: Workspace) -> Parts:
     with gr.Row(elem_id="desk"):
         with gr.Column(elem_id="paper", min_width=0):
             sheet = _html(render.manuscript(None), "sheet")
+            Board("", elem_id="outline", script="outline.js", html_template="")  # its script draws it
             text = _place_manuscript(workspace)
             hands = restoring.place_hands()
             versions = restoring.place_versions()
@@ -171,8 +185,8 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     answer = _html("", "answer")
     desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble, parts.back.undo]
     typed = [parts.brief, parts.text, said]
-    told: dict[str, Any] = QUIET | {"js": WITH_PLACE}
-    each: dict[str, Any] = EACH | {"js": WITH_PLACE}
+    told, each = (how | {"js": WITH_PLACE} for how in (QUIET, EACH))
+    begun: dict[str, Any] = QUIET | {"js": WITH_PART, "concurrency_id": "start", "trigger_mode": "once"}
     follower = Follower(workspace)
 
     def followed(wish: str, request: gr.Request) -> Iterator[Page]:
@@ -214,8 +228,8 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     root.load(loaded, None, desk, **QUIET)
     root.unload(left)
     start = [parts.brief, parts.text, *parts.wishes, said]
-    page.start.click(started, start, desk, concurrency_id="start", trigger_mode="once", **told)
-    page.judge.click(judged, start, desk, concurrency_id="start", trigger_mode="once", **told)
+    page.start.click(started, start, desk, **begun)
+    page.judge.click(judged, start, desk, **begun)
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
