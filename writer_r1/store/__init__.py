@@ -1,9 +1,9 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Arrivals` runs that come from
-elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that
-is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Choices` what was decided in
+reviews, `Arrivals` runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out;
+`File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
@@ -12,6 +12,7 @@ from pathlib import Path
 from writer_r1.errors import Busy, StaleSave, StoreError
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
+from writer_r1.store.choices import Choice, Choices
 from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
@@ -25,6 +26,7 @@ __all__ = [
     "MIGRATIONS",
     "Arrival",
     "Backup",
+    "Choice",
     "Hit",
     "OwnScore",
     "Piece",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups, Copies):
+class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Choices, Arrivals, Backups, Copies):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
