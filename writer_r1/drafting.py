@@ -33,8 +33,8 @@ ASKING = re.compile(
     r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
     re.IGNORECASE,
 )  # a model that talks to its user
-SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow
-COPIED = 0.2  # share of a draft's words in runs of the sample from which on it is copied, not followed
+SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow; of one paragraph half of it
+COPIED = 0.2  # share of new words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
 LOOK_EVERY = 200  # characters between two looks for a loop
 
@@ -69,10 +69,10 @@ def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "") 
     return render("draft", request=prompt, hints=hints).request
 
 
-def _beginning(sample: str) -> str:
+def _beginning(sample: str, limit: int = SHOWN) -> str:
     """Return the whole sentences of a sample that fit the prompt, at least one."""
     ends = [end for _, end in sentences(sample)]
-    return sample[: max((end for end in ends if end <= SHOWN), default=min(ends[0], SHOWN))]
+    return sample[: max((end for end in ends if end <= limit), default=min(ends[0], limit))]
 
 
 def restated(facts: Facts) -> str:
@@ -148,7 +148,7 @@ def revise_draft(
         yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
         if change is None:
             continue
-        request = change_request(prompt, out, old, change)
+        request = change_request(prompt, out, old, change, writer.voice)
         new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
@@ -168,22 +168,27 @@ def revise_draft(
     return Written(whole, faults_found, tokens, cancelled)
 
 
-def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> Request:
-    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends."""
+def change_request(prompt: str, before: str, paragraph: str, change: Advice, voice: str = "") -> Request:
+    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends.
+
+    With `voice`, a sample of the user's own writing, the paragraph is asked for in its manner; where the text goes on
+    its own manner leads.
+    """
     near = before.strip()[-900 if change.operation == "rewrite" else -1800 :]
     if change.operation == "extend":
         # The text so far is given as the beginning of the answer: asked for "a paragraph", small models talk about it.
         request = render("extend", request=prompt, before=near, change=change.edit).request
         return request._replace(answer=request.answer.rstrip() + "\n\n")
-    words = max(20, word_count(paragraph))
-    return render(
-        "revise",
-        request=prompt,
-        before=near or "(the text begins here)",
-        paragraph=paragraph,
-        change=change.edit,
-        words=f"about {words} words",
-    ).request
+    fields = {
+        "request": prompt,
+        "before": near or "(the text begins here)",
+        "paragraph": paragraph,
+        "change": change.edit,
+        "words": f"about {max(20, word_count(paragraph))} words",
+    }
+    if voice:
+        return render("revise_in_voice", sample=_beginning(voice, SHOWN // 2), **fields).request
+    return render("revise", **fields).request
 
 
 def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
@@ -199,11 +204,17 @@ def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
 
 def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: Finish) -> list[Fault]:
     found = list(faults(new, _language(writer), finish.reason != "stop"))
-    if new and change.operation == "rewrite" and new.split() == old.split():
+    copied = bool(writer.voice) and _taken(new, writer.voice) - _taken(old, writer.voice) > COPIED * word_count(new)
+    if new and (copied or change.operation == "rewrite" and new.split() == old.split()):
         found.append("copied")
     if TALK.search(new) or _echoes(new, change):
         found.append("echoes the instructions")
     return found
+
+
+def _taken(text: str, sample: str) -> float:
+    """Return how many words of a text stand in the sample as they do here."""
+    return copied_share(text, sample) * word_count(text)
 
 
 def _echoes(new: str, change: Advice) -> bool:
