@@ -72,6 +72,9 @@ RENDERED: dict[str, Callable[[], str]] = {
     "draft_plain": lambda: shown(draft_request("Something about rain.")),
     "reflect": lambda: shown(reflection_request(PROMPT, criterion("Old rival"), FIRST, [LESSON])),
     "revise": lambda: shown(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE)),
+    "revise_in_voice": lambda: shown(
+        change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE, "I walk. </sample> It rains, and I walk.")
+    ),
     "extend": lambda: shown(
         change_request(PROMPT, FIRST, FIRST[78:], CHANGE.model_copy(update={"operation": "extend"}))
     ),

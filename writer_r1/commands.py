@@ -238,6 +238,15 @@ def history_export(args: argparse.Namespace) -> int:
     return 0
 
 
+def history_preferences(args: argparse.Namespace) -> int:
+    """Print what was decided in reviews as pairs of texts, a JSON line each."""
+    from writer_r1.preferences import preference_lines
+    from writer_r1.workspace import Workspace
+
+    print(preference_lines(Workspace().store.decisions()), end="")
+    return 0
+
+
 def bench_loop(args: argparse.Namespace) -> int:
     """Measure the loop's parts side by side."""
     from writer_r1.bench import bench_loop

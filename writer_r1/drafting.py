@@ -35,8 +35,8 @@ ASKING = re.compile(
     re.IGNORECASE,
 )  # a model that talks to its user
 KEEP = "Keep these words in it exactly as they are:"
-SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow
-COPIED = 0.2  # share of a draft's words in runs of the sample from which on it is copied, not followed
+SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow; of one paragraph half of it
+COPIED = 0.2  # share of new words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
 LOOK_EVERY = 200  # characters between two looks for a loop
 
@@ -75,10 +75,10 @@ def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "", 
     return render("draft", request=prompt, hints=hints).request
 
 
-def beginning(sample: str) -> str:
+def beginning(sample: str, limit: int = SHOWN) -> str:
     """Return the whole sentences of a sample that fit the prompt, at least one."""
     ends = [end for _, end in sentences(sample)]
-    return sample[: max((end for end in ends if end <= SHOWN), default=min(ends[0], SHOWN))]
+    return sample[: max((end for end in ends if end <= limit), default=min(ends[0], limit))]
 
 
 def restated(facts: Facts) -> str:
@@ -158,7 +158,8 @@ def revise_draft(
         yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
         if change is None:
             continue
-        request = with_story(change_request(prompt, out, old, change, stays), writer.part, writer.story)
+        request = change_request(prompt, out, old, change, writer.voice, stays)
+        request = with_story(request, writer.part, writer.story)
         new, finish, _ = yield from stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
@@ -186,26 +187,30 @@ def protected_in(paragraph: str, passages: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words for words in rows if words in paragraph))
 
 
-def change_request(prompt: str, before: str, paragraph: str, change: Advice, stays: Sequence[str] = ()) -> Request:
+def change_request(
+    prompt: str, before: str, paragraph: str, change: Advice, voice: str = "", stays: Sequence[str] = ()
+) -> Request:
     """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends.
 
-    What of the paragraph `stays` is to be kept word for word.
+    With `voice`, a sample of the user's own writing, the paragraph is asked for in its manner; where the text goes on
+    its own manner leads. What of the paragraph `stays` is to be kept word for word.
     """
     near = before.strip()[-900 if change.operation == "rewrite" else -1800 :]
     if change.operation == "extend":
         # The text so far is given as the beginning of the answer: asked for "a paragraph", small models talk about it.
         request = render("extend", request=prompt, before=near, change=change.edit).request
         return request._replace(answer=request.answer.rstrip() + "\n\n")
-    words = max(20, word_count(paragraph))
-    return render(
-        "revise",
-        request=prompt,
-        before=near or "(the text begins here)",
-        paragraph=paragraph,
-        change=change.edit,
-        words=f"about {words} words",
-        keep=f" {KEEP} " + " ".join(f"“{kept}”" for kept in stays) if stays else "",
-    ).request
+    fields = {
+        "request": prompt,
+        "before": near or "(the text begins here)",
+        "paragraph": paragraph,
+        "change": change.edit,
+        "words": f"about {max(20, word_count(paragraph))} words",
+        "keep": f" {KEEP} " + " ".join(f"“{kept}”" for kept in stays) if stays else "",
+    }
+    if voice:
+        return render("revise_in_voice", sample=beginning(voice, SHOWN // 2), **fields).request
+    return render("revise", **fields).request
 
 
 def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
@@ -221,11 +226,17 @@ def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
 
 def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: Finish) -> list[Fault]:
     found = list(faults(new, _language(writer), finish.reason != "stop"))
-    if new and change.operation == "rewrite" and new.split() == old.split():
+    copied = bool(writer.voice) and _taken(new, writer.voice) - _taken(old, writer.voice) > COPIED * word_count(new)
+    if new and (copied or change.operation == "rewrite" and new.split() == old.split()):
         found.append("copied")
     if TALK.search(new) or _echoes(new, change) or copied_share(new, writer.story) > COPIED:
         found.append("echoes the instructions")
     return found
+
+
+def _taken(text: str, sample: str) -> float:
+    """Return how many words of a text stand in the sample as they do here."""
+    return copied_share(text, sample) * word_count(text)
 
 
 def _echoes(new: str, change: Advice) -> bool:

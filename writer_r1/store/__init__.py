@@ -2,9 +2,9 @@
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
 `Dismissals` those not to be proposed again, `Protections` passages that stay as they stand, `OwnScores` what the writer
-gives a text, `Summaries` what the parts of a long one say in short, `Arrivals` runs that come from elsewhere, `Backups`
-copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that is not valid Unicode
-(lone surrogates) becomes U+FFFD here.
+gives a text, `Choices` what was decided in reviews, `Summaries` what the parts of a long one say in short, `Arrivals`
+runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under
+them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
@@ -13,6 +13,7 @@ from pathlib import Path
 from writer_r1.errors import StaleSave, StoreError
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
+from writer_r1.store.choices import Choice, Choices
 from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
@@ -30,6 +31,7 @@ __all__ = [
     "WRITTEN",
     "Arrival",
     "Backup",
+    "Choice",
     "Hit",
     "OwnScore",
     "Piece",
@@ -51,7 +53,9 @@ __all__ = [
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, Protections, OwnScores, Summaries, Arrivals, Backups, Copies):
+class Store(
+    Runs, Pieces, SavedRubrics, Dismissals, Protections, OwnScores, Choices, Summaries, Arrivals, Backups, Copies
+):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:

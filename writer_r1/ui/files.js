@@ -136,6 +136,12 @@
     if (button.dataset.export) once(() => exported(button.dataset.export));
     else if (button.dataset.import) imported(button.dataset.import);
     else if (button.dataset.library === "backup") once(backedUp);
+    else if (button.dataset.library === "preferences") {
+      once(async () => {
+        const answer = await ask("preferences");
+        if (answer) await keep(answer);
+      });
+    }
     else restored();
   });
   addEventListener(

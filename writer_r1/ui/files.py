@@ -25,6 +25,7 @@ from writer_r1.backup import write_backup
 from writer_r1.errors import StoreError, WriterError
 from writer_r1.manuscript_file import MOST_BYTES
 from writer_r1.piece_files import FORMS, NOTED, Form, file_name, piece_file, take_in
+from writer_r1.preferences import preference_lines
 from writer_r1.provenance import told
 from writer_r1.session_file import session_json
 from writer_r1.store import Store, no_session
@@ -43,10 +44,12 @@ KINDS = {
     "epub": "application/epub+zip",
     "html": "text/html; charset=utf-8",
     "json": "application/json",
+    "jsonl": "application/jsonl",
     "zip": "application/zip",
 }
 NO_PIECE = "There is nothing to export yet; write or open a piece first."
 NO_SESSION = "This piece has no session yet; press Start or “Judge my text”, then export it."
+NO_PREFERENCES = "No two texts were told apart in a review yet, so there is nothing to export."
 LEAVING = "leaving-"  # how folders begin that a download lies in while it is sent
 
 Answer = Callable[[Workspace, Request], Awaitable[Response]]
@@ -153,6 +156,14 @@ def _called(name: str) -> dict[str, str]:
     return {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
 
 
+async def on_preferences(workspace: Workspace, request: Request) -> Response:
+    """Return what was decided in reviews as pairs of texts to train on."""
+    lines = await run_in_threadpool(lambda: preference_lines(workspace.store.decisions()))
+    if not lines:
+        raise WriterError(NO_PREFERENCES)
+    return _file(lines.encode(), time.strftime("Writer-R1 preferences %Y-%m-%d.jsonl"))
+
+
 async def on_import(workspace: Workspace, request: Request) -> Response:
     """Return the piece that the file in the request is now."""
     name = request.query_params.get("name", "")[-300:]
@@ -206,6 +217,7 @@ def _folder(workspace: Workspace) -> Path:
 ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "export"): on_export,
     ("GET", "backup"): on_backup,
+    ("GET", "preferences"): on_preferences,
     ("POST", "import"): on_import,
     ("POST", "restore"): on_restore,
 }

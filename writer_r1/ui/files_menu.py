@@ -35,6 +35,18 @@ def import_button() -> str:
     return f'<button type="button" class="bring" data-import="{TAKEN}" title="{about}">Import</button>'
 
 
+def preferences_part(count: int) -> str:
+    """Return how many decisions of reviews are kept, and the button that takes them out."""
+    if not count:
+        return (
+            '<p class="quiet">What you accept and reject in reviews is kept here, to train a model on if you like.</p>'
+        )
+    kept = "1 decision of your reviews is" if count == 1 else f"{count:,} decisions of your reviews are"
+    about = f"{kept} kept on this machine; a model can be trained on them. A line a pair: brief, chosen, rejected."
+    button = '<button type="button" data-library="preferences">Export decisions (.jsonl)</button>'
+    return f'<div class="library-files"><p>{about}</p><p>{button}</p></div>'
+
+
 def library_files() -> str:
     """Return the buttons that take the whole library out and put it back."""
     about = (

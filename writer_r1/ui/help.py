@@ -32,6 +32,10 @@ GLOSSARY = (
         "One place where a round differs from your text: you accept, reject or reword it, and then put it there.",
     ),
     ("Protected", "A passage that no round, change or other text may alter; only your own hand can."),
+    (
+        "Who wrote what",
+        "The words of your text, told apart: yours, a model's, and yours in place of a model's; followed by version.",
+    ),
     ("Lesson", "Advice that helped, or did not, in earlier work, remembered for briefs that are alike."),
     ("Model", "The program that writes and judges: one large file that runs on this machine."),
     ("GGUF", "The kind of file a model comes in here; many models can be had as GGUF."),

@@ -1,4 +1,4 @@
-// A round that is gone through change by change. What is decided is shown and kept in this browser at once; the studio is
+// A round, or a version, that is gone through change by change. What is decided is shown and kept in this browser at once; the studio is
 // asked to compare, and to put what was decided into the manuscript as one save.
 // Kept with the guard's copies of pieces, so that it is pruned and, when everything is deleted, forgotten with them.
 const PREFIX = "writer-r1.piece.review.";
@@ -6,6 +6,7 @@ const DONE = { accept: "accepted", reject: "rejected", edit: "in your own words"
 const PROTECTED = "It would alter a passage that you protected, so it is not put into your manuscript.";
 const MARK = { accept: "✓", reject: "✕", edit: "✎" };
 let now = null; // the open review: its wish, what the studio told of it, what was decided, and the steps back
+let last = {}; // the wish that was asked for last
 let back = null; // what was put into the manuscript last, until the review is closed
 
 const box = () => document.querySelector("#manuscript textarea");
@@ -15,7 +16,7 @@ const find = (selector) => element.querySelector(selector);
 const text = (tag, string) => Object.assign(document.createElement(tag), { textContent: string });
 const nodes = () => [...element.querySelectorAll(".proposal")];
 const id = (n) => now.changes[n].id;
-const slot = (wish) => `${PREFIX}${wish.piece}.${wish.run}.${wish.attempt}`;
+const slot = (w) => `${PREFIX}${w.piece}.${w.revision ? `version-${w.against}.${w.revision}` : `${w.run}.${w.attempt}`}`;
 const open = () => now.changes.map((_, n) => n).filter((n) => !now.decisions[id(n)] && !now.changes[n].protected);
 
 const kept = (wish) => {
@@ -79,8 +80,8 @@ const settle = () => {
   const moved = lines(words()) !== lines(now.text);
   find(".moved").hidden = !moved;
   const put = find("[data-do=put]");
-  put.disabled = !over || moved || now.busy;
-  const nothing = left.length ? "Put into my manuscript" : "Nothing to put: your manuscript stays as it is";
+  put.disabled = (!over && left.length > 0) || moved || now.busy;
+  const nothing = left.length ? "Put into my manuscript" : "Finish: your manuscript stays as it is";
   put.textContent = over ? `Put ${over} ${over === 1 ? "change" : "changes"} into my manuscript` : nothing;
 };
 const go = (n, focus) => {
@@ -170,13 +171,17 @@ const refuse = (sentence) => {
   find(".moved").textContent = sentence;
   find("button").focus();
 };
+const clear = () => {
+  now = back = null;
+  element.innerHTML = "";
+};
 const show = async (wish) => {
   const place = JSON.parse(await window.studio.flush());
   Object.assign(wish, { piece: place.piece, base: place.base });
   const told = await asking(server.compare(wish));
   now = back = null;
   if (told.error) return refuse(told.error);
-  if (lines(told.text) !== lines(words())) return refuse("Your latest words are not saved yet; review the round again in a moment.");
+  if (lines(told.text) !== lines(words())) return refuse("Your latest words are not saved yet; review it again in a moment.");
   element.innerHTML = told.html;
   if (!told.changes.length) {
     find("[data-do=close]").focus();
@@ -200,9 +205,8 @@ const put = async () => {
   begun.busy = false;
   settle();
   if (answer.error || answer.changed) {
-    const line = find(".moved");
-    line.hidden = false;
-    line.firstChild.data = `${answer.error ?? answer.changed} `;
+    find(".moved").hidden = false;
+    find(".moved").firstChild.data = `${answer.error ?? answer.changed} `;
     find("[data-do=put]").disabled = true;
     return;
   }
@@ -227,10 +231,8 @@ const takeOut = async () => {
   say("The changes are out again; your manuscript is as it was.");
 };
 const close = () => {
-  const from = now?.wish.attempt ?? back?.wish.attempt;
-  now = back = null;
-  element.innerHTML = "";
-  document.querySelector(`#rounds [data-review="${CSS.escape(from ?? "")}"]`)?.focus();
+  clear();
+  document.querySelector(`${last.revision ? "#versions" : "#rounds"} [data-review="${last.revision ?? last.attempt}"]`)?.focus();
 };
 
 const alike = () => open().filter((n) => now.changes[n].criterion && now.changes[n].criterion === now.changes[now.at].criterion);
@@ -274,10 +276,11 @@ element.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", async ({ target }) => {
-  const button = target.closest?.("#rounds [data-review]");
+  const button = target.closest?.(":is(#rounds, #versions) [data-review]");
   if (!button) return;
-  const { run } = button.closest(".round-board").dataset;
-  await show({ run, attempt: +button.dataset.review });
+  const [number, since] = [+button.dataset.review, button.closest(".compare-with")?.querySelector("select")];
+  last = since ? { revision: number, against: +since.value } : { run: button.closest(".round-board").dataset.run, attempt: number };
+  await show({ ...last });
   element.querySelector(".review")?.scrollIntoView({ block: "start" });
 });
 document.addEventListener("input", ({ target }) => now && target === box() && settle());
@@ -285,8 +288,5 @@ document.addEventListener("input", ({ target }) => now && target === box() && se
 new MutationObserver(() => {
   const piece = document.querySelector("#piece [data-piece]")?.dataset.piece;
   const open = (now ?? back)?.wish;
-  if (open && piece !== open.piece) {
-    now = back = null;
-    element.innerHTML = "";
-  }
+  if (open && piece !== open.piece) clear();
 }).observe(document.querySelector("#piece") ?? document.body, { attributes: true, childList: true, subtree: true });

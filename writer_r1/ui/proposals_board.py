@@ -1,4 +1,4 @@
-"""What a round would change in the manuscript -> HTML to go through change by change. Pure; knows no gradio.
+"""What a round, or a version, would change in the manuscript -> HTML to go through change by change. Pure.
 
 Drawn once for each comparison: what its reader decides is shown by the page's script (`proposals_board.js`), which
 waits for no server.
@@ -17,15 +17,20 @@ OPEN = '<p class="marked" dir="auto">'
 KEPT = '<span class="kept" title="You protected this">'
 BLANK = re.compile(r"(?:\r?\n[^\S\n]*){2,}")  # between paragraphs
 SPOKEN = 60  # characters of a change that are read out with its number
-NOTHING = "No changes in this round: your manuscript already holds the same words."
+NOTHING = "No changes in this one: your manuscript already holds the same words."
+ELSEWHERE = "None of its changes can be put into your manuscript, where other words stand by now."
 PROMISE = "Your manuscript stays as it is until you put the changes there. What you leave open is left alone."
 REWRITTEN = "Rewritten: more than half of the words are new, so whole paragraphs stand side by side."
-CHANGED = "The text changed since this round was compared with it, so nothing is put there."
+CHANGED = "The text changed since this was compared with it, so nothing is put there."
 KEYS = {"accept": ("Accept", "A"), "reject": ("Reject", "R"), "edit": ("Edit …", "E")}
 
 
 class Compared(NamedTuple):
-    """A round held against the manuscript. `key` tells whether another comparison is the same: texts and changes."""
+    """A round or a version held against the manuscript, or against another version.
+
+    `key` tells whether another comparison is the same: texts and changes; `left_out` counts changes that have no place
+    in the manuscript any more.
+    """
 
     title: str
     key: str
@@ -33,6 +38,7 @@ class Compared(NamedTuple):
     found: tuple[Proposal, ...]
     rewritten: bool = False
     spans: tuple[tuple[int, int], ...] = ()  # of the manuscript, protected
+    left_out: int = 0
 
 
 def review(compared: Compared) -> str:
@@ -42,13 +48,18 @@ def review(compared: Compared) -> str:
     close = '<button type="button" data-do="close">Close</button>'
     head = f'<header><h2 id="review-title">{title}</h2>{close}</header>'
     if not count:
-        return f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet">{NOTHING}</p></section>'
+        nothing = ELSEWHERE if compared.left_out else NOTHING
+        return f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet">{nothing}</p></section>'
     again = '<button type="button" data-do="again">Compare again</button>'
     moved = f'<p class="moved" role="alert" hidden>{CHANGED} {again}</p>'
     body = f'<div class="review-body">{text(compared)}{panel(count)}</div>'
+    lost = ""
+    if compared.left_out:
+        lost = f"{plural(compared.left_out, 'more change')} of it: other words stand there by now, so not shown here."
+        lost = f'<p class="quiet lost">{lost}</p>'
     return (
-        f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet promise">{PROMISE}</p>{moved}'
-        f"{body}</section>"
+        f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet promise">{PROMISE}</p>'
+        f"{lost}{moved}{body}</section>"
     )
 
 
@@ -181,13 +192,20 @@ def taken_whole(title: str, left_out: int, where: str = "your manuscript") -> st
 def taken(title: str, taken_over: int, count: int, left: int, refused: int = 0) -> str:
     """Return what was done, and the way back, once changes stand in the manuscript."""
     head = "All reviewed" if not left else f"{plural(left, 'change')} left to review"
+    if not taken_over:
+        told = f"{plural(count, 'change')} of {escape(title)} rejected. Your manuscript is as it was."
+        return _done(head, told, '<button type="button" data-do="close">Close</button>')
     told = f"{taken_over} of {plural(count, 'change')} of {escape(title)} {'is' if taken_over == 1 else 'are'} in your "
     told += "manuscript now. What stood there before is kept."
     told += f" {plural(refused, 'change')} left out, to keep what you protected as it stands." if refused else ""
     more = '<button type="button" data-do="again">Review the rest</button>' if left else ""
     back = '<button type="button" data-do="back">Take them out again</button>'
     close = '<button type="button" data-do="close">Close</button>'
+    return _done(head, told, more + back + close)
+
+
+def _done(head: str, told: str, buttons: str) -> str:
     return (
         f'<section class="review" aria-labelledby="review-title"><h2 id="review-title" tabindex="-1">{head}</h2>'
-        f'<p class="done">{told}</p><p class="choose">{more}{back}{close}</p></section>'
+        f'<p class="done">{told}</p><p class="choose">{buttons}</p></section>'
     )
