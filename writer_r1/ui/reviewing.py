@@ -5,12 +5,13 @@ name, and to take that out again. Nothing is put where either text is not the on
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from writer_r1.errors import Busy, StaleSave, WriterError
+from writer_r1.errors import Busy, StaleSave, StoreError, WriterError
 from writer_r1.manuscript_file import LONGEST
 from writer_r1.preferences import Review, choices
 from writer_r1.proposals import Decision, Stretch, Verdict, apply, is_rewritten, placed, proposals, stretches_of
@@ -139,7 +140,8 @@ def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
         words, why = apply(piece.text, compared.found, decisions), reason(compared.title, count, decisions)
         saved = store.save_piece(piece.id, piece.brief, words, wish.base, why, source=other.source)
     done = Review(other.prompt, str(other.source), saved.revision)
-    store.keep_choices(choices(piece, compared.found, decisions, done))
+    with suppress(StoreError):  # the words are saved by now, and a full disk is told by the next save
+        store.keep_choices(choices(piece, compared.found, decisions, done))
     return _answer(saved) | {"before": piece.revision, "html": taken(compared.title, over, count, left)}
 
 
