@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 from test_proposals import drafts
 
+from writer_r1.cli import main
 from writer_r1.preferences import Review, choices, preference_lines, preferences
 from writer_r1.proposals import Asked, Decision, apply, proposals
 from writer_r1.store import Choice, Piece, Store
 from writer_r1.store.pieces import DELETED_S
+from writer_r1.ui.files import HEADER, PATH, Files
+from writer_r1.ui.settings_tab import library_facts
+from writer_r1.workspace import Workspace
 
 OLD = "A first paragraph.\n\nThe cat sat on the wall. It rained.\n\nA last one."
 NEW = OLD.replace("sat", "slept")
@@ -62,6 +68,25 @@ def test_what_was_left_open_or_came_to_nothing_is_no_pair() -> None:
     assert list(preferences(decided("edit", "slept"))) == []  # its own words are the round's
     gone = choices(piece("Out."), proposals("Out.", ""), {}, Review("x", "run r 1", 1))
     assert list(preferences(gone)) == []
+
+
+def test_the_command_prints_them_and_the_settings_count_and_export_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    workspace = Workspace()
+    assert main(["history", "preferences"]) == 0 and capsys.readouterr().out == ""
+    client = TestClient(Files(PlainTextResponse("page"), workspace), headers={HEADER: "page"})
+    assert "nothing to export" in client.get(f"{PATH}preferences").json()["error"]
+    assert "is kept here" in library_facts(workspace) and "data-library" not in library_facts(workspace)
+    one = workspace.store.new_piece("A storm", OLD)
+    workspace.store.keep_choices([c._replace(piece_id=one.id) for c in decided("accept")])
+    assert main(["history", "preferences"]) == 0
+    printed = capsys.readouterr().out
+    assert json.loads(printed)["chosen"] == "The cat slept on the wall. It rained."
+    assert "1 decision of your reviews is kept" in library_facts(workspace)
+    answer = client.get(f"{PATH}preferences")
+    assert answer.text == printed and ".jsonl" in answer.headers["content-disposition"]
+    workspace.close()
 
 
 def test_decisions_go_with_their_piece_and_with_everything(tmp_path: Path) -> None:
