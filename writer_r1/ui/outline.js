@@ -39,7 +39,10 @@ const recount = () => {
   now.words = now.scenes.reduce((sum, scene) => sum + scene.words, 0);
 };
 const whole = () => now.scenes.length < 2 || (now.whole ?? now.words <= WHOLE);
-const sceneAt = (at) => Math.max(0, now.scenes.findLastIndex((scene) => scene.start <= at));
+const sceneAt = (at) => {
+  const n = Math.max(0, now.scenes.findLastIndex((scene) => scene.from <= at));
+  return at >= now.scenes[n]?.until && now.scenes[n + 1] ? n + 1 : n; // a heading belongs to what follows it
+};
 let standing = 0; // a timer: the caret was moved, and where it stands is not looked at yet
 window.studio.part = () => {
   look();

@@ -52,7 +52,9 @@
       const body = text.slice(at, mark.start);
       if (body.replace(UNSEEN, "").trim()) {
         const start = at + body.length - body.trimStart().length;
-        scenes.push({ start, end: at + body.trimEnd().length, name, chapter: found.length, number: scenes.length + 1 });
+        const end = at + body.trimEnd().length;
+        const around = { from: at, until: mark.start }; // with the white space on both sides
+        scenes.push({ start, end, ...around, name, chapter: found.length, number: scenes.length + 1 });
         name = "";
       }
       const last = mark.start === text.length;
