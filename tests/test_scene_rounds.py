@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 from manuscripts import HARD, chaptered
 
 from writer_r1.errors import WriterError
-from writer_r1.events import Drafted, Part, Started
+from writer_r1.events import Drafted, Part, Retold, Started, Summary
 from writer_r1.scenes import scenes
 from writer_r1.store import Piece
 from writer_r1.store.runs import this_process
+from writer_r1.trajectory import Trajectory
 from writer_r1.ui.desk import Desk
+from writer_r1.ui.render import story_so_far
 from writer_r1.ui.reviewing import Taking, Wish, on_compare, on_take_over
 from writer_r1.ui.scene import part_at
+from writer_r1.ui.story import corrected
+from writer_r1.ui.view import View
 from writer_r1.ui.write_tab import on_round
 from writer_r1.workspace import Workspace
 
@@ -124,3 +128,24 @@ def test_the_scene_to_work_on_is_found_by_its_words_and_one_that_stands_there_tw
     assert part == Part(label="Chapter 3, scene 2 of 3", text=words) and len(rest) == 7
     with pytest.raises(WriterError, match="twice letter for letter"):
         part_at(workspace.store.new_piece("", f"{NOVEL}\n\n***\n\n{words}"), words)
+
+
+def test_what_the_writer_says_of_a_part_is_what_the_next_round_is_told(workspace: Workspace) -> None:
+    _, wish = written(workspace, NOVEL, 7, "New.")
+    told = Retold(summaries=(Summary(title="Chapter 1", text="Ann is his mother.", key="k1"),))
+    workspace.store.append(wish.run, [told])
+    place = f'{{"piece": "{wish.piece}", "base": 1, "run": "{wish.run}"}}'
+    asked = {"act": "summary", "key": "k1", "text": "Ann is\nhis aunt."}
+    desk = on_round(workspace, place, "A novel.", NOVEL, asked)
+    assert "The next round is told so" in desk.undo and desk.follow
+    assert workspace.store.summaries(wish.piece, ["k1"]) == {"k1": "Ann is his aunt."}
+    assert [s.text for s in corrected(workspace, wish.piece, told.summaries)] == ["Ann is his aunt."]
+    refused = on_round(workspace, place, "A novel.", NOVEL, asked | {"key": "k2"})
+    assert "not of the run shown" in refused.trouble and not workspace.store.summaries(wish.piece, ["k2"])
+
+
+def test_every_word_of_the_story_is_escaped() -> None:
+    told = (Summary(title="<b>", text="</dd><script>", key='"k'), Summary(title="Two", text="Later.", after=True))
+    shown = story_so_far(View(Trajectory(id="r", prompt=""), story=told, ended=True))
+    assert "<b>" not in shown and "<script>" not in shown and shown.count('data-dialog="summary" ') == 1
+    assert story_so_far(View(Trajectory(id="r", prompt=""))) == ""

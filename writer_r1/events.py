@@ -32,11 +32,12 @@ class Part(Noun):
 
 
 class Summary(Noun):
-    """What another part of the manuscript says, in short."""
+    """What another part of the manuscript says, in short; the library keeps it under `key`."""
 
     title: str
     text: str
     after: bool = False
+    key: str = ""
 
 
 class Happening(Noun):

@@ -2,7 +2,7 @@
 
 The manuscript stays one text. Its headings begin chapters and, below those, scenes; scene breaks part scenes
 (`manuscript.py` says what is one). A scene is its words alone, without its heading, the break or white space around it,
-so whatever becomes of it the rest keeps every byte. The page's script reads the same (`ui/outline.js`).
+so whatever becomes of it the rest keeps every byte. The page's script reads the same (`ui/scenes.js`).
 """
 
 import re

@@ -86,7 +86,7 @@ def retell(teller: Teller, rest: Sequence[Rest]) -> Generator[Event, None, str]:
             known[keys[i]] = said
             teller.store.keep_summary(teller.piece_id, keys[i], said)
     told = [
-        Summary(title=part.title, text=known[key], after=part.after)
+        Summary(title=part.title, text=known[key], after=part.after, key=key)
         for part, key in zip(parts, keys, strict=True)
         if known.get(key)
     ]

@@ -27,7 +27,7 @@ from writer_r1.workspace import Workspace
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
-SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js")  # the others belong to their boards
+SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js", "scenes.js")  # the others belong to their boards
 STYLES = (
     "style.css",
     "outline.css",

@@ -1,5 +1,5 @@
 // The manuscript's outline: its chapters and scenes with their words, the way to each of them, which one is worked on,
-// and finding words in it. All of it is read here from the box, as `scenes.py` reads it; no key waits for the studio.
+// and finding words in it. All of it is read here from the box (`scenes.js`); no key waits for the studio.
 const LOOK_MS = 400; // after the last key
 const LONG = 20_000; // characters from which on the box keeps one height: fitting it would lay out all of it at each key
 const SEARCHABLE = 3_000; // characters from which on one may want to search
@@ -8,10 +8,6 @@ const READ = 5_300; // words that a model reads at once beside what it is asked 
 const CARETS = "writer-r1.carets";
 const KEPT = 50; // pieces whose place of the caret is remembered
 const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
-const HEADING = /^[ \t]*(#{1,6})(?:[ \t]+(.*))?$/;
-const RULE = /^[ \t]*(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
-const SIGNS = /^[*#⁂~•](?:\s*[*#⁂~•]){0,8}$/;
-const UNSEEN = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
 
 const box = () => document.querySelector("#manuscript textarea");
 const piece = () => document.querySelector("#piece [data-piece]")?.dataset.piece ?? "";
@@ -20,66 +16,6 @@ const number = (n) => n.toLocaleString("en");
 const counted = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 const safe = (text) => Object.assign(document.createElement("i"), { textContent: text }).innerHTML.replaceAll('"', "&quot;");
 
-// Reading the manuscript
-const width = (line) => {
-  let columns = 0;
-  for (const c of line) {
-    if (c === " ") columns += 1;
-    else if (c === "\t") columns += 4 - (columns % 4);
-    else break;
-  }
-  return columns;
-};
-const marksOf = (text) => {
-  const found = [];
-  let paragraph = null; // where it begins, and its words
-  const close = (end) => {
-    if (paragraph && SIGNS.test(paragraph.words.trim())) found.push({ start: paragraph.start, end, level: 0, words: "" });
-    paragraph = null;
-  };
-  for (const match of text.matchAll(/([^\r\n]*)(\r\n|\r|\n|$)/g)) {
-    const line = match[1].replace(UNSEEN, "");
-    const [start, end] = [match.index, match.index + match[0].length];
-    const interrupts = !paragraph || width(line) <= 3;
-    const heading = interrupts && !RULE.test(line) && HEADING.exec(line);
-    if (/^[ \t]*$/.test(line)) close(start);
-    else if (interrupts && RULE.test(line)) {
-      close(start);
-      found.push({ start, end, level: 0, words: "" });
-    } else if (heading) {
-      close(start);
-      const words = (heading[2] ?? "").replace(/[ \t]+$/, "").replace(/(^|[ \t])#+$/, "").trim();
-      found.push({ start, end, level: words ? heading[1].length : 0, words });
-    } else if (paragraph) paragraph.words += `\n${line}`;
-    else paragraph = { start, words: line };
-    if (end === text.length) break;
-  }
-  close(text.length);
-  return found;
-};
-const chaptersOf = (text) => {
-  const marks = marksOf(text);
-  const levels = marks.map((one) => one.level).filter(Boolean);
-  const twice = levels.filter((level, i) => levels.indexOf(level) !== i);
-  const top = Math.min(...(twice.length ? twice : levels), 6);
-  const found = [];
-  let [title, name, at, begun, scenes] = ["", "", 0, 0, []];
-  for (const mark of [...marks, { start: text.length, end: text.length, level: 1, words: "" }]) {
-    const body = text.slice(at, mark.start);
-    if (body.replace(UNSEEN, "").trim()) {
-      const start = at + body.length - body.trimStart().length;
-      scenes.push({ start, end: at + body.trimEnd().length, name, chapter: found.length, number: scenes.length + 1 });
-      name = "";
-    }
-    const last = mark.start === text.length;
-    if (mark.level && (mark.level <= top || last)) {
-      if (title || scenes.length) found.push({ title, start: begun, end: mark.start, scenes });
-      [title, name, begun, scenes] = [mark.words, "", mark.start, []];
-    } else if (mark.level) name = mark.words;
-    at = mark.end;
-  }
-  return found;
-};
 const label = (scene, of = now.chapters) => {
   const chapter = of[scene.chapter];
   const title = chapter.title || (of.length > 1 ? "Before the first heading" : "");
@@ -103,7 +39,10 @@ const recount = () => {
   now.words = now.scenes.reduce((sum, scene) => sum + scene.words, 0);
 };
 const whole = () => now.scenes.length < 2 || (now.whole ?? now.words <= WHOLE);
-const sceneAt = (at) => Math.max(0, now.scenes.findLastIndex((scene) => scene.start <= at));
+const sceneAt = (at) => {
+  const n = Math.max(0, now.scenes.findLastIndex((scene) => scene.from <= at));
+  return at >= now.scenes[n]?.until && now.scenes[n + 1] ? n + 1 : n; // a heading belongs to what follows it
+};
 let standing = 0; // a timer: the caret was moved, and where it stands is not looked at yet
 window.studio.part = () => {
   look();
@@ -112,13 +51,12 @@ window.studio.part = () => {
   const { start, end } = now.scenes[now.open];
   return { start, text: now.text.slice(start, end) };
 };
-window.studio.outline = (text) => chaptersOf(text).map((c) => [c.title, c.scenes.map((s) => [s.start, s.end, s.name])]);
 
 // What is shown
 const look = () => {
   const text = box()?.value ?? "";
   if (text === now.text) return;
-  Object.assign(now, { text, chapters: chaptersOf(text) });
+  Object.assign(now, { text, chapters: window.studio.chapters(text) });
   now.scenes = now.chapters.flatMap((chapter) => chapter.scenes);
   now.open = Math.min(now.open, Math.max(0, now.scenes.length - 1));
   recount();

@@ -1,12 +1,17 @@
 """View -> HTML: the parts of the page, every word of the user's and the model's escaped. Pure; knows no gradio."""
 
+import json
 from html import escape
 
 from writer_r1.checks import word_count
-from writer_r1.events import CRITERIA_READY
+from writer_r1.events import CRITERIA_READY, Summary
 from writer_r1.ui.prose import plural, prose
 from writer_r1.ui.view import View, over, phase_of, shown, standing, title
 
+CORRECT = """<template data-dialog="summary"><form method="dialog" data-act="summary"><h2 data-fill="title"></h2>
+<label>What the model is told of it
+<textarea name="text" rows="6" maxlength="4000" dir="auto" autofocus></textarea></label>
+<footer><button type="button" data-close>Cancel</button><button class="main">Keep</button></footer></form></template>"""
 RATE_AFTER_S = 2.0  # before that, words per second would jump about
 BRIEF_CHARS = 160
 
@@ -88,13 +93,27 @@ def manuscript(view: View | None) -> str:
 
 def story_so_far(view: View) -> str:
     """Return what the models were told of the manuscript around the scene, folded; empty where it was nothing."""
-    rows = "".join(f"<dt>{escape(s.title)}</dt><dd>{escape(s.text)}</dd>" for s in view.story)
+    rows = "".join(
+        f"<dt>{escape(s.title)}</dt><dd>{escape(s.text)}{_correct(s) if over(view) and s.key else ''}</dd>"
+        for s in view.story
+    )
     if not rows:
         return ""
-    about = "Read by the model that writes, and kept: only what you change is read again. It can be wrong."
+    about = (
+        "Read by the model that writes, and kept: only what you change in a chapter is read again. It can be wrong; "
+        "what you put right here is what the next round is told."
+    )
     return (
         '<details class="story-so-far" data-key="story"><summary>What the model knows of the rest of your manuscript'
-        f'</summary><p class="quiet">{about}</p><dl dir="auto">{rows}</dl></details>'
+        f'</summary><p class="quiet">{about}</p><dl dir="auto">{rows}</dl>{CORRECT}</details>'
+    )
+
+
+def _correct(summary: Summary) -> str:
+    fill = escape(json.dumps({"key": summary.key, "text": summary.text, "title": summary.title}))
+    name = escape(summary.title)
+    return (
+        f' <button type="button" data-dialog="summary" data-fill="{fill}" aria-label="Correct {name}">Correct</button>'
     )
 
 

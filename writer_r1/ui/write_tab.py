@@ -30,6 +30,7 @@ from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
 from writer_r1.ui.scene import part_at, part_of_run, span_of
 from writer_r1.ui.selecting import chooser, marker
+from writer_r1.ui.story import on_summary
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
@@ -124,6 +125,8 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
     """Put a round's text into the manuscript; protected passages stay, and what stood there is kept as a version."""
     place, store, same = place_of(said), workspace.store, gr.skip()
     number = wish.get("attempt", "")
+    if wish["act"] == "summary":
+        return on_summary(workspace, place, wish)
     if wish["act"] != "use" or not number.isdigit() or not place.run:
         return Desk(same, same, same, same, same)
     try:
