@@ -6,21 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import ROOT
 from live import eventually
+from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.errors import Busy, TrainingError, WriterError
-from writer_r1.training import job, run_folder, status
-from writer_r1.training.config import Config, configured
+from writer_r1.training import job, status
 from writer_r1.training.run_folder import Beat, Exit
-from writer_r1.training.status import Signs, Status, state_of
+from writer_r1.training.status import Signs, state_of
 
-CHILD = str(ROOT / "tests" / "training_child.py")
 STARTER = f"""
 import sys, time
 from pathlib import Path
@@ -32,45 +30,10 @@ job.start(Path(folder), configured("sft", name="sea", base="starter", data=data,
 print("begun", flush=True)
 time.sleep(600)
 """
-Begin = Callable[..., Path]
-
-
-@pytest.fixture
-def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
-    """Begin a run whose process behaves as told; none is left behind."""
-    monkeypatch.setitem(job.PROGRAM, "sft", (CHILD,))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    begun: list[Path] = []
-
-    def begin(name: str = "sea", steps: int = 400, **told: object) -> Path:
-        folder = job.runs_in(tmp_path / "home") / name
-        begun.append(folder)
-        job.start(folder, asked(tmp_path, name, steps, **told))
-        return folder
-
-    yield begin
-    for folder in begun:
-        job._end_process(folder, 1.0)
-        assert not job.is_alive(folder)
-
-
-def asked(tmp_path: Path, name: str = "sea", steps: int = 400, **told: object) -> Config:
-    data = tmp_path / f"{name}.json"
-    data.write_text(json.dumps(told))
-    return configured("sft", name=name, base="starter", data=str(data), steps=steps)
 
 
 def pid_of(folder: Path) -> int:
     return int((folder / job.PROCESS).read_text().partition(":")[0])
-
-
-def step(folder: Path) -> int:
-    return max((row["step"] for row in run_folder.metrics(folder)), default=0)
-
-
-def ended(folder: Path, seconds: float = 20.0) -> Status:
-    eventually(lambda: job.status(folder).over and not job.is_alive(folder), seconds)
-    return job.status(folder)
 
 
 # What is seen -> what it is doing
@@ -135,8 +98,8 @@ def test_how_a_killed_run_can_be_gone_on_with_is_said() -> None:
 # Real processes
 
 
-def test_a_run_prints_ten_megabytes_while_nobody_looks_and_ends(begin: Begin) -> None:
-    folder = begin(steps=10, flood=1_100_000)
+def test_a_run_prints_ten_megabytes_while_nobody_looks_and_ends(begin_run: Begin) -> None:
+    folder = begin_run(steps=10, flood=1_100_000)
     assert job.status(folder).state in ("starting", "preparing", "training")
     found = ended(folder)
     assert (found.state, found.sentence) == ("finished", "Learned for 10 steps.")
@@ -144,7 +107,7 @@ def test_a_run_prints_ten_megabytes_while_nobody_looks_and_ends(begin: Begin) ->
     assert len(job.log_tail(folder)) <= job.TAIL_BYTES
 
 
-def test_a_run_outlives_the_studio_that_began_it_and_another_one_stops_it(tmp_path: Path, begin: Begin) -> None:
+def test_a_run_outlives_the_studio_that_began_it_and_another_one_stops_it(tmp_path: Path, begin_run: Begin) -> None:
     data, folder = tmp_path / "d.json", job.runs_in(tmp_path / "home") / "sea"
     data.write_text(json.dumps({"pause": 0.02}))
     starter = subprocess.Popen([sys.executable, "-c", STARTER, data, folder], cwd=ROOT, stdout=subprocess.PIPE)
@@ -157,7 +120,7 @@ def test_a_run_outlives_the_studio_that_began_it_and_another_one_stops_it(tmp_pa
         assert job.status(folder).state == "training"
         assert os.getsid(pid_of(folder)) == pid_of(folder)  # a session of its own
         with pytest.raises(Busy, match="'sea' is training on this machine"):
-            begin("second")
+            begin_run("second")
         assert not (folder.parent / "second").exists()
         with pytest.raises(Busy, match="is training; stop it first"):
             job.delete(folder)
@@ -170,8 +133,8 @@ def test_a_run_outlives_the_studio_that_began_it_and_another_one_stops_it(tmp_pa
         psutil.Process(pid_of(folder)).kill() if psutil.pid_exists(pid_of(folder)) else None
 
 
-def test_a_run_goes_on_from_its_last_checkpoint_after_every_way_of_ending(begin: Begin) -> None:
-    folder = begin(steps=200, pause=0.02)
+def test_a_run_goes_on_from_its_last_checkpoint_after_every_way_of_ending(begin_run: Begin) -> None:
+    folder = begin_run(steps=200, pause=0.02)
     eventually(lambda: step(folder) > 12)
     os.kill(pid_of(folder), signal.SIGKILL)
     found = ended(folder)
@@ -201,29 +164,29 @@ def test_a_run_goes_on_from_its_last_checkpoint_after_every_way_of_ending(begin:
 
 
 @pytest.mark.parametrize("kind", ["memory", "data", "model", "disk"])
-def test_a_failure_that_the_process_tells_is_told_on(begin: Begin, kind: str) -> None:
-    found = ended(begin(fail=kind))
+def test_a_failure_that_the_process_tells_is_told_on(begin_run: Begin, kind: str) -> None:
+    found = ended(begin_run(fail=kind))
     assert (found.state, found.failure, found.sentence) == ("failed", kind, f"It failed for want of {kind}.")
 
 
-def test_an_error_that_nobody_caught_is_told_from_the_log(begin: Begin) -> None:
-    folder = begin(die=12)
+def test_an_error_that_nobody_caught_is_told_from_the_log(begin_run: Begin) -> None:
+    folder = begin_run(die=12)
     found = ended(folder)
     assert (found.state, found.failure, found.kept) == ("failed", "memory", 10)
     assert "resume goes on from step 10" in found.sentence and "MemoryError: no room" in job.log_tail(folder)
 
 
-def test_a_start_without_a_sign_of_life_is_ended_and_says_so(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_without_a_sign_of_life_is_ended_and_says_so(begin_run: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "FIRST_SIGN_S", 0.5)
-    folder = begin(mute=True)
+    folder = begin_run(mute=True)
     assert job.status(folder).state == "starting"
     eventually(lambda: job.status(folder).over)
     assert "no sign of life" in job.status(folder).sentence
     assert not job.is_alive(folder)
 
 
-def test_a_process_that_heeds_nothing_is_ended_to_discard_it(begin: Begin) -> None:
-    folder = begin(deaf=True, pause=0.05)
+def test_a_process_that_heeds_nothing_is_ended_to_discard_it(begin_run: Begin) -> None:
+    folder = begin_run(deaf=True, pause=0.05)
     eventually(lambda: step(folder) > 1)
     began = time.monotonic()
     job.discard(folder, grace_s=0.5)
@@ -231,8 +194,8 @@ def test_a_process_that_heeds_nothing_is_ended_to_discard_it(begin: Begin) -> No
     assert job.status(folder).state == "discarded"
 
 
-def test_another_process_with_the_same_number_is_not_taken_for_the_run(begin: Begin) -> None:
-    folder = begin(steps=1)
+def test_another_process_with_the_same_number_is_not_taken_for_the_run(begin_run: Begin) -> None:
+    folder = begin_run(steps=1)
     ended(folder)
     (folder / job.PROCESS).write_text(f"{os.getpid()}:{time.time() - 9999:.2f} {time.time()}")
     (folder / "exit").unlink()
@@ -241,13 +204,13 @@ def test_another_process_with_the_same_number_is_not_taken_for_the_run(begin: Be
     assert job._end_process(folder, 0.1)  # and we live
 
 
-def test_what_cannot_be_a_run_is_refused_in_a_sentence(tmp_path: Path, begin: Begin) -> None:
-    folder = begin(steps=1)
+def test_what_cannot_be_a_run_is_refused_in_a_sentence(tmp_path: Path, begin_run: Begin) -> None:
+    folder = begin_run(steps=1)
     ended(folder)
     with pytest.raises(TrainingError, match="finished"):
         job.resume(folder)
     with pytest.raises(TrainingError, match="not empty"):
-        begin("sea")
+        begin_run("sea")
     row = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**row, "version": 99}))
     for act in (job.status, job.resume, job.stop):
@@ -259,9 +222,9 @@ def test_what_cannot_be_a_run_is_refused_in_a_sentence(tmp_path: Path, begin: Be
     assert tmp_path.exists()
 
 
-def test_a_training_process_is_given_no_secrets(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_process_is_given_no_secrets(begin_run: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "x")
-    folder = begin(pause=0.05)
+    folder = begin_run(pause=0.05)
     environment = psutil.Process(pid_of(folder)).environ()
     assert "SOME_API_KEY" not in environment and environment["HF_HUB_OFFLINE"] == "1"
 

@@ -49,7 +49,7 @@ def signs_of(folder: Path, now: float | None = None) -> Signs:
         lives,
         beat,
         asked,
-        now - _begun(folder),
+        now - begun_at(folder),
         None if beat is None else now - beat.t,
         newest_step(folder),
         "" if lives or ended else log_tail(folder),
@@ -255,7 +255,8 @@ def _process(folder: Path) -> str:
         return ""
 
 
-def _begun(folder: Path) -> float:
+def begun_at(folder: Path) -> float:
+    """Return when the run's process was begun, in seconds since 1970."""
     try:
         return float((folder / PROCESS).read_text("utf-8").partition(" ")[2])
     except (OSError, ValueError):
