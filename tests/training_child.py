@@ -1,7 +1,8 @@
 """A training process without a model: it follows the run folder's protocol, and misbehaves as its data file tells it.
 
-`data` is a JSON file: `pause` (seconds a step), `flood` (bytes printed at each step), `fail` (a kind of failure, said
-properly), `die` (a step at which an error is not caught), `mute` (no sign of life), `deaf` (no heed of `stop`).
+`data`, or else training.json in the home, is a JSON file: `pause` (seconds a step), `flood` (bytes printed a step),
+`fail` (a kind of failure, said properly), `die` (a step at which an error is not caught), `mute` (no sign of life),
+`deaf` (no heed of `stop`).
 """
 
 import json
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from writer_r1 import places
 from writer_r1.training import run_folder
 from writer_r1.training.job import newest_step
 
@@ -39,7 +41,10 @@ def rows(kind: str, step: int, steps: int) -> dict[str, object]:
 
 def main(folder: Path) -> None:
     config = run_folder.config_of(folder)
-    told = json.loads(Path(config.data).read_text("utf-8"))
+    script = Path(config.data)
+    if script.suffix != ".json":
+        script = places.home() / "training.json"
+    told = json.loads(script.read_text("utf-8")) if script.exists() else {}
     if told.get("mute"):
         time.sleep(600)
     with run_folder.alive(folder):

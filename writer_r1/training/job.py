@@ -95,12 +95,14 @@ def resume(folder: Path) -> None:
     if status(folder).state == "finished":
         raise TrainingError(f"The run {folder.name!r} is finished; begin a new run to learn more.", "settings")
     with _turn(folder):
-        if newest_step(folder) is None:
+        step = newest_step(folder)
+        if step is None:
             raise TrainingError(
                 f"The run {folder.name!r} has no checkpoint to go on from; begin it again with the same settings.",
                 "settings",
             )
         run_folder.begin_again(folder)
+        run_folder.add_facts(folder, resumed=[*run_folder.record(folder).get("resumed", ()), step])
         _begin(folder)
 
 
@@ -151,6 +153,7 @@ def delete(folder: Path) -> None:
         raise TrainingError(f"There is no training run in {str(folder)!r}; nothing was deleted.", "settings")
     try:
         shutil.rmtree(folder)
+        copied_data(folder).unlink(missing_ok=True)
     except OSError as error:
         raise TrainingError(f"The run {folder.name!r} could not be deleted ({error.strerror}).", "disk") from error
 
@@ -167,6 +170,11 @@ def running() -> Path | None:
 def runs_in(home: Path) -> Path:
     """Return the folder of a home's runs."""
     return (home / "runs").absolute()
+
+
+def copied_data(folder: Path) -> Path:
+    """Return where the rows of a run lie that were copied for it alone; they go when it is deleted."""
+    return folder.parent / f"{folder.name}.jsonl"
 
 
 def folders(home: Path) -> list[Path]:
