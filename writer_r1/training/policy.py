@@ -71,6 +71,10 @@ class Policy:
         """Return the adapter's weights, which alone are trained."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
+    def zero(self) -> Tensor:
+        """Return a number to add losses to."""
+        return torch.zeros((), device=self.device)
+
     def text(self, tokens: Sequence[int]) -> str:
         """Return what tokens read as, without marks of the chat."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
@@ -148,6 +152,11 @@ class Policy:
         """Return the log-probs of the base, the adapter off, without gradient: (B, T)."""
         with torch.no_grad(), self.model.disable_adapter():
             return self.score(prompts, replies).logp
+
+    def padded(self, rows: Sequence[Sequence[float]], mask: Tensor) -> Tensor:
+        """Return numbers of the tokens of some replies in the shape of their mask: (B, T)."""
+        values = torch.tensor([v for row in rows for v in row], dtype=torch.float32, device=self.device)
+        return torch.zeros(mask.shape, device=self.device).masked_scatter(mask, values)
 
     def _after_one(self, prompt: Sequence[int], replies: Sequence[Sequence[int]], mask: Tensor) -> Tensor:
         """Return the states that predict each reply's tokens, the prompt read once for all: (N, H)."""
