@@ -9,7 +9,7 @@ from live import SOON_MS, Pages
 from playwright.sync_api import Page, expect
 
 from writer_r1.events import EVENT, DraftDelta, Drafted, Event, Failed, Finished, Rejected, RubricReady, Scored, Stopped
-from writer_r1.store.runs import this_process
+from writer_r1.store import this_process
 from writer_r1.trajectory import Criterion
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

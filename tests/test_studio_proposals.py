@@ -16,8 +16,7 @@ from test_differences import novel
 from test_studio_keyboard import run_of, tab_to
 
 from writer_r1.events import Drafted, Event, Reflected, RubricReady
-from writer_r1.store import Piece
-from writer_r1.store.runs import this_process
+from writer_r1.store import Piece, this_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

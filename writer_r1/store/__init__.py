@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.processes import alive, this_process
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
 from writer_r1.store.copies import Copies, check_library
@@ -18,7 +19,7 @@ from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
 from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
-from writer_r1.store.runs import Run, Runs, State, alive, this_process, whole
+from writer_r1.store.runs import Run, Runs, State, whole
 from writer_r1.store.versions import Step, Version
 
 __all__ = [

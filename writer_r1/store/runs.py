@@ -5,23 +5,19 @@ leaves both or neither. A run belongs to a piece or, made on the command line, t
 """
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import psutil
-
 from writer_r1.errors import Busy, StoreError
 from writer_r1.events import EVENT, Accepted, DraftDelta, Drafted, Event, Failed, Finished, Recalled, Stopped, fold
+from writer_r1.processes import alive
 from writer_r1.store.file import READ, WRITE, File, as_json, parsed
 from writer_r1.store.words import SURROGATES, pure, shortened, terms
 from writer_r1.trajectory import Lesson, Trajectory
 
 State = Literal["running", "finished", "stopped", "failed", "interrupted"]
-
-CLOCK_SLACK_S = 2.0  # process start times are derived from the wall clock, which may be set
 
 RUNS = """SELECT id, prompt, state, model, created, updated, owner, coalesce(
     (SELECT text FROM texts WHERE trajectory_id = runs.id AND attempt = runs.best),
@@ -46,22 +42,6 @@ class Run(NamedTuple):
     updated: float
     best_text: str
     title: str
-
-
-def this_process() -> str:
-    """Return the owner string of this process, which a later process with the same pid does not share."""
-    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
-def alive(owner: str) -> bool:
-    """Return whether the process behind an owner string still runs."""
-    pid, _, started = owner.partition(":")
-    try:
-        process = psutil.Process(int(pid))
-        same: bool = abs(process.create_time() - float(started)) < CLOCK_SLACK_S
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, ValueError):
-        return False
 
 
 def refuse_while_written(db: sqlite3.Connection) -> None:

@@ -214,7 +214,7 @@ def alive(folder: Path) -> Iterator[None]:
     Raises:
         Busy: another process trains in this folder.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0.5)  # whoever asks whether it is held holds it for a moment
     try:
         lock.acquire()
     except Timeout:
