@@ -69,7 +69,8 @@ class Buffer:
         Rows that are not `whole` (cut, gated, unscored) and near copies are left out. What is over the capacity goes.
         """
         stored = self.rows(under)
-        middle = float(np.median([row.reward for row in rows])) if rows else 0.0
+        scored = [row.reward for row in rows if row.reward == row.reward]  # NaN is unscored
+        middle = float(np.median(scored)) if scored else 0.0
         best = max((row.reward for row in stored), default=-1.0)
         admitted = 0
         ranked = sorted(zip(rows, whole, strict=True), key=lambda pair: -pair[0].reward)
