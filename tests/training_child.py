@@ -15,13 +15,14 @@ from writer_r1.training import run_folder
 from writer_r1.training.job import newest_step
 
 PROMPTS = ("A fable about a proud kettle", "A letter from a lighthouse", "Two sisters part at a station")
+BEGAN = time.monotonic()
 CRITERIA = ("Says it plainly", "Keeps to the length")
 
 
 def rows(kind: str, step: int, steps: int) -> dict[str, object]:
     """Return a row of metrics that looks like one of a run that goes well."""
     far = step / steps
-    common = {"step": step, "t": time.time(), "seconds": 0.1, "grad_norm": 1.0, "learning_rate": 1e-4}
+    common = {"step": step, "t": time.monotonic() - BEGAN, "gradient_norm": 1.0, "learning_rate": 1e-4}
     if kind == "sft":
         return {**common, "loss": 3.2 - 0.8 * far + 0.1 * (step % 3)}
     return {
@@ -31,7 +32,9 @@ def rows(kind: str, step: int, steps: int) -> dict[str, object]:
         "reward_min": 0.2 + 0.3 * far,
         "reward_max": 0.6 + 0.3 * far,
         **{f"rewards/{c}/mean": 0.3 + 0.1 * i + 0.3 * far for i, c in enumerate(CRITERIA)},
-        "frac_reward_zero_std": 0.7 if step > steps / 2 else 0.2,
+        "frac_reward_zero_std": 0.0,
+        "groups": 1,
+        "groups_flat": 2 if step > steps / 2 else 0,
         "kl": 0.002 * step,
         "entropy": 3.0 - far,
         "completions/mean_length": 40 + 10 * far,
@@ -70,14 +73,15 @@ def main(folder: Path) -> None:
                 for i, prompt in enumerate(PROMPTS):
                     text = f"{prompt}, as it is told after {step} steps. <b>Nothing</b> was left but the sea."
                     run_folder.add_sample(folder, {"step": step, "prompt_id": str(i), "prompt": prompt, "text": text})
-                if config.kind == "sft":
-                    held = {"step": step, "split": "held_out", "loss": 3.3 - 0.5 * step / config.steps}
-                    run_folder.add_metrics(folder, held)
+                far = step / config.steps
+                value = {"loss": 3.3 - 0.5 * far} if config.kind == "sft" else {"reward": 0.35 + 0.2 * far}
+                run_folder.add_metrics(folder, {"step": step, "split": "held_out"} | value)
             run_folder.beat(folder, "training", step, config.steps)
             if step % config.checkpoint_every == 0:
                 save(folder, step)
             time.sleep(told.get("pause", 0.01))
         (folder / "adapter").mkdir(exist_ok=True)
+        (folder / "adapter" / "adapter_model.safetensors").touch()
         run_folder.end(folder, run_folder.Exit(outcome="finished", sentence=f"Learned for {config.steps} steps."))
 
 

@@ -252,7 +252,9 @@ def _begin(folder: Path) -> None:
             env=kept | environment(config),
             start_new_session=True,
         )
-    (folder / PROCESS).write_text(f"{owner_of(child.pid)} {time.time()}", "utf-8")
+    told = folder / "metrics.jsonl"
+    written = told.stat().st_size if told.exists() else 0
+    (folder / PROCESS).write_text(f"{owner_of(child.pid)} {time.time()} {written}", "utf-8")
     threading.Thread(target=child.wait, name=f"reaper {child.pid}", daemon=True).start()
 
 
@@ -266,9 +268,17 @@ def _process(folder: Path) -> str:
 def begun_at(folder: Path) -> float:
     """Return when the run's process was begun, in seconds since 1970."""
     try:
-        return float((folder / PROCESS).read_text("utf-8").partition(" ")[2])
-    except (OSError, ValueError):
+        return float((folder / PROCESS).read_text("utf-8").split()[1])
+    except (OSError, ValueError, IndexError):
         return time.time()
+
+
+def metrics_before(folder: Path) -> int:
+    """Return how many bytes of its metrics earlier processes of the run had written."""
+    try:
+        return int((folder / PROCESS).read_text("utf-8").split()[2])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _end_process(folder: Path, grace_s: float) -> bool:

@@ -64,9 +64,9 @@ def keep_plan(home: Path, plan: Plan) -> None:
         raise TrainingError(f"The plan cannot be kept in {str(home)!r} ({error.strerror}).", "disk") from error
 
 
-def sample_set() -> Path:
-    """Return the file of pieces that were written for this project."""
-    return places.data("assets/sample_pieces.jsonl")
+def sample_set(goal: Kind) -> Path:
+    """Return the file of pieces, or of requests, that were written for this project."""
+    return places.data("assets/sample_pieces.jsonl" if goal == "sft" else "assets/sample_prompts.jsonl")
 
 
 def data_of(plan: Plan, store: Store) -> Read:
@@ -82,7 +82,7 @@ def data_of(plan: Plan, store: Store) -> Read:
         return Read(tuple(found), ())
     if plan.source == "file" and not plan.path.strip():
         raise WriterError("Type or paste the path of a file or folder on this machine.")
-    path = sample_set() if plan.source == "sample" else path_of(plan.path)
+    path = sample_set(plan.goal) if plan.source == "sample" else path_of(plan.path)
     return read(path) if plan.goal == "sft" else read_prompts(path)
 
 
@@ -117,9 +117,9 @@ def config_of(plan: Plan, home: Path, data: str | None = None) -> Config:
     Raises:
         TrainingError: its name or a number cannot be used.
     """
-    where = {"own": "your own pieces", "sample": str(sample_set()), "file": str(path_of(plan.path))}[plan.source]
+    named = {"own": "your own pieces", "sample": str(sample_set(plan.goal)), "file": str(path_of(plan.path))}
     base = str(path_of(plan.base)) if os.sep in plan.base else plan.base
-    chosen: dict[str, Any] = {"name": name_of(plan, home), "base": base, "data": data or where}
+    chosen: dict[str, Any] = {"name": name_of(plan, home), "base": base, "data": data or named[plan.source]}
     return configured(plan.goal, preset=plan.preset, adapter=plan.adapter, **{**plan.numbers, **chosen})
 
 
@@ -128,7 +128,7 @@ def plan_of(config: Config) -> Plan:
     usual = configured(config.kind, preset=config.preset, name="x", base="x", data="x").model_dump()
     told = ("kind", "name", "base", "data", "preset", "adapter")
     numbers = {k: v for k, v in config.model_dump().items() if k not in told and v != usual[k]}
-    source: Source = "sample" if config.data == str(sample_set()) else "file"
+    source: Source = "sample" if config.data == str(sample_set(config.kind)) else "file"
     return Plan(
         goal=config.kind,
         source=source,

@@ -24,6 +24,7 @@ def warnings(kind: str, rows: Rows) -> list[str]:
     trained = [row for row in rows if row.get("split", "train") == "train"]
     held = [row for row in rows if row.get("split") == "held_out"]
     found = learned_by_heart(held) if kind == "sft" else [*of_rewards(trained, held), *of_drafts(trained)]
+    found = [str(row["warning"]) for row in rows if row.get("split") == "warning" and "warning" in row] + found
     skipped = sum(1 for row in trained if row.get("skipped"))
     if skipped:
         found.append(
@@ -50,7 +51,7 @@ def learned_by_heart(held: Rows) -> list[str]:
 def of_rewards(trained: Rows, held: Rows) -> list[str]:
     """Return what the rewards tell: nothing to learn from, or learned for the judge alone."""
     found = []
-    flat = mean(trained[-RECENT:], "frac_reward_zero_std")
+    flat = flat_share(trained[-RECENT:])
     if flat is not None and flat > FLAT:
         found.append(
             f"All drafts in {flat:.0%} of groups scored the same; the criteria may be too easy or too hard, "
@@ -64,6 +65,17 @@ def of_rewards(trained: Rows, held: Rows) -> list[str]:
             "not to write better. Read the samples, and stop if they look worse."
         )
     return found
+
+
+def flat_share(rows: Rows) -> float | None:
+    """Return the share of all groups whose drafts all scored the same, those put aside among them."""
+    flat = sum(row["groups_flat"] for row in rows if is_number(row.get("groups_flat")))
+    kept = [row for row in rows if is_number(row.get("groups"))]
+    every = flat + sum(row["groups"] for row in kept)
+    also = sum(
+        row["groups"] * row["frac_reward_zero_std"] for row in kept if is_number(row.get("frac_reward_zero_std"))
+    )
+    return float(flat + also) / every if every else None
 
 
 def of_drafts(trained: Rows) -> list[str]:

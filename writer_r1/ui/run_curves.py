@@ -5,6 +5,7 @@ from typing import Any
 
 from writer_r1.training.config import Kind
 from writer_r1.training.report import is_number
+from writer_r1.training.warnings import flat_share
 from writer_r1.ui.curves import Band, Points, Series, plot, smoothed
 
 Rows = Sequence[Mapping[str, Any]]
@@ -28,7 +29,7 @@ def _sft(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
     return [
         plot("Loss: how surprised the model is", [*loss, Series("held out", _points(held, "loss"))], marks=marks),
         _one("Learning rate", trained, "learning_rate", marks),
-        _one("Size of the gradient", trained, "grad_norm", marks),
+        _one("Size of the gradient", trained, "gradient_norm", marks),
     ]
 
 
@@ -43,7 +44,7 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
         plot("Reward: worst to best draft", main, band=band, marks=marks),
         plot("Score by criterion", _criteria(trained), marks=marks),
         _one("Spread within a group", trained, "reward_std", marks),
-        _one("Share of groups where all drafts scored the same", trained, "frac_reward_zero_std", marks),
+        plot("Share of groups where all drafts scored the same", [_flat(trained)], marks=marks),
         plot(
             "Tokens a draft",
             [Series("mean", smoothed(_points(trained, "completions/mean_length")))],
@@ -54,7 +55,7 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
         _one("Variety of words (entropy)", trained, "entropy", marks),
         _one("Share of tokens from memory", trained, "replay/share", marks),
         plot("Reward of fresh and replayed drafts", fresh, marks=marks) if fresh[1].points else "",
-        _one("Age of replayed drafts, in updates", trained, "replay/age", marks),
+        _one("Age of replayed drafts, in updates", trained, "replay/age/mean", marks),
         plot(
             "Ratio to whoever wrote the replayed drafts",
             [
@@ -64,6 +65,11 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
             marks=marks,
         ),
     ]
+
+
+def _flat(trained: Rows) -> Series:
+    shares = [(float(row["step"]), flat_share([row])) for row in trained if "step" in row]
+    return Series("smoothed", smoothed([(step, share) for step, share in shares if share is not None]))
 
 
 def _criteria(trained: Rows) -> list[Series]:

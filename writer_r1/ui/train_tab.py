@@ -70,13 +70,15 @@ def shown(folder: Path) -> Shown:
     if found.config is None:
         return Shown(found)
     rows = run_folder.metrics(folder)
-    resumed = [float(step) for step in run_folder.record(folder).get("resumed", ())]
+    record = run_folder.record(folder)
+    long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
+    dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
     return Shown(
         found,
         rows,
         run_folder.samples(folder),
-        warnings(found.config.kind, rows),
-        resumed,
+        [*warnings(found.config.kind, rows), *dropped],
+        [float(step) for step in record.get("resumed", ())],
         job.log_tail(folder),
         (folder / "adapter" / "adapter_model.safetensors").exists(),
     )
