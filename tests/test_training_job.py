@@ -232,14 +232,6 @@ def test_a_training_process_is_given_no_secrets(begin_run: Begin, monkeypatch: p
     assert "SOME_API_KEY" not in environment and environment["HF_HUB_OFFLINE"] == "1"
 
 
-def test_the_supervisor_brings_no_model_library() -> None:
-    code = (
-        "import sys, writer_r1.training.job; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "[]"
-
-
 def test_the_real_loop_is_begun_stopped_gone_on_with_and_told_of(tmp_path: Path) -> None:
     folder = job.runs_in(tmp_path / "home") / "sea"
     config = run_config("sft", make_base(tmp_path / "base"), write_rows(tmp_path / "rows.jsonl"), steps=400)

@@ -7,7 +7,8 @@ restarted studio shows what it finds. What is typed into the form is kept as a p
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from writer_r1.training.checklist import Ready, ready
 from writer_r1.training.config import Config, smaller
 from writer_r1.training.data import as_seen
 from writer_r1.training.plan import Plan, begin, keep_plan, plan_of, read_plan
-from writer_r1.training.report import Report, report, reports
+from writer_r1.training.report import Report, report
 from writer_r1.training.warnings import warnings
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import train_form
@@ -64,12 +65,26 @@ class Wiring(NamedTuple):
     timer: Any
 
 
+def rows_of(folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Return the metrics of a run, read anew only where there are new ones."""
+    try:
+        stat = (folder / "metrics.jsonl").stat()
+    except OSError:
+        return []
+    return _rows_at(folder, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=128)
+def _rows_at(folder: Path, size: int, mtime_ns: int) -> Sequence[Mapping[str, Any]]:
+    return run_folder.metrics(folder)
+
+
 def shown(folder: Path) -> Shown:
     """Return all that the page shows of a run."""
-    found = report(folder)
+    rows = rows_of(folder)
+    found = report(folder, rows)
     if found.config is None:
         return Shown(found)
-    rows = run_folder.metrics(folder)
     record = run_folder.record(folder)
     long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
     dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
@@ -86,7 +101,7 @@ def shown(folder: Path) -> Shown:
 
 def look(workspace: Workspace, opened: str, sent: str = "") -> Page:
     """Return the page as the folders are now; what is as it was `sent` last is skipped."""
-    found = reports(workspace.home)
+    found = [report(folder, rows_of(folder)) for folder in job.folders(workspace.home)]
     names = [r.name for r in found]
     if opened not in names:
         opened = next((r.name for r in found if not r.status.over), names[0] if names else "")
@@ -94,7 +109,7 @@ def look(workspace: Workspace, opened: str, sent: str = "") -> Page:
     html = run_board(shown(now.folder)) if now else ""
     listed = run_list(found, opened, {r.name: _spark(r) for r in found})
     mark = hashlib.sha256(f"{html}\0{listed}".encode()).hexdigest()
-    live = any(not r.status.over for r in found)
+    live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
     clock = gr.Timer(active=live)
     if mark == sent:
         same = gr.skip()
@@ -106,7 +121,7 @@ def _spark(found: Report) -> list[tuple[float, float]]:
     if found.config is None:
         return []
     name = SPARK[found.config.kind]
-    rows = run_folder.metrics(found.folder)
+    rows = rows_of(found.folder)
     return [(float(r["step"]), float(r[name])) for r in rows if "split" not in r and isinstance(r.get(name), float)]
 
 
@@ -231,9 +246,11 @@ def build(workspace: Workspace) -> Wiring:
     def acted(now: str, event: gr.EventData) -> list[Any]:
         return on_act(workspace, now, asked(event))
 
-    def ticked(now: str, before: str) -> Page:
-        parts = look(workspace, now, before)
-        return parts._replace(timer=gr.skip() if training() else parts.timer)
+    def ticked(now: str, before: str) -> list[Any]:
+        parts, same = look(workspace, now, before), gr.skip()
+        if parts.timer.active:
+            return [*parts._replace(timer=same), same, same]
+        return [*parts, *asking(workspace, read_plan(workspace.home))]  # the machine is free for another
 
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
@@ -249,7 +266,7 @@ def build(workspace: Workspace) -> Wiring:
     start.click(lambda now: on_start(workspace, now), opened, everything, trigger_mode="once", **QUIET)
     for boards in (run, runs):
         boards.submit(acted, opened, everything, **EACH)
-    timer.tick(ticked, [opened, sent], page, **QUIET)
+    timer.tick(ticked, [opened, sent], [*page, *side], **QUIET)
     return Wiring(lambda now: on_load(workspace, now), [opened], everything, lambda: gr.Timer(active=False), timer)
 
 
