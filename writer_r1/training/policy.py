@@ -81,16 +81,16 @@ class Policy:
 
     # sampling
 
-    def sample(self, prompt: Sequence[int], seeds: Sequence[int], most: int, cancel: Cancel = never) -> list[Rollout]:
-        """Return one rollout of at most `most` tokens for each seed; an empty list means cancelled."""
+    def sample(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], most: int, cancel: Cancel = never
+    ) -> list[Rollout]:
+        """Return one rollout of at most `most` tokens for each prompt and seed; an empty list means cancelled."""
         with torch.inference_mode(), self._merged():
-            return self._draw(prompt, _uniforms(seeds, most), cancel)
+            return self._draw(prompts, _uniforms(seeds, most), cancel)
 
-    def _draw(self, prompt: Sequence[int], chances: Tensor, cancel: Cancel) -> list[Rollout]:
+    def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel) -> list[Rollout]:
         count, most = chances.shape
-        body = self._body(input_ids=torch.tensor([list(prompt)], device=self.device), use_cache=True)
-        cache, hidden = body.past_key_values, body.last_hidden_state[:, -1].expand(count, -1)
-        cache.batch_repeat_interleave(count)
+        cache, hidden, seen = self._read(prompts)
         drawn: list[tuple[list[int], list[float], list[float]]] = [([], [], []) for _ in range(count)]
         alive, over = list(range(count)), set[int]()
         for t in range(most):
@@ -109,12 +109,33 @@ class Policy:
                 chosen = torch.tensor(going, device=self.device)
                 cache.batch_select_indices(chosen)
                 tokens, alive = tokens[chosen], [alive[i] for i in going]
-            body = self._body(input_ids=tokens[:, None], past_key_values=cache, use_cache=True)
+                seen = None if seen is None else seen[chosen]
+            at: dict[str, Tensor] = {}
+            if seen is not None:
+                seen = torch.cat([seen, seen.new_ones(len(alive), 1)], 1)
+                at = {"attention_mask": seen, "position_ids": seen.sum(1, keepdim=True) - 1}
+            body = self._body(input_ids=tokens[:, None], past_key_values=cache, use_cache=True, **at)
             hidden = body.last_hidden_state[:, -1]
         return [
             Rollout(tuple(ids), tuple(logp), sum(entropy) / len(entropy), row in over)
             for row, (ids, logp, entropy) in enumerate(drawn)
         ]
+
+    def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Tensor, Tensor | None]:
+        """Return the cache of some prompts, the states that predict what follows (B, H), and which cells count (B, P).
+
+        A prompt that stands in a row as often as the others is read once. Shorter ones are padded in front; where all
+        cells count, None says so.
+        """
+        read, each = _distinct(prompts)
+        longest = max(map(len, read))
+        rows = torch.tensor([[0] * (longest - len(p)) + list(p) for p in read], device=self.device)
+        seen = torch.tensor([[int(i >= longest - len(p)) for i in range(longest)] for p in read], device=self.device)
+        at = {"attention_mask": seen, "position_ids": (seen.cumsum(1) - 1).clamp(min=0)} if len(read) > 1 else {}
+        body = self._body(input_ids=rows, use_cache=True, **at)
+        body.past_key_values.batch_repeat_interleave(each)
+        hidden = body.last_hidden_state[:, -1].repeat_interleave(each, 0)
+        return body.past_key_values, hidden, seen.repeat_interleave(each, 0) if at else None
 
     @contextmanager
     def _merged(self) -> Iterator[None]:
@@ -198,6 +219,14 @@ def ends(tokenizer: Any, model: Any) -> tuple[int, ...]:
         model.config.eos_token_id,
     )
     return tuple(dict.fromkeys(t for t in said if isinstance(t, int)))
+
+
+def _distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], int]:
+    """Return prompts and how often each is to be repeated, in its place, to give these."""
+    every = [tuple(p) for p in prompts]
+    found = list(dict.fromkeys(every))
+    each = len(every) // len(found)
+    return (found, each) if [p for p in found for _ in range(each)] == every else (every, 1)
 
 
 def _padded(rows: Sequence[Sequence[int]], length: int, device: Any) -> Tensor:

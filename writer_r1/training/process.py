@@ -39,6 +39,7 @@ def environment(config: Config) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",  # bars of a loading library would fill the log
     }
 
 
