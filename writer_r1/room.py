@@ -1,7 +1,7 @@
 """This machine's one model lock and its memory -> who may use a model now.
 
 A training run is not a model job: it lasts for hours and holds the lock at no time. It has the memory first instead
-(decision 14): the studio lets its models go when a run begins, and takes one again only where it fits beside it.
+(decision 17): the studio lets its models go when a run begins, and takes one again only where it fits beside it.
 """
 
 from collections.abc import Iterator
