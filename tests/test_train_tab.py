@@ -52,8 +52,8 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
     assert time.monotonic() - began < 3
     folder = job.runs_in(workspace.home) / "sea"
     try:
-        assert answer[3] == "sea" and 'class="run live"' in answer[0]
-        assert start_says(answer) == ("Another run is training", False)
+        assert answer.opened == "sea" and 'class="run live"' in answer.run
+        assert start_says(on_load(workspace, "sea")) == ("Another run is training", False)
         assert [f.name for f in job.folders(workspace.home)] == ["sea"]
         on_start(workspace, "")  # pressed twice
         assert [f.name for f in job.folders(workspace.home)] == ["sea"]

@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from writer_r1.training.report import HEADLINE, Report
@@ -120,7 +121,8 @@ def _head(shown: Shown) -> str:
     about = ""
     if config:
         began = time.strftime("%d %b %Y, %H:%M", time.localtime(report.created))
-        about = f'<p class="quiet">{GOAL[config.kind]} · {escape(config.base)} · {config.preset} · {began}</p>'
+        base = escape(Path(config.base).name)
+        about = f'<p class="quiet">{GOAL[config.kind]} · {base} · {config.preset} · {began}</p>'
     buttons = acts(report.status, adapter=shown.adapter) if config else ("delete",)
     first = next((act for act in buttons if act in MAIN), "")
     row = "".join(_button(act, report.name, main=act == first) for act in buttons)

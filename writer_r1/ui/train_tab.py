@@ -156,17 +156,16 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
     return [*train_form.shape(plan), *asking(workspace, plan)]
 
 
-def on_start(workspace: Workspace, opened: str) -> list[Any]:
+def on_start(workspace: Workspace, opened: str) -> Page:
     """Begin the run that is planned, and let the writing model go."""
     plan = read_plan(workspace.home)
     try:
         opened = begin(plan, workspace.home, workspace.store).name
         workspace.release()
-        plan = plan.model_copy(update={"name": ""})
-        keep_plan(workspace.home, plan)
+        keep_plan(workspace.home, plan.model_copy(update={"name": ""}))
     except WriterError as error:
         gr.Warning(str(error))
-    return [*look(workspace, opened), *train_form.values_of(workspace, plan), *asking(workspace, plan)]
+    return look(workspace, opened)
 
 
 def on_act(workspace: Workspace, opened: str, wish: dict[str, str]) -> list[Any]:
@@ -219,10 +218,15 @@ def _discard(folder: Path) -> None:
         log.info("not discarded: %s", error)  # it was over just before
 
 
+def formed(workspace: Workspace) -> list[Any]:
+    """Return the form of the plan that is kept, and what stands beside it."""
+    plan = read_plan(workspace.home)
+    return [*train_form.values_of(workspace, plan), *asking(workspace, plan)]
+
+
 def on_load(workspace: Workspace, opened: str) -> list[Any]:
     """Return the whole tab as it is now."""
-    plan = read_plan(workspace.home)
-    return [*look(workspace, opened), *train_form.values_of(workspace, plan), *asking(workspace, plan)]
+    return [*look(workspace, opened), *formed(workspace)]
 
 
 def build(workspace: Workspace) -> Wiring:
@@ -263,7 +267,8 @@ def build(workspace: Workspace) -> Wiring:
             trigger_mode="always_last",
             **QUIET,
         )
-    start.click(lambda now: on_start(workspace, now), opened, everything, trigger_mode="once", **QUIET)
+    started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
+    started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
     for boards in (run, runs):
         boards.submit(acted, opened, everything, **EACH)
     timer.tick(ticked, [opened, sent], [*page, *side], **QUIET)
