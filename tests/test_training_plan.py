@@ -138,6 +138,17 @@ def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path, store: S
     assert "is empty" in said(checked(Plan(base=base, source="file", path=str(file)), tmp_path, store), "Data")
 
 
+def test_practice_says_what_drafts_are_scored_by(tmp_path: Path, store: Store) -> None:
+    base, file = base_folder(tmp_path), tmp_path / "prompts.txt"
+    plan = Plan(goal="mrpo", base=base)
+    assert said(checked(plan, tmp_path, store), "Criteria").startswith("good: 60 of 60 requests")
+    file.write_text("A story about a lamp\nA letter to the sea\nA poem of 40 words\n")
+    vague = checked(plan.model_copy(update={"source": "file", "path": str(file)}), tmp_path, store)
+    assert said(vague, "Criteria").startswith("note: 1 of 3 requests") and vague.wanted == ""
+    judged = plan.model_copy(update={"numbers": {"reward": "judge", "judge": "starter"}})
+    assert checked(judged, tmp_path, store).wanted == "Choose another judge"  # it is not here
+
+
 def test_pieces_longer_than_a_row_are_told_before_the_start(tmp_path: Path, store: Store) -> None:
     plan = Plan(base=base_folder(tmp_path), numbers={"text_tokens": 8})
     assert "46 of 46 pieces are too long" in said(checked(plan, tmp_path, store), "Length")

@@ -15,6 +15,7 @@ from writer_r1 import catalog
 from writer_r1.catalog import amount
 from writer_r1.checks import word_count
 from writer_r1.errors import WriterError
+from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.gguf_header import Header, read_header
 from writer_r1.store import Store
 from writer_r1.training import job
@@ -23,7 +24,7 @@ from writer_r1.training.data import Read, split
 from writer_r1.training.plan import Plan, config_of, data_of, name_of, path_of
 
 Standing = Literal["good", "note", "fault"]
-Place = Literal["data", "base", "preset", "name", "numbers", "runs", ""]
+Place = Literal["data", "base", "reward", "name", "numbers", "runs", ""]
 
 TOKENS_A_WORD = 4 / 3  # of English prose
 LIBRARIES = 700_000_000  # torch, transformers and peft in memory
@@ -63,6 +64,7 @@ def ready(plan: Plan, home: Path, models: Path, store: Store) -> Ready:
     checks = [*about_data, *about_base, about_name]
     if data and config:
         checks.append(_length(data, config))
+        checks += _criteria(data, config, models) if config.kind == "mrpo" else []
     if config and header:
         checks.append(_memory(config, header, data))
     checks += [_disk(home), *_others()]
@@ -133,6 +135,37 @@ def _length(data: Read, config: Config) -> Check:
     long = sum(word_count(e.text) * TOKENS_A_WORD > room for e in data.examples)
     said = f"{said} About {long} of {len(data.examples)} pieces are too long to be learned whole."
     return Check("Length", "note", said, "numbers")
+
+
+def _criteria(data: Read, config: Config, models: Path) -> list[Check]:
+    """Return what drafts are scored by, and whether it can tell them apart."""
+    usual = {c.name for c in measured_criteria(read_facts(""))}
+    stated = sum(any(c.name not in usual for c in measured_criteria(read_facts(e.prompt))) for e in data.examples)
+    judged = sum(any(c.check is None for c in e.rubric.criteria) for e in data.examples if e.rubric)
+    many = len(data.examples)
+    said = f"{stated} of {many} requests state something that can be checked, such as a length or words to include."
+    checks = [Check("Criteria", "good", said)]
+    if stated < many / 2 and config.reward == "checks":
+        said += " The others are scored by their ending and by repetition alone, which hardly tells drafts apart."
+        checks = [Check("Criteria", "note", said, "data")]
+    if judged and config.reward == "checks":
+        said = f"{judged} requests have criteria in words, which count only where the judge scores, too."
+        checks.append(Check("Words", "note", said, "reward"))
+    if config.reward == "judge" and config.judge:
+        checks.append(_judge(config.judge, config.base, models))
+    return checks
+
+
+def _judge(judge: str, base: str, models: Path) -> Check:
+    try:
+        model = catalog.find(judge, models)
+        catalog.path_of(judge, models)
+        if model.name == catalog.find(base, models).name:
+            said = f"{model.label} cannot judge its own training; choose another judge on the Models page."
+            return Check("Judge", "fault", said, "base", "Choose another judge")
+    except WriterError as error:
+        return Check("Judge", "fault", str(error), "base", "Choose another judge")
+    return Check("Judge", "good", f"{model.label} judges, without the adapter.")
 
 
 def _memory(config: Config, header: Header, data: Read | None) -> Check:

@@ -1,7 +1,8 @@
 // A line of the checklist that is to be put right leads to the field where that can be done.
 const PLACES = {
   data: "#train-data input:checked",
-  name: "#train-name input",
+  reward: "#train-reward input:checked",
+  name: "#train-name :is(input, textarea)",
   numbers: "#train-numbers",
   runs: "#train-run",
 };

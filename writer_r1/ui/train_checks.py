@@ -12,7 +12,13 @@ from writer_r1.training.data import Dropped, Example, Seen
 
 SIGN = {"good": ("✓", "in order"), "note": ("i", "to know"), "fault": ("✗", "to be put right")}
 PREVIEWED, LISTED = 3, 12
-FIX = {"data": "Change the data", "name": "Change the name", "numbers": "Change the numbers", "runs": "Show it"}
+FIX = {
+    "data": "Change the data",
+    "name": "Change the name",
+    "numbers": "Change the numbers",
+    "reward": "Change it",
+    "runs": "Show it",
+}
 
 
 def checklist(found: Ready) -> str:

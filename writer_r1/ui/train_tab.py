@@ -148,7 +148,7 @@ def _rows(workspace: Workspace, plan: Plan, found: Ready) -> str:
 
 def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
     """Keep what the fields hold; return the fields that look different now, and what stands beside them."""
-    plan = train_form.plan_from(values, read_plan(workspace.home))
+    plan = train_form.plan_from(values, read_plan(workspace.home), workspace.judge)
     try:
         keep_plan(workspace.home, plan)
     except WriterError as error:
@@ -263,7 +263,7 @@ def build(workspace: Workspace) -> Wiring:
         field.input(
             changed,
             form.fields,
-            [form.path, *form.numbers, *side],
+            [form.path, form.reward, *form.numbers, *side],
             trigger_mode="always_last",
             **QUIET,
         )
