@@ -13,6 +13,7 @@ from writer_r1.workspace import Workspace
 if TYPE_CHECKING:
     from live import Pages, Studio
     from playwright.sync_api import Browser
+    from training_runs import Begin
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
@@ -51,6 +52,15 @@ def own_places(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 def require_starter() -> None:
     if not STARTER.exists():
         pytest.fail("The starter model is missing: run make models", pytrace=False)
+
+
+@pytest.fixture
+def begin_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Begin"]:
+    """Begin training runs in this test's home."""
+    from training_runs import beginning
+
+    with beginning(tmp_path / "home", monkeypatch) as begin:
+        yield begin
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,11 @@ import scripted
 from scripted import overlap, script
 
 from writer_r1 import catalog
+from writer_r1 import workspace as workspace_module
 from writer_r1.errors import ModelError
 from writer_r1.llm import Cancel, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.training import job
 from writer_r1.ui.app import serve
 from writer_r1.workspace import Workspace
 
@@ -92,7 +94,10 @@ def main(home: Path, port: int) -> None:
     workspace.default_model = lambda: "fake"  # type: ignore[method-assign]
     workspace.readers = lambda model: None  # type: ignore[method-assign]
     workspace.similarity = overlap  # type: ignore[assignment, method-assign]
-    workspace._loaded["fake"] = Paced(home)
+    workspace._loaded["fake"] = paced = Paced(home)
+    workspace_module.load = lambda path, **more: paced  # let go while a run trains, and taken again
+    for kind in job.PROGRAM:
+        job.PROGRAM[kind] = (str(Path(__file__).with_name("training_child.py")),)
     try:
         _, address = serve(workspace, port, open_browser=False)
         print(f"Writer-R1 Studio: {address}", flush=True)

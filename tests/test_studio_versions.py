@@ -136,7 +136,7 @@ def test_a_version_is_named_and_copied_and_a_backup_is_put_back_from_the_setting
     other = pages.tab(page.context.new_page(), f"?piece={piece.id}")
     expect(manuscript(other)).to_have_value("Today.", timeout=SOON_MS)
     page.bring_to_front()
-    page.keyboard.press("Alt+4")
+    page.keyboard.press("Alt+5")
     expect(page.locator("#backups li")).to_have_count(1, timeout=SOON_MS)
     assert serious(page) == []
     page.get_by_role("button", name="Restore the backup of").click()

@@ -7,6 +7,7 @@ WriterError                 one clear sentence: what happened, with the value, a
 ├── RubricError             a rubric file or edited rubric that cannot be used (all faults listed at once)
 ├── StoreError              the library cannot be read or written (read-only, disk full, newer version)
 │   └── StaleSave           a text was saved elsewhere since this page read it
+├── TrainingError           a fine-tuning run that cannot begin or go on
 └── Busy                    something else holds what was asked for (port, home, model)
 
 A model that answers badly is not an error: that is data (`Score.value is None`, `Attempt.faults`).
@@ -46,6 +47,14 @@ class StaleSave(StoreError):
     def __init__(self, message: str, current: Any) -> None:
         super().__init__(message)
         self.current = current
+
+
+class TrainingError(WriterError):
+    """A fine-tuning run cannot begin or go on; `kind` is one of memory, data, model, disk, killed, settings."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Busy(WriterError):

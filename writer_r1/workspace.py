@@ -27,6 +27,7 @@ from writer_r1.pulls import pulls_into
 from writer_r1.qualification import marked
 from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
+from writer_r1.room import machine, refuse_without_room, training
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
 from writer_r1.story import Teller, retell
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 class Workspace:
     """A user's library in `home` and the weights in `models`."""
+
+    machine = staticmethod(machine)
 
     def __init__(self, home: Path | None = None, models: Path | None = None) -> None:
         self.home = home or places.home()
@@ -199,6 +202,7 @@ class Workspace:
         if key not in self._loaded:
             threads = self.settings.threads
             options = {} if threads is None else {"threads": threads}
+            refuse_without_room(catalog.find(name, self.models))
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
 
@@ -237,6 +241,15 @@ class Workspace:
             self._loaded.pop(key).close()
         return not wanted <= self._loaded.keys()
 
+    def release(self) -> None:
+        """Close the models as soon as no job uses them: a training run has the machine's memory first."""
+        threading.Thread(target=self._release, name="release", daemon=True).start()
+
+    def _release(self) -> None:
+        with self.machine():
+            while self._loaded:
+                self._loaded.popitem()[1].close()
+
     def warm(self) -> None:
         """Load the usual models in the background and evaluate the fixed start of their first prompts."""
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
@@ -246,7 +259,7 @@ class Workspace:
         try:
             with self.machine(timeout_s=0):
                 judge, writer = self.judge, self.writer
-                if not self._free({judge, writer}):
+                if training() or not self._free({judge, writer}):
                     return
                 pins = (partial(self._pin, judge, prompt) for prompt in PINNED)
                 steps: list[Callable[[], object]] = [lambda: self.llm(judge), *pins]
@@ -260,19 +273,6 @@ class Workspace:
 
     def _pin(self, name: str, prompt: str) -> None:
         self.llm(name).warm(fixed_start(prompt))
-
-    @contextmanager
-    def machine(self, timeout_s: float = -1) -> Iterator[None]:
-        """Hold the machine's model lock.
-
-        Raises:
-            Busy: it was not free within `timeout_s` (-1 waits).
-        """
-        try:
-            with FileLock(places.machine_lock(), timeout=timeout_s):
-                yield
-        except Timeout:
-            raise Busy("Another writing job is using the model on this machine; wait for it or stop it.") from None
 
     def _ready_likeness(self) -> None:
         self.similarity("warm", ["up"])

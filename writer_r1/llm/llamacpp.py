@@ -1,13 +1,11 @@
 """A GGUF file behind the `LLM` border, through llama.cpp.
 
-The chat template comes from the file. Message contents are tokenised apart from the template with special tokens off,
-so a draft that contains `<|im_end|>` stays text and cannot open or close a turn.
+The chat template comes from the file; see `chat` for how a request becomes tokens.
 """
 
 import json
 import math
 import platform
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -19,6 +17,7 @@ import psutil
 
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
+from writer_r1.llm.chat import Template, encode, piece, template_of
 from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.sequences import MAIN, Cancelled, Item, Row, Sequences
 
@@ -26,7 +25,6 @@ FORKS = 24
 SMALL = 400_000_000  # parameters below which a second thread gains little alone and stalls beside other work
 REPACKED = platform.machine().lower() not in ("x86_64", "amd64")  # how weights lie: docs/decisions/0010
 FORK_CELLS = 1024  # room beside the context for what forks add to a shared prompt
-_SLOT = re.compile("\ue000(\\d+)\ue001")  # private-use marks that stand for message contents inside the template
 
 
 class LlamaCpp:
@@ -34,7 +32,6 @@ class LlamaCpp:
 
     def __init__(self, path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> None:
         import llama_cpp
-        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
         self._c, self.name, self.path = llama_cpp, name, path
         llama_cpp.llama_log_set(_quiet(), None)
@@ -50,12 +47,7 @@ class LlamaCpp:
         self.threads = threads or (1 if small else cores)
         cells, both = self.context_tokens + FORK_CELLS, (self.threads, threads or cores)
         self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both)
-        template = llama_cpp.llama_model_chat_template(self._model, None)
-        if not template:
-            raise ModelError(f"{path.name!r} has no chat template, so it cannot follow requests; choose a chat model.")
-        self._format = Jinja2ChatFormatter(
-            template.decode(), eos_token=self._special("eos"), bos_token=self._special("bos")
-        )
+        self._template = template_of(self._model, path.name)
 
     def close(self) -> None:
         """Free the model and its context."""
@@ -64,16 +56,8 @@ class LlamaCpp:
 
     # text <-> tokens
 
-    def _special(self, which: str) -> str:
-        token = getattr(self._c, f"llama_vocab_{which}")(self._seq.vocab)
-        return self._piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-
     def _piece(self, token: int, special: bool = False) -> bytes:
-        import ctypes
-
-        buffer = ctypes.create_string_buffer(256)
-        n = self._c.llama_token_to_piece(self._seq.vocab, token, buffer, len(buffer), 0, special)
-        return buffer.raw[: max(0, n)]
+        return piece(self._seq.vocab, token, special)
 
     def tokens(self, text: str, special: bool = False) -> list[int]:
         """Return the token ids of `text`; with `special`, control tokens written in it count as such."""
@@ -89,30 +73,7 @@ class LlamaCpp:
 
     def encode(self, request: Request) -> tuple[list[int], list[int]]:
         """Return the prompt up to the end of the last message's content, and what the template puts after it."""
-        rows = [{"role": m.role, "content": f"\ue000{i}\ue001"} for i, m in enumerate(request.messages)]
-        parts = _SLOT.split(self._render(rows))
-        last, head, tail = len(request.messages) - 1, list[int](), list[int]()
-        after = False
-        for k, part in enumerate(parts):
-            if k % 2:
-                head += self.tokens(request.messages[int(part)].content)
-                after = int(part) == last
-            elif after:
-                tail = self.tokens(part, special=True)
-            else:
-                head += self.tokens(part, special=True)
-        return head, tail + self.tokens(request.answer)
-
-    def _render(self, rows: list[dict[str, str]]) -> str:
-        call: Any = self._format
-        try:
-            return str(call(messages=rows, enable_thinking=False).prompt)
-        except ValueError:
-            if rows[0]["role"] != "system":
-                raise
-        # Some templates refuse a system role: its text then opens the first message.
-        merged = [{"role": rows[1]["role"], "content": rows[0]["content"] + "\n\n" + rows[1]["content"]}, *rows[2:]]
-        return str(call(messages=merged, enable_thinking=False).prompt)
+        return encode(request, self._template, self.tokens)
 
     def _fits(self, prompt_tokens: int, reply_tokens: int) -> None:
         if prompt_tokens + reply_tokens > self.context_tokens:
@@ -263,6 +224,26 @@ class LlamaCpp:
     def warm(self, request: Request) -> None:
         """Evaluate and pin the start of `request`, up to the end of its last message's content."""
         self._seq.pin(self.encode(request)[0], never)
+
+
+def read_template(path: Path) -> Template:
+    """Return the chat template in a GGUF file, read without its weights.
+
+    Raises:
+        ModelError: it cannot be read, or has none.
+    """
+    import llama_cpp
+
+    llama_cpp.llama_log_set(_quiet(), None)
+    params = llama_cpp.llama_model_default_params()
+    params.vocab_only = True
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    if not model:
+        raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+    try:
+        return template_of(model, path.name)
+    finally:
+        llama_cpp.llama_model_free(model)
 
 
 def _tokens_of(text: bytes, pieces: Sequence[bytes]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from writer_r1.errors import StaleSave, StoreError
+from writer_r1.processes import alive, this_process
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
 from writer_r1.store.choices import Choice, Choices
@@ -18,11 +19,10 @@ from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
-from writer_r1.store.owners import WRITTEN, alive, refuse_while_written, this_process
 from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.protections import Protected, Protections
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
-from writer_r1.store.runs import Run, Runs, State, no_session, whole
+from writer_r1.store.runs import WRITTEN, Run, Runs, State, no_session, refuse_while_written, whole
 from writer_r1.store.summaries import Summaries
 from writer_r1.store.versions import Source, Step, Version
 

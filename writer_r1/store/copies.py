@@ -10,7 +10,7 @@ from pathlib import Path
 
 from writer_r1.errors import StoreError
 from writer_r1.store.file import MIGRATIONS, WRITE, File, faults_of
-from writer_r1.store.owners import refuse_while_written
+from writer_r1.store.runs import refuse_while_written
 
 # Each after those that it refers to.
 RUNS = ("runs", "events", "texts", "lessons", "own_scores")

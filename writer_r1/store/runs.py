@@ -13,11 +13,12 @@ from typing import Literal, NamedTuple
 from writer_r1.errors import Busy, StoreError
 from writer_r1.events import EVENT, Accepted, DraftDelta, Drafted, Event, Failed, Finished, Marked, Recalled, Stopped
 from writer_r1.folding import fold
+from writer_r1.processes import alive
 from writer_r1.store.file import READ, WRITE, File, as_json, parsed
-from writer_r1.store.owners import alive
 from writer_r1.store.words import SURROGATES, pure, shortened, terms
 from writer_r1.trajectory import Lesson, Trajectory
 
+WRITTEN = "A session is still being written; stop it first, then {then}."
 State = Literal["running", "finished", "stopped", "failed", "interrupted"]
 
 
@@ -49,6 +50,17 @@ class Run(NamedTuple):
 def no_session(run_id: str) -> StoreError:
     """Return what is said where there is no run of this id."""
     return StoreError(f"The session {run_id!r} is not in the library any more.")
+
+
+def refuse_while_written(db: sqlite3.Connection, then: str) -> None:
+    """Return where no run is being written; `then` is what would be done.
+
+    Raises:
+        Busy: one is.
+    """
+    owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
+    if any(alive(owner) for (owner,) in owners):
+        raise Busy(WRITTEN.format(then=then))
 
 
 def whole(event: Event) -> Event:

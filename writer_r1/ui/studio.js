@@ -46,7 +46,7 @@
     document.querySelector(".gradio-container").append(dialog);
     dialog.showModal();
   };
-  const TABS = ["write", "compare", "models", "settings"];
+  const TABS = ["write", "compare", "train", "models", "settings"];
   const tab = (name) => {
     const at = TABS.indexOf(name);
     if (at < 0) return null;
@@ -126,8 +126,9 @@
     for (const details of document.querySelectorAll("details[data-key]")) {
       if (open.has(details.dataset.key) && !details.open) details.open = true;
     }
-    const region = document.querySelector("#announce");
-    if (region && region.getAttribute("aria-live") !== "polite") region.setAttribute("aria-live", "polite");
+    for (const region of document.querySelectorAll("#announce, #train-announce")) {
+      if (region.getAttribute("aria-live") !== "polite") region.setAttribute("aria-live", "polite");
+    }
     const toggle = document.querySelector("[data-shelf]");
     const expanded = String(document.body.classList.contains("shelf-open"));
     if (toggle && toggle.getAttribute("aria-expanded") !== expanded) toggle.setAttribute("aria-expanded", expanded);

@@ -1,0 +1,154 @@
+"""What a training run is asked to do: plain numbers, checked once, kept in the run folder.
+
+The presets and every default are ours: chosen for a model of 135 million parameters on two cores and to be measured
+anew elsewhere. Neither paper gives its settings (`docs/papers.md`).
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from writer_r1.errors import TrainingError
+from writer_r1.trajectory import Noun
+
+Kind = Literal["sft", "mrpo"]
+Preset = Literal["quick", "standard", "thorough"]
+
+
+class Replay(Noun):
+    """When stored rollouts of a prompt join its fresh ones. `weight` 0 is plain GRPO, bit for bit."""
+
+    weight: float = Field(default=0.5, ge=0.0)  # of the replayed rows in the loss
+    rows: int = Field(default=2, ge=0)  # at most, in one group
+    share: float = Field(default=0.25, ge=0.0, le=0.5)  # of a group's rows, at most
+    warm_up: int = Field(default=5, ge=0)  # updates before the first
+    least: int = Field(default=2, ge=1)  # stored rows of a prompt before the first
+    capacity: int = Field(default=16, ge=1)  # rows kept of one prompt under one rubric
+    max_age: int = Field(default=64, ge=1)  # updates
+    max_uses: int = Field(default=8, ge=1)
+    uniform: float = Field(default=0.1, ge=0.0, le=1.0)  # share of picks that is drawn without regard to reward
+    ratio_low: float = Field(default=0.6, gt=0.0)  # a row is kept while the geometric mean of its ratios stays within
+    ratio_high: float = Field(default=1.65, gt=0.0)
+
+
+class Objective(Noun):
+    """The loss of MRPO (`objective.py`)."""
+
+    baseline: Literal["fresh", "mixed", "split"] = "fresh"
+    scale: bool = True  # divide by the group's spread; without it the advantage is Dr.GRPO's
+    noise: float = Field(
+        default=0.05, ge=0.0
+    )  # spread of the reward that is only the judge's, no smaller one is divided by
+    clip_low: float = Field(default=0.2, gt=0.0, lt=1.0)
+    clip_high: float = Field(default=0.28, gt=0.0)
+    importance_cap: float = Field(default=2.0, ge=1.0)  # of the weight between sampler and trainer
+    kl: float = Field(default=0.001, ge=0.0)
+
+
+class Config(Noun):
+    """One run. Lengths are in tokens; `prompt_tokens` and `text_tokens` are the longest row that is trained on."""
+
+    kind: Kind
+    name: str = Field(min_length=1, max_length=60)  # of the adapter
+    base: str = Field(min_length=1)  # a catalog name, a GGUF file or a folder of safetensors
+    data: str = Field(min_length=1)  # a file or folder that `data.read` understands
+    preset: Preset = "quick"
+    adapter: str | None = None  # a folder with an adapter to go on from
+    steps: int = Field(default=60, ge=1)
+    seed: int = Field(default=0, ge=0)
+    rank: int = Field(default=16, ge=1, le=256)
+    alpha: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=3e-4, gt=0.0, lt=1.0)
+    warm_up: float = Field(default=0.1, ge=0.0, lt=1.0)  # share of the steps
+    prompt_tokens: int = Field(default=384, ge=8)
+    text_tokens: int = Field(default=256, ge=8)
+    batch: int = Field(default=4, ge=1)  # SFT: examples of an update
+    group: int = Field(default=8, ge=2)  # MRPO: rollouts of a prompt
+    prompts: int = Field(default=1, ge=1)  # MRPO: prompts of an update
+    micro_tokens: int = Field(default=2048, ge=64)  # most in one forward pass; halve it when memory is short
+    gradient_norm: float = Field(default=1.0, gt=0.0)
+    held_out: float = Field(default=0.2, ge=0.0, lt=1.0)  # share of the prompts that is never trained on
+    evaluate_every: int = Field(default=20, ge=1)
+    held_out_prompts: int = Field(default=20, ge=1)  # at most, in one evaluation
+    checkpoint_every: int = Field(default=10, ge=1)
+    threads: int = Field(default=1, ge=1, le=256)
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    activation_checkpointing: bool = False
+    reward: Literal["checks", "judge", "random"] = "checks"  # random: the control arm that must not rise
+    judge: str | None = None  # the judge's model, where the reward asks one
+    judge_share: float = Field(default=0.5, ge=0.0, le=0.5)  # of the reward; the checks have the rest
+    replay: Replay = Replay()
+    objective: Objective = Objective()
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Config":
+        if self.reward == "judge" and not self.judge:
+            raise ValueError("reward 'judge' needs the name of a judge model")
+        return self
+
+
+PRESETS: dict[Kind, dict[Preset, dict[str, Any]]] = {
+    "sft": {
+        "quick": {"steps": 40, "batch": 4, "text_tokens": 320},
+        "standard": {"steps": 200, "batch": 8, "text_tokens": 384, "learning_rate": 2e-4},
+        "thorough": {"steps": 600, "batch": 8, "text_tokens": 512, "learning_rate": 1e-4, "evaluate_every": 50},
+    },
+    "mrpo": {
+        "quick": {"steps": 30, "group": 4, "prompts": 2, "text_tokens": 96, "learning_rate": 2e-4},
+        "standard": {"steps": 120, "group": 4, "prompts": 2, "text_tokens": 96, "learning_rate": 2e-4},
+        "thorough": {"steps": 400, "group": 8, "prompts": 2, "text_tokens": 256, "evaluate_every": 40},
+    },
+}
+"""What a preset sets; measured on the starter, Quick takes about ten minutes on two cores."""
+
+
+def configured(kind: Kind, /, *, preset: Preset = "quick", **chosen: Any) -> Config:
+    """Return the configuration of a preset with what was chosen in place of its numbers.
+
+    Raises:
+        TrainingError: a value that cannot be; the message lists all of them.
+    """
+    return parsed({**PRESETS[kind][preset], **chosen, "kind": kind, "preset": preset})
+
+
+def parsed(fields: Any) -> Config:
+    """Return the configuration in plain data.
+
+    Raises:
+        TrainingError: a value that cannot be; the message lists all of them.
+    """
+    try:
+        return Config.model_validate(fields)
+    except ValidationError as error:
+        rows = (f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise TrainingError(f"These training settings cannot be used: {'; '.join(rows)}.", "settings") from None
+
+
+def smaller(config: Config) -> Config:
+    """Return the same run with halved sizes, for a machine whose memory was too small for it."""
+    return config.model_copy(
+        update={
+            "batch": max(1, config.batch // 2),
+            "group": max(2, config.group // 2),
+            "micro_tokens": max(64, config.micro_tokens // 2),
+            "text_tokens": max(8, config.text_tokens // 2),
+            "activation_checkpointing": True,
+        }
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the settings in a JSON file.
+
+    Raises:
+        TrainingError: it cannot be read or is no JSON object.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"The settings file {str(path)!r} cannot be read ({error}).", "settings") from error
+    if not isinstance(found, dict):
+        raise TrainingError(f"The settings file {str(path)!r} must hold one JSON object.", "settings")
+    return found

@@ -1,0 +1,255 @@
+"""The model that learns: a frozen base with a LoRA adapter, which samples rollouts and scores tokens.
+
+Sampling keeps the log-prob of each token as it was drawn, at temperature 1 and with nothing cut off, so that sampler
+and scored policy are one. A prompt is read once for its whole group, in sampling and in the training pass. Each row
+draws from a seed of its own, so neither the order of a group nor the number of processes nor a restart changes it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from writer_r1.llm import Cancel, never
+from writer_r1.training.config import Config
+from writer_r1.training.head import chosen_logps
+from writer_r1.training.weights import Base, load
+
+ADAPTER = "default"
+
+
+class Rollout(NamedTuple):
+    """One reply as sampled. `logp` are the sampler's; a reply that is not `whole` was cut at its longest length."""
+
+    tokens: tuple[int, ...]
+    logp: tuple[float, ...]
+    entropy: float  # mean, in nats
+    whole: bool
+
+
+class Scored(NamedTuple):
+    """Log-probs of given replies under the policy, padded: all (B, T); `mask` is True where a token is."""
+
+    logp: Tensor
+    entropy: Tensor  # without gradient
+    mask: Tensor
+
+
+class Policy:
+    """A base and its adapter. Not thread-safe."""
+
+    def __init__(self, model: Any, tokenizer: Any, config: Config) -> None:
+        from peft import LoraConfig, PeftModel, get_peft_model
+
+        self.tokenizer, self.ends = tokenizer, ends(tokenizer, model)
+        if config.adapter:
+            self.model = PeftModel.from_pretrained(model, config.adapter, is_trainable=True)
+        else:
+            torch.manual_seed(config.seed)  # the adapter begins at no difference; its A matrices are random
+            lora = LoraConfig(
+                r=config.rank,
+                lora_alpha=config.alpha,
+                lora_dropout=0.0,  # a policy that differs from draw to draw has no one log-prob
+                target_modules="all-linear",
+                task_type="CAUSAL_LM",
+            )
+            self.model = get_peft_model(model, lora)
+        if config.activation_checkpointing:
+            model.activation_checkpointing_enable()
+            model.enable_input_require_grads()
+        self._sharing = not config.activation_checkpointing  # which does not go with a cache
+        self.model.train()
+        self._lm = model
+        self._body, self._head = model.get_decoder(), model.get_output_embeddings().weight
+        self.device = self._head.device
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Return the adapter's weights, which alone are trained."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def zero(self) -> Tensor:
+        """Return a number to add losses to."""
+        return torch.zeros((), device=self.device)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return what tokens read as, without marks of the chat."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+
+    # sampling
+
+    def sample(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], most: int, cancel: Cancel = never
+    ) -> list[Rollout]:
+        """Return one rollout of at most `most` tokens for each prompt and seed; an empty list means cancelled."""
+        with torch.inference_mode(), self._merged():
+            return self._draw(prompts, _uniforms(seeds, most), cancel)
+
+    def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel) -> list[Rollout]:
+        count, most = chances.shape
+        cache, hidden, seen = self._read(prompts)
+        drawn: list[tuple[list[int], list[float], list[float]]] = [([], [], []) for _ in range(count)]
+        alive, over = list(range(count)), set[int]()
+        for t in range(most):
+            if cancel():
+                return []
+            tokens, logp, entropy = _choose((hidden @ self._head.T).float(), chances[alive, t].to(self.device))
+            for row, token, lp, spread in zip(alive, tokens.tolist(), logp.tolist(), entropy.tolist(), strict=True):
+                drawn[row][0].append(token)
+                drawn[row][1].append(lp)
+                drawn[row][2].append(spread)
+            over |= {row for row in alive if drawn[row][0][-1] in self.ends}
+            going = [i for i, row in enumerate(alive) if row not in over]
+            if not going or t + 1 == most:
+                break
+            if len(going) < len(alive):  # finished rows cost nothing more
+                chosen = torch.tensor(going, device=self.device)
+                cache.batch_select_indices(chosen)
+                tokens, alive = tokens[chosen], [alive[i] for i in going]
+                seen = None if seen is None else seen[chosen]
+            at: dict[str, Tensor] = {}
+            if seen is not None:
+                seen = torch.cat([seen, seen.new_ones(len(alive), 1)], 1)
+                at = {"attention_mask": seen, "position_ids": seen.sum(1, keepdim=True) - 1}
+            body = self._body(input_ids=tokens[:, None], past_key_values=cache, use_cache=True, **at)
+            hidden = body.last_hidden_state[:, -1]
+        return [
+            Rollout(tuple(ids), tuple(logp), sum(entropy) / len(entropy), row in over)
+            for row, (ids, logp, entropy) in enumerate(drawn)
+        ]
+
+    def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Tensor, Tensor | None]:
+        """Return the cache of some prompts, the states that predict what follows (B, H), and which cells count (B, P).
+
+        A prompt that stands in a row as often as the others is read once. Shorter ones are padded in front; where all
+        cells count, None says so.
+        """
+        read, each = _distinct(prompts)
+        longest = max(map(len, read))
+        rows = torch.tensor([[0] * (longest - len(p)) + list(p) for p in read], device=self.device)
+        seen = torch.tensor([[int(i >= longest - len(p)) for i in range(longest)] for p in read], device=self.device)
+        at = {"attention_mask": seen, "position_ids": (seen.cumsum(1) - 1).clamp(min=0)} if len(read) > 1 else {}
+        body = self._body(input_ids=rows, use_cache=True, **at)
+        body.past_key_values.batch_repeat_interleave(each)
+        hidden = body.last_hidden_state[:, -1].repeat_interleave(each, 0)
+        return body.past_key_values, hidden, seen.repeat_interleave(each, 0) if at else None
+
+    @contextmanager
+    def _merged(self) -> Iterator[None]:
+        """Sample with the adapter added into copies of the weights: adding and taking away again would wear them."""
+        from peft.tuners.lora import LoraLayer
+
+        layers: list[Any] = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
+        kept = [layer.get_base_layer().weight.data for layer in layers]
+        self.model.eval()
+        try:
+            for layer, weight in zip(layers, kept, strict=True):
+                layer.get_base_layer().weight.data = weight + layer.get_delta_weight(ADAPTER).to(weight.dtype)
+                layer.merged_adapters.append(ADAPTER)
+            yield
+        finally:
+            for layer, weight in zip(layers, kept, strict=True):
+                layer.get_base_layer().weight.data = weight
+                layer.merged_adapters.clear()
+            self.model.train()
+
+    # scoring
+
+    def score(self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]) -> Scored:
+        """Return the log-probs of each reply after its prompt, with gradient unless that is switched off."""
+        longest = max(map(len, replies))
+        mask = torch.tensor([[t < len(r) for t in range(longest)] for r in replies], device=self.device)
+        tokens = torch.tensor([t for r in replies for t in r], device=self.device)
+        shared = self._sharing and all(p == prompts[0] for p in prompts)
+        hidden = self._after_one(prompts[0], replies, mask) if shared else self._after_each(prompts, replies)
+        logp, entropy = chosen_logps(hidden, self._head, tokens)  # real tokens only: (N, H) -> (N,)
+        empty = torch.zeros(mask.shape, device=self.device)
+        return Scored(empty.masked_scatter(mask, logp), empty.masked_scatter(mask, entropy), mask)
+
+    def score_base(self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]) -> Tensor:
+        """Return the log-probs of the base, the adapter off, without gradient: (B, T)."""
+        with torch.no_grad(), self.model.disable_adapter():
+            return self.score(prompts, replies).logp
+
+    def padded(self, rows: Sequence[Sequence[float]], mask: Tensor) -> Tensor:
+        """Return numbers of the tokens of some replies in the shape of their mask: (B, T)."""
+        values = torch.tensor([v for row in rows for v in row], dtype=torch.float32, device=self.device)
+        return torch.zeros(mask.shape, device=self.device).masked_scatter(mask, values)
+
+    def _after_one(self, prompt: Sequence[int], replies: Sequence[Sequence[int]], mask: Tensor) -> Tensor:
+        """Return the states that predict each reply's tokens, the prompt read once for all: (N, H)."""
+        first = self._body(input_ids=torch.tensor([list(prompt)], device=self.device), use_cache=True)
+        last = first.last_hidden_state[:, -1:].expand(len(replies), -1, -1)
+        if mask.shape[1] == 1:
+            return last[mask]
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(replies))
+        # Padding stands after what it could disturb: nothing looks ahead.
+        padded = _padded([r[:-1] for r in replies], mask.shape[1] - 1, self.device)
+        rest = self._body(input_ids=padded, past_key_values=cache, use_cache=True).last_hidden_state
+        return torch.cat([last, rest], 1)[mask]
+
+    def _after_each(self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]) -> Tensor:
+        rows = [[*p, *r] for p, r in zip(prompts, replies, strict=True)]
+        longest = max(map(len, rows))
+        states = self._body(input_ids=_padded(rows, longest, self.device), use_cache=False).last_hidden_state
+        spans = [(len(p) - 1, len(p) + len(r) - 1) for p, r in zip(prompts, replies, strict=True)]
+        return torch.cat([states[i, start:end] for i, (start, end) in enumerate(spans)])
+
+    def save(self, folder: Path) -> None:
+        """Write the adapter as PEFT does: its settings and safetensors."""
+        self.model.save_pretrained(str(folder))
+        (folder / "README.md").unlink(missing_ok=True)  # a model card with nothing in it
+
+
+def open_policy(base: Base, config: Config) -> Policy:
+    """Return the policy on a prepared base."""
+    return Policy(*load(base, config), config)
+
+
+def ends(tokenizer: Any, model: Any) -> tuple[int, ...]:
+    """Return the tokens that end a reply, the chat's own first: what tokenizer and model say."""
+    settings = model.generation_config.eos_token_id if model.generation_config else None
+    said = (
+        tokenizer.eos_token_id,
+        *(settings if isinstance(settings, list) else [settings]),
+        model.config.eos_token_id,
+    )
+    return tuple(dict.fromkeys(t for t in said if isinstance(t, int)))
+
+
+def _distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], int]:
+    """Return prompts and how often each is to be repeated, in its place, to give these."""
+    every = [tuple(p) for p in prompts]
+    found = list(dict.fromkeys(every))
+    each = len(every) // len(found)
+    return (found, each) if [p for p in found for _ in range(each)] == every else (every, 1)
+
+
+def _padded(rows: Sequence[Sequence[int]], length: int, device: Any) -> Tensor:
+    return torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=device)
+
+
+def _uniforms(seeds: Sequence[int], most: int) -> Tensor:
+    """Return what chance decides for each row and token, of its seed alone: (B, T) in [0, 1)."""
+    return torch.stack(
+        [torch.rand(most, dtype=torch.float64, generator=torch.Generator().manual_seed(s)) for s in seeds]
+    )
+
+
+def _choose(logits: Tensor, chance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a token drawn from each row of logits (B, V), its log-prob, and the entropy it was drawn with: (B,).
+
+    By the inverse of the distribution function: one random number a row instead of one a word of the vocabulary.
+    """
+    top = logits.amax(1, keepdim=True)
+    p = (logits - top).exp_()
+    reached = p.cumsum(1, dtype=torch.float64)
+    total = reached[:, -1:]
+    tokens = torch.searchsorted(reached, chance[:, None] * total, right=True).clamp_(max=logits.shape[1] - 1)
+    whole = (top + total.log().float())[:, 0]
+    entropy = whole - torch.linalg.vecdot(p, logits) / total[:, 0].float()
+    return tokens[:, 0], logits.gather(1, tokens)[:, 0] - whole, entropy

@@ -1,0 +1,285 @@
+"""A training run's folder <-> plain files: the only thing that the training process and everyone else share.
+
+`run.json` (what was asked, of which weights and data), `metrics.jsonl` (a row an update), `samples.jsonl`,
+`stdout.log`, `state`, `heartbeat`, `exit` (written last), `stop` (a request to end), `checkpoints/`, `adapter/` and
+`replay.db`. Small files are written beside and renamed, so that nobody reads half of one; a lock that the operating
+system drops at death tells whether the process lives, since a number of a process is soon another's.
+"""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from writer_r1.errors import Busy, TrainingError
+from writer_r1.lines import add_line
+from writer_r1.training.config import Config, parsed
+from writer_r1.trajectory import Noun
+
+State = Literal["starting", "preparing", "training", "evaluating", "saving", "finished", "stopped", "failed"]
+Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "bug"]
+ENDED: tuple[State, ...] = ("finished", "stopped", "failed")
+VERSION = 1  # of the folder; a run of another one is not gone on with
+LOCK = "alive.lock"
+LOOKED_AT_S = 1.0  # whoever asks whether a process lives holds the lock for a moment
+STARTING_S = 120.0  # a process that has not taken its lock by then never will
+KILLED = "The training process was ended from outside (out of memory, a restart, or by hand); resume goes on from {}."
+
+
+class Exit(Noun):
+    """How a run ended. `sentence` is for its user."""
+
+    outcome: Literal["finished", "stopped", "discarded", "failed"]
+    sentence: str
+    kind: Failure | None = None
+    t: float = 0.0  # seconds since 1970
+
+
+class Beat(Noun):
+    """The last sign of life: which phase, how far it is, and when that was (seconds since 1970)."""
+
+    t: float
+    phase: State
+    done: int = 0
+    total: int = 0
+    note: str = ""
+
+
+def create(folder: Path, config: Config) -> None:
+    """Make a run's folder.
+
+    Raises:
+        TrainingError: it is there and not empty, or cannot be written.
+    """
+    with explained(folder):
+        if folder.exists() and any(folder.iterdir()):
+            raise TrainingError(
+                f"The folder {str(folder)!r} is not empty; resume the run in it or name another folder.", "settings"
+            )
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        _write(
+            folder / "run.json",
+            json.dumps({"version": VERSION, "created": time.time(), "config": config.model_dump()}, indent=1),
+        )
+        set_state(folder, "starting")
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """Return what `run.json` holds: `version`, `created`, `config`, later `base`, `data`, `versions`, `machine`.
+
+    Raises:
+        TrainingError: no run is there, or one of another version.
+    """
+    path = folder / "run.json"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"There is no training run in {str(folder)!r} ({error}).", "data") from error
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise TrainingError(
+            f"The run in {str(folder)!r} was made by another version of Writer-R1; start a new run from its data.",
+            "settings",
+        )
+    return found
+
+
+def config_of(folder: Path) -> Config:
+    """Return what the run was asked to do.
+
+    Raises:
+        TrainingError: no run is there, or one that cannot be read.
+    """
+    return parsed(record(folder).get("config"))
+
+
+def add_facts(folder: Path, **facts: Any) -> None:
+    """Add what came to be known (`base`, `data`, `versions`) to `run.json`."""
+    with explained(folder):
+        _write(folder / "run.json", json.dumps({**record(folder), **facts}, indent=1))
+
+
+def add_metrics(folder: Path, row: dict[str, Any]) -> None:
+    """Append one update's row to `metrics.jsonl`."""
+    with explained(folder):
+        add_line(folder / "metrics.jsonl", json.dumps(row).encode())
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of `metrics.jsonl`, one a step: a step done again after a resume counts as done last."""
+    return list({(row.get("step"), row.get("split", "train")): row for row in _rows(folder / "metrics.jsonl")}.values())
+
+
+def metrics_since(folder: Path, offset: int) -> list[dict[str, Any]]:
+    """Return the rows that were written after the first `offset` bytes of `metrics.jsonl`, as they were written."""
+    return list(_rows(folder / "metrics.jsonl", offset))
+
+
+def add_sample(folder: Path, row: dict[str, Any]) -> None:
+    """Append one text of the policy to `samples.jsonl`: `step`, `prompt_id`, `prompt`, `text`."""
+    with explained(folder):
+        add_line(folder / "samples.jsonl", json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def samples(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of `samples.jsonl`; of a text drawn again after a resume, the last."""
+    return list({(row.get("step"), row.get("prompt_id")): row for row in _rows(folder / "samples.jsonl")}.values())
+
+
+def _rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
+    for line in path.read_bytes()[offset:].split(b"\n") if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:  # cut by a kill
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def set_state(folder: Path, state: State) -> None:
+    """Say which phase the run is in."""
+    with explained(folder):
+        _write(folder / "state", state)
+
+
+def state(folder: Path) -> State:
+    """Return the phase that was said last; "starting" where none was."""
+    found = _text(folder / "state").strip()
+    return found if found in get_args(State) else "starting"  # type: ignore[return-value]
+
+
+def beat(folder: Path, phase: State, done: int = 0, total: int = 0, note: str = "") -> None:
+    """Leave a sign of life that says how far the phase is."""
+    with explained(folder):
+        row = Beat(t=time.time(), phase=phase, done=done, total=total, note=note)
+        _write(folder / "heartbeat", row.model_dump_json())
+
+
+def last_beat(folder: Path) -> Beat | None:
+    """Return the last sign of life, if there was one."""
+    try:
+        return Beat.model_validate_json(_text(folder / "heartbeat"))
+    except ValidationError:
+        return None
+
+
+def end(folder: Path, exit: Exit) -> None:
+    """Write how the run ended, the last thing its process does, and its state."""
+    outcomes: dict[str, State] = {"finished": "finished", "stopped": "stopped", "discarded": "stopped"}
+    set_state(folder, outcomes.get(exit.outcome, "failed"))
+    with explained(folder):
+        _write(folder / "exit", exit.model_copy(update={"t": exit.t or time.time()}).model_dump_json())
+
+
+def exit_of(folder: Path) -> Exit | None:
+    """Return how the run ended; "killed" where its process is gone without a word, None while it may still run."""
+    lives = is_alive(folder)  # looked at first: a process writes how it ended before it goes
+    try:
+        return Exit.model_validate_json(_text(folder / "exit"))
+    except ValidationError:
+        pass
+    if lives or (state(folder) == "starting" and _age_s(folder / "state") < STARTING_S):
+        return None
+    newest = max((p.name for p in (folder / "checkpoints").glob("step-*")), default="the beginning")
+    return Exit(outcome="failed", kind="killed", sentence=KILLED.format(newest))
+
+
+def begin_again(folder: Path) -> None:
+    """Clear what an ended run left, so that a new process can go on from the newest checkpoint.
+
+    Raises:
+        Busy: its process is alive.
+    """
+    with alive(folder), explained(folder):
+        for name in ("exit", "stop", "heartbeat"):
+            (folder / name).unlink(missing_ok=True)
+    set_state(folder, "starting")
+
+
+def ask_stop(folder: Path, *, discard: bool = False) -> None:
+    """Ask the run's process to end at its next rollout or micro-step, keeping what it learned unless `discard`."""
+    with explained(folder):
+        _write(folder / "stop", "discard" if discard else "save")
+
+
+def stop_asked(folder: Path) -> Literal["save", "discard"] | None:
+    """Return whether, and how, somebody asked the run to end."""
+    found = _text(folder / "stop").strip()
+    return None if not found else "discard" if found == "discard" else "save"
+
+
+@contextmanager
+def alive(folder: Path) -> Iterator[None]:
+    """Hold the run's lock, as its one process does for as long as it lives.
+
+    Raises:
+        Busy: another process trains in this folder.
+    """
+    lock = FileLock(folder / LOCK, timeout=0.5)  # whoever asks whether it is held holds it for a moment
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(f"Another process trains in {str(folder)!r}; stop it, or wait until it has ended.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_alive(folder: Path) -> bool:
+    """Return whether a process holds the run's lock."""
+    if not (folder / LOCK).exists():
+        return False
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        with lock:
+            return False
+    except Timeout:
+        return True
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one sentence.
+
+    Raises:
+        TrainingError: the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            why = f"The disk is full: the run in {str(folder)!r} cannot be written; free some space and resume it."
+        else:
+            why = f"The run's folder {str(folder)!r} cannot be written ({error.strerror or error})."
+        raise TrainingError(why, "disk") from error
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return STARTING_S
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, "utf-8")
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,126 @@
+"""The `writer-r1 train` and `runs` commands: training runs begun, listed, watched, stopped and gone on with.
+
+Each command imports what it needs, so that `--help` answers at once.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from writer_r1.training.config import Config
+
+STOP_POLL_S = 0.5
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train until the end and tell how far it is; Ctrl-C stops it and saves what was learned."""
+    from writer_r1.errors import TrainingError
+    from writer_r1.progress import Line
+    from writer_r1.training import job
+
+    folder, line = args.run_dir.absolute(), Line()
+    job.start(folder, _config(args))
+    try:
+        while not (found := job.status(folder)).over or job.is_alive(folder):
+            try:
+                far = f" {found.done} of {found.total}" if found.total else ""
+                line.show(f"{found.state}{far}" + (f", {found.note}" if found.note else ""), found.state)
+                time.sleep(STOP_POLL_S)
+            except KeyboardInterrupt:
+                job.stop(folder)
+    finally:
+        line.end()
+    if found.state == "failed":
+        raise TrainingError(found.sentence, found.failure or "bug")
+    return _say(folder, args.json)
+
+
+def _config(args: argparse.Namespace) -> "Config":
+    from writer_r1.training.config import configured, read_config
+
+    settings: dict[str, Any] = read_config(args.config) if args.config else {}
+    base = Path(args.base).expanduser()
+    settings |= {"base": str(base.resolve()) if base.exists() else args.base, "data": str(args.data.resolve())}
+    settings |= {name: value for name in ("steps", "preset") if (value := getattr(args, name))}
+    settings.pop("kind", None)
+    return configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
+
+
+def runs_list(args: argparse.Namespace) -> int:
+    """Print every training run of the home, the newest first."""
+    from writer_r1 import places
+    from writer_r1.training.report import as_json, reports
+
+    rows = [as_json(found) for found in reports(places.home())]
+    if args.json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for row in rows:
+        far = f"{row['step']} of {row['steps']}" if "steps" in row else row["sentence"]
+        print(f"{row['name']:<24} {row.get('kind', ''):<5} {row['state']:<11} {far}")
+    return 0
+
+
+def runs_status(args: argparse.Namespace) -> int:
+    """Print how far a run is, or how it ended."""
+    return _say(folder_of(args.dir), args.json)
+
+
+def runs_stop(args: argparse.Namespace) -> int:
+    """Ask a run to end and wait until it has; `--discard` throws away what it learned."""
+    from writer_r1.progress import Line
+    from writer_r1.training import job
+
+    folder, line = folder_of(args.dir), Line()
+    if args.discard:
+        job.discard(folder)
+        return _say(folder, args.json)
+    job.stop(folder)
+    began = time.monotonic()
+    try:
+        while not job.status(folder).over or job.is_alive(folder):
+            line.show(f"Waiting for the end of a step: {time.monotonic() - began:.0f} s")
+            time.sleep(STOP_POLL_S)
+    finally:
+        line.end()
+    return _say(folder, args.json)
+
+
+def runs_resume(args: argparse.Namespace) -> int:
+    """Go on with a run from its newest checkpoint, in the background."""
+    from writer_r1.training import job
+
+    folder = folder_of(args.dir)
+    job.resume(folder)
+    return _say(folder, args.json)
+
+
+def folder_of(said: str) -> Path:
+    """Return the folder of a run that was given by its path, or by its name in the home."""
+    from writer_r1 import places
+    from writer_r1.training import job
+
+    named = job.runs_in(places.home()) / said
+    return named if not Path(said).exists() and (named / "run.json").exists() else Path(said).absolute()
+
+
+def _say(folder: Path, json_wanted: bool) -> int:
+    from writer_r1.training import run_folder
+    from writer_r1.training.report import HEADLINE, as_json, report
+
+    run_folder.record(folder)  # what is no run is refused in a sentence
+    found = report(folder)
+    if json_wanted or found.config is None:
+        print(json.dumps(as_json(found), ensure_ascii=False))
+        return 0
+    lines = [f"{found.name}: {found.status.state}, step {found.step} of {found.config.steps}"]
+    if found.left_s is not None and found.pace_s is not None:
+        lines.append(f"about {found.left_s / 60:.0f} minutes left, {found.pace_s:.1f} s a step")
+    if found.headline:
+        lines.append(f"{HEADLINE[found.config.kind][1]}: {found.headline[0]:.3g} at first, {found.headline[1]:.3g} now")
+    lines += [found.status.sentence] if found.status.sentence else []
+    print("\n".join(lines))
+    return 0
