@@ -71,6 +71,8 @@ class Task(NamedTuple):
     dismissed: tuple[Criterion, ...] = ()  # and these are left out
     stop_after: Literal["criteria", "rounds"] = "rounds"
     text: str = ""
+    adapter: str = ""  # that the writer wears, by name, and how strongly
+    strength: float = 1.0
 
 
 class Team(NamedTuple):
@@ -102,7 +104,15 @@ def write(task: Task, team: Team) -> Iterator[Event]:
         "max_words": task.max_words,
     }
     _check_fits(task, team.judge)
-    yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
+    yield Started(
+        prompt=task.prompt,
+        model=team.writer.name,
+        judge=team.judge.name,
+        seed=task.seed,
+        adapter=task.adapter,
+        strength=task.strength,
+        settings=settings,
+    )
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
     rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept, task.dismissed))
     if task.rubric is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import catalog, places
+from writer_r1 import adapters, catalog, embedding, places
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.embedding import embed
 from writer_r1.errors import Busy, StoreError, WriterError
@@ -110,7 +110,7 @@ class Workspace:
         chosen judge judges, or where none was chosen the model that writes.
 
         Raises:
-            WriterError: an empty request, a model that is not there, or a piece that was deleted.
+            WriterError: an empty request, a model or adapter that is not there, or a piece that was deleted.
         """
         if not task.prompt.strip():
             raise WriterError("Say in a sentence what the piece should do.")
@@ -118,6 +118,9 @@ class Workspace:
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
+        worn = (
+            adapters.weights_for(task.adapter, catalog.find(writer, self.models), self.home) if task.adapter else None
+        )
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
         task = task._replace(trajectory_id=run_id, dismissed=dismissed)
@@ -128,7 +131,8 @@ class Workspace:
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
             readers = self.readers(self.name_of(judging))
-            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers)
+            writing = self.llm(writer).adapted(worn, task.strength) if worn else self.llm(writer)
+            team = Team(writing, self.llm(judging), self.similarity, self.recall, stop, readers)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -279,8 +283,6 @@ class Workspace:
 
     def similarity(self, text: str, others: Sequence[str]) -> Sequence[float]:
         """Return the cosine of `text` with each of `others` (MiniLM)."""
-        from writer_r1 import embedding
-
         return embedding.similarity(text, list(others))
 
     def recall(self, prompt: str, criterion: str | None) -> Sequence[Lesson]:

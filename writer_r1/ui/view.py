@@ -29,6 +29,8 @@ class View(NamedTuple):
     t: float = 0.0
     model: str = ""
     judge: str = ""
+    adapter: str = ""  # that the model wore, and how strongly
+    strength: float = 1.0
     proposed: tuple[Proposed, ...] = ()
     dropped: tuple[str, ...] = ()
     writing_since: float | None = None  # when the attempt now being written began; None between attempts
@@ -45,6 +47,7 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
         match event:
             case Started():
                 view = view._replace(model=event.model, judge=event.judge)
+                view = view._replace(adapter=event.adapter, strength=event.strength)
             case Proposed():
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():
@@ -122,3 +125,8 @@ def title(attempt: Attempt) -> str:
     if attempt.by == "user":
         return "Your text"
     return "First draft" if attempt.number == 1 else f"Round {attempt.number - 1}"
+
+
+def wearing(view: View) -> str:
+    """Return which adapter the model wore, and how strongly; empty where none."""
+    return f"“{view.adapter}” at {view.strength:.0%}" if view.adapter else ""

@@ -13,8 +13,8 @@ from writer_r1.loop import Task
 from writer_r1.places import data
 from writer_r1.store import Piece
 from writer_r1.trajectory import Criterion, prompt_id
+from writer_r1.ui import adapter_choice, render, restoring
 from writer_r1.ui import gradio as gr
-from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
@@ -41,6 +41,8 @@ class Wishes(NamedTuple):
     look_first: bool = False
     anew: bool = False
     own: str = ""  # the user's text to judge, where none is to be drafted
+    adapter: str = ""
+    strength: float = 1.0
 
 
 def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
@@ -84,7 +86,14 @@ def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
         kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
         stop_after="criteria" if wishes.look_first and not here else "rounds",
         text=wishes.own,
+        adapter=wishes.adapter,
+        strength=wishes.strength,
     )
+
+
+def wished(rounds: float, thorough: bool, look_first: bool, adapter: str, strength: float) -> Wishes:
+    """Return how a run shall go, as the page has it set."""
+    return Wishes(rounds, thorough, look_first, adapter=adapter or "", strength=strength)
 
 
 def mine(criterion: Criterion) -> bool:
@@ -132,6 +141,7 @@ class Parts(NamedTuple):
     text: gr.Textbox
     page: Page
     wishes: tuple[Any, ...]
+    choice: adapter_choice.Choice
     back: restoring.Parts
 
 
@@ -155,7 +165,14 @@ def build(workspace: Workspace) -> Parts:
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
     page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
-    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions))
+    return Parts(
+        brief,
+        text,
+        page,
+        wishes,
+        adapter_choice.Choice(*wishes[-2:]),
+        restoring.Parts(restoring.place_undo(), versions),
+    )
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
@@ -177,11 +194,11 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     def loaded(request: gr.Request) -> Desk:
         return on_load(workspace, request.query_params.get("piece"), request.query_params.get("run"))
 
-    def started(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
-        return on_start(workspace, place, brief, text, Wishes(rounds, thorough, look))
+    def started(brief: str, text: str, *given: Any) -> Desk:
+        return on_start(workspace, given[-1], brief, text, wished(*given[:-1]))
 
-    def judged(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
-        return on_judge(workspace, place, brief, text, Wishes(rounds, thorough, look))
+    def judged(brief: str, text: str, *given: Any) -> Desk:
+        return on_judge(workspace, given[-1], brief, text, wished(*given[:-1]))
 
     def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
         wish, same = asked(event), gr.skip()
@@ -212,6 +229,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
+    adapter_choice.wire(workspace, parts.choice)
     restoring.wire(workspace, parts.back, desk, typed, WITH_PLACE)
     shelf.submit(shelved, said, desk, **each)
     parts.brief.focus(workspace.warm, None, None, **QUIET)
@@ -256,7 +274,8 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
             info="Stops before the draft, so you can change them.",
             min_width=220,
         )
-    return brief, (rounds, thorough, look)
+        choice = adapter_choice.place()
+    return brief, (rounds, thorough, look, *choice)
 
 
 def _place_manuscript() -> gr.Textbox:
