@@ -39,7 +39,7 @@ def policy(base: Path) -> Policy:
 
 
 def test_what_was_sampled_is_what_is_scored(policy: Policy) -> None:
-    rollouts = policy.sample(PROMPT, range(6), 24)
+    rollouts = policy.sample([PROMPT] * 6, range(6), 24)
     scored = policy.score([PROMPT] * 6, [r.tokens for r in rollouts])
     for row, rollout in enumerate(rollouts):
         mask = scored.mask[row]
@@ -50,7 +50,7 @@ def test_what_was_sampled_is_what_is_scored(policy: Policy) -> None:
 
 
 def test_tokens_are_drawn_as_often_as_their_probability_says(policy: Policy) -> None:
-    first = policy.sample(PROMPT, range(4000), 1)
+    first = policy.sample([PROMPT] * 4000, range(4000), 1)
     drawn = torch.tensor([r.tokens[0] for r in first])
     with torch.no_grad():
         every = policy.score([PROMPT] * 259, [[t] for t in range(259)]).logp[:, 0].exp()
@@ -62,13 +62,22 @@ def test_tokens_are_drawn_as_often_as_their_probability_says(policy: Policy) -> 
 
 
 def test_a_row_depends_on_its_own_seed_alone(policy: Policy) -> None:
-    whole = policy.sample(PROMPT, [3, 5, 8, 13], 24)
-    assert [r.tokens for r in policy.sample(PROMPT, [13, 5], 24)] == [whole[3].tokens, whole[1].tokens]
+    whole = policy.sample([PROMPT] * 4, [3, 5, 8, 13], 24)
+    assert [r.tokens for r in policy.sample([PROMPT] * 2, [13, 5], 24)] == [whole[3].tokens, whole[1].tokens]
     assert len({r.tokens for r in whole}) == 4
 
 
+def test_different_prompts_side_by_side_are_answered_as_each_alone(policy: Policy) -> None:
+    prompts = [PROMPT, PROMPT[:3], [*PROMPT, 90, 91, 92, 93]]
+    together = policy.sample(prompts, [1, 2, 3], 40)
+    for i, prompt in enumerate(prompts):
+        (alone,) = policy.sample([prompt], [i + 1], 40)
+        assert alone.tokens == together[i].tokens
+        assert alone.logp == pytest.approx(together[i].logp, abs=1e-4)
+
+
 def test_a_reply_ends_where_the_chat_says(policy: Policy) -> None:
-    rollouts = policy.sample(PROMPT, range(40), 200)
+    rollouts = policy.sample([PROMPT] * 40, range(40), 200)
     assert all(r.whole == (r.tokens[-1] == 2) and 2 not in r.tokens[:-1] for r in rollouts)
     assert {r.whole for r in rollouts} == {True, False}
     assert all(len(r.tokens) == 200 for r in rollouts if not r.whole)
@@ -76,7 +85,7 @@ def test_a_reply_ends_where_the_chat_says(policy: Policy) -> None:
 
 def test_sampling_can_be_stopped(policy: Policy) -> None:
     calls = iter([False, False, True])
-    assert policy.sample(PROMPT, [1, 2], 50, lambda: next(calls)) == []
+    assert policy.sample([PROMPT] * 2, [1, 2], 50, lambda: next(calls)) == []
 
 
 def test_reading_a_prompt_once_gives_what_reading_it_for_each_row_gives(base: Path, policy: Policy) -> None:
@@ -107,9 +116,9 @@ def test_the_base_is_the_model_without_its_adapter(base: Path, policy: Policy) -
 
 def test_sampling_leaves_every_weight_as_it_was(policy: Policy) -> None:
     before = {k: v.clone() for k, v in policy.model.state_dict().items()}
-    policy.sample(PROMPT, [1], 4)
+    policy.sample([PROMPT], [1], 4)
     with pytest.raises(RuntimeError, match="stop here"):
-        policy.sample(PROMPT, [1], 4, stop_here)
+        policy.sample([PROMPT], [1], 4, stop_here)
     assert all(torch.equal(v, before[k]) for k, v in policy.model.state_dict().items())
     assert policy.model.training
 

@@ -34,8 +34,11 @@ def make_base(folder: Path, *, hidden: int = 32, layers: int = 2) -> Path:
         pad_token_id=0,
         eos_token_id=2,
         bos_token_id=None,
+        initializer_range=0.15,  # with the usual 0.02 a frozen head could hardly be moved
         tie_word_embeddings=True,
     )
-    LlamaForCausalLM(shape).save_pretrained(folder)
+    model = LlamaForCausalLM(shape)
+    model.model.embed_tokens.weight.data[2] *= 1.5  # so that replies end now and then
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -1,4 +1,4 @@
-"""The `writer-r1 runs` commands: training runs listed, watched, stopped and gone on with, whoever began them.
+"""The `writer-r1 train` and `runs` commands: training runs begun, listed, watched, stopped and gone on with.
 
 Each command imports what it needs, so that `--help` answers at once.
 """
@@ -7,8 +7,46 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from writer_r1.training.config import Config
 
 STOP_POLL_S = 0.5
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train until the end and tell how far it is; Ctrl-C stops it and saves what was learned."""
+    from writer_r1.errors import TrainingError
+    from writer_r1.progress import Line
+    from writer_r1.training import job
+
+    folder, line = args.run_dir.absolute(), Line()
+    job.start(folder, _config(args))
+    try:
+        while not (found := job.status(folder)).over or job.is_alive(folder):
+            try:
+                far = f" {found.done} of {found.total}" if found.total else ""
+                line.show(f"{found.state}{far}" + (f", {found.note}" if found.note else ""), found.state)
+                time.sleep(STOP_POLL_S)
+            except KeyboardInterrupt:
+                job.stop(folder)
+    finally:
+        line.end()
+    if found.state == "failed":
+        raise TrainingError(found.sentence, found.failure or "bug")
+    return _say(folder, args.json)
+
+
+def _config(args: argparse.Namespace) -> "Config":
+    from writer_r1.training.config import configured, read_config
+
+    settings: dict[str, Any] = read_config(args.config) if args.config else {}
+    base = Path(args.base).expanduser()
+    settings |= {"base": str(base.resolve()) if base.exists() else args.base, "data": str(args.data.resolve())}
+    settings |= {name: value for name in ("steps", "preset") if (value := getattr(args, name))}
+    settings.pop("kind", None)
+    return configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
 
 
 def runs_list(args: argparse.Namespace) -> int:

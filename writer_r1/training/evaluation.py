@@ -38,40 +38,32 @@ def held_out_loss(policy: Policy, rows: Sequence[Tokens], micro_tokens: int, tol
 
 
 def held_out_reward(
-    policy: Policy,
-    examples: Sequence[tuple[Example, list[int]]],
-    most: int,
-    rewarder: Rewarder,
-    *,
-    cancel: Cancel,
-    told: Told,
+    policy: Policy, examples: Sequence[tuple[Example, list[int]]], most: int, rewarder: Rewarder, cancel: Cancel
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return the row of an evaluation, and for each of the first prompts its id and a text; both empty if cancelled.
 
     `rewards` in the row are the means of each prompt, so that an interval can be drawn from them.
     """
-    means, texts, lengths, whole, shown = list[float](), list[str](), list[int](), list[bool](), list[tuple[str, str]]()
-    for number, (example, prompt) in enumerate(examples):
-        rubric = rewarder.rubric(example)
-        rollouts = policy.sample(prompt, [DRAWS * number + k for k in range(DRAWS)], most, cancel)
-        if not rollouts:
-            return {}, []
-        read = [policy.text(r.tokens) for r in rollouts]
-        found = [
-            rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in zip(read, rollouts, strict=True)
-        ]
+    twice = [prompt for _, prompt in examples for _ in range(DRAWS)]
+    rollouts = policy.sample(twice, range(len(twice)), most, cancel)
+    if not rollouts:
+        return {}, []
+    texts = [policy.text(r.tokens) for r in rollouts]
+    means, scores = list[float](), list[dict[str, float]]()
+    for number, (example, _) in enumerate(examples):
+        rubric, own = rewarder.rubric(example), range(DRAWS * number, DRAWS * (number + 1))
+        found = [rewarder.reward(example.prompt, rubric, texts[i], whole=rollouts[i].whole) for i in own]
         means.append(fmean(0.0 if math.isnan(r.value) else r.value for r in found))
-        texts, lengths = texts + read, lengths + [word_count(t) for t in read]
-        whole += [r.whole for r in rollouts]
-        shown += [(example.id, read[0])] if number < SHOWN else []
-        told(number + 1, len(examples))
+        scores += [r.scores for r in found]
+    names = sorted({name for row in scores for name in row})
     repeated = [v for t in texts if (v := repetition(t).value) is not None]
     row = {
         "reward": fmean(means),
         "rewards": [round(m, 4) for m in means],
         "no_repetition": fmean(repeated) if repeated else None,
-        "words": fmean(lengths),
-        "finished": fmean(map(float, whole)),
+        "words": fmean(map(word_count, texts)),
+        "finished": fmean(float(r.whole) for r in rollouts),
         "distinct_2": distinct(texts),
     }
-    return row, shown
+    row |= {f"rewards/{name}/mean": fmean(s[name] for s in scores if name in s) for name in names}
+    return row, [(example.id, texts[DRAWS * i]) for i, (example, _) in enumerate(examples[:SHOWN])]

@@ -25,6 +25,7 @@ from writer_r1.errors import Busy, TrainingError
 from writer_r1.processes import alive, owner_of
 from writer_r1.training import run_folder
 from writer_r1.training.config import Config, Kind
+from writer_r1.training.process import environment
 from writer_r1.training.run_folder import Exit
 from writer_r1.training.status import BEGUN, DISCARDED, Signs, Status, hopeless, state_of
 
@@ -228,10 +229,9 @@ def _pointer() -> Path:
 
 
 def _begin(folder: Path) -> None:
-    kind = run_folder.config_of(folder).kind
-    command = [sys.executable, "-u", *PROGRAM[kind], str(folder.absolute())]
-    quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
-    environment = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in SECRET)} | quiet
+    config = run_folder.config_of(folder)
+    command = [sys.executable, "-u", *PROGRAM[config.kind], str(folder.absolute())]
+    kept = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in SECRET)}
     with (folder / "stdout.log").open("ab") as log:  # no pipe anywhere: nobody has to be there to drain it
         log.write(f"{BEGUN}{time.strftime('%Y-%m-%d %H:%M:%S')} ===\n".encode())
         log.flush()
@@ -241,7 +241,7 @@ def _begin(folder: Path) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=places.PACKAGE.parent,
-            env=environment,
+            env=kept | environment(config),
             start_new_session=True,
         )
     (folder / PROCESS).write_text(f"{owner_of(child.pid)} {time.time()}", "utf-8")

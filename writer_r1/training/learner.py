@@ -26,6 +26,7 @@ from writer_r1.training.replay import Buffer
 from writer_r1.training.run_folder import Exit, State
 from writer_r1.training.weights import prepared
 
+BEAT_S = 2.0  # between signs of life while a text is sampled
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
@@ -105,6 +106,7 @@ class Learner:
 
     def beat(self, phase: State, done: int = 0, total: int = 0, note: str = "") -> None:
         """Leave a sign of life, and end here where somebody asked for that."""
+        self._doing, self._beaten = (phase, done, total, note), time.monotonic()
         if self.crew.is_main:
             if run_folder.state(self.folder) != phase:
                 run_folder.set_state(self.folder, phase)
@@ -126,7 +128,9 @@ class Learner:
         return due and bool(self.state.get("evaluated") != step)
 
     def stopping(self) -> bool:
-        """Return whether somebody asked the run to end; it is looked at between tokens."""
+        """Return whether somebody asked the run to end; looked at between tokens, so it gives signs of life."""
+        if time.monotonic() - self._beaten > BEAT_S:
+            self.beat(*self._doing)
         return self.crew.count == 1 and run_folder.stop_asked(self.folder) is not None
 
     def add_metrics(self, row: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def write_group(
     config, crew, drawn = learner.config, learner.crew, learner.state["drawn"]
     mine = crew.mine(config.group)
     seeds = [seed_of(config.seed, drawn, i) for i in mine]
-    own = learner.policy.sample(prompt, seeds, config.text_tokens, learner.stopping)
+    own = learner.policy.sample([prompt] * len(seeds), seeds, config.text_tokens, learner.stopping)
     if not own:
         check_stop(learner.folder)
     rollouts: list[Rollout] = crew.gathered(list(zip(mine, own, strict=True)))
@@ -254,13 +254,13 @@ def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, con
 def evaluate(learner: Learner, unseen: Sequence[tuple[Example, list[int]]], checks: Rewarder) -> None:
     """Keep how the policy does on what was held out."""
     step = learner.state["step"]
+    learner.beat("evaluating", note="writing for held-out prompts")
     row, shown = held_out_reward(
         learner.policy,
         unseen,
         learner.config.text_tokens,
         checks,
         cancel=learner.stopping,
-        told=lambda done, total: learner.beat("evaluating", done, total, "writing for held-out prompts"),
     )
     if not row:
         check_stop(learner.folder)

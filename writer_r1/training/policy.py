@@ -81,16 +81,16 @@ class Policy:
 
     # sampling
 
-    def sample(self, prompt: Sequence[int], seeds: Sequence[int], most: int, cancel: Cancel = never) -> list[Rollout]:
-        """Return one rollout of at most `most` tokens for each seed; an empty list means cancelled."""
+    def sample(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], most: int, cancel: Cancel = never
+    ) -> list[Rollout]:
+        """Return one rollout of at most `most` tokens for each prompt and seed; an empty list means cancelled."""
         with torch.inference_mode(), self._merged():
-            return self._draw(prompt, _uniforms(seeds, most), cancel)
+            return self._draw(prompts, _uniforms(seeds, most), cancel)
 
-    def _draw(self, prompt: Sequence[int], chances: Tensor, cancel: Cancel) -> list[Rollout]:
+    def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel) -> list[Rollout]:
         count, most = chances.shape
-        body = self._body(input_ids=torch.tensor([list(prompt)], device=self.device), use_cache=True)
-        cache, hidden = body.past_key_values, body.last_hidden_state[:, -1].expand(count, -1)
-        cache.batch_repeat_interleave(count)
+        cache, hidden, seen = self._read(prompts)
         drawn: list[tuple[list[int], list[float], list[float]]] = [([], [], []) for _ in range(count)]
         alive, over = list(range(count)), set[int]()
         for t in range(most):
@@ -109,12 +109,37 @@ class Policy:
                 chosen = torch.tensor(going, device=self.device)
                 cache.batch_select_indices(chosen)
                 tokens, alive = tokens[chosen], [alive[i] for i in going]
-            body = self._body(input_ids=tokens[:, None], past_key_values=cache, use_cache=True)
+                seen = None if seen is None else seen[chosen]
+            at: dict[str, Tensor] = {}
+            if seen is not None:
+                seen = torch.cat([seen, seen.new_ones(len(alive), 1)], 1)
+                at = {"attention_mask": seen, "position_ids": seen.sum(1, keepdim=True) - 1}
+            body = self._body(input_ids=tokens[:, None], past_key_values=cache, use_cache=True, **at)
             hidden = body.last_hidden_state[:, -1]
         return [
             Rollout(tuple(ids), tuple(logp), sum(entropy) / len(entropy), row in over)
             for row, (ids, logp, entropy) in enumerate(drawn)
         ]
+
+    def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Tensor, Tensor | None]:
+        """Return the cache of some prompts, the states that predict what follows (B, H), and which cells count (B, P).
+
+        One prompt for all is read once, and all its cells count. Different ones are padded in front.
+        """
+        if all(p == prompts[0] for p in prompts):
+            body = self._body(input_ids=torch.tensor([list(prompts[0])], device=self.device), use_cache=True)
+            body.past_key_values.batch_repeat_interleave(len(prompts))
+            return body.past_key_values, body.last_hidden_state[:, -1].expand(len(prompts), -1), None
+        longest = max(map(len, prompts))
+        rows = [[0] * (longest - len(p)) + list(p) for p in prompts]
+        seen = torch.tensor([[int(i >= longest - len(p)) for i in range(longest)] for p in prompts], device=self.device)
+        body = self._body(
+            input_ids=torch.tensor(rows, device=self.device),
+            attention_mask=seen,
+            position_ids=(seen.cumsum(1) - 1).clamp(min=0),
+            use_cache=True,
+        )
+        return body.past_key_values, body.last_hidden_state[:, -1], seen
 
     @contextmanager
     def _merged(self) -> Iterator[None]:

@@ -31,19 +31,15 @@ class Stopped(Exception):
         self.how = how
 
 
-def command(folder: Path, config: Config) -> list[str]:
-    """Return the command of the process that trains in this folder; its output belongs into `stdout.log` there."""
-    return [sys.executable, "-u", "-m", f"writer_r1.training.{config.kind}", str(folder)]
-
-
 def environment(config: Config) -> dict[str, str]:
-    """Return the variables that process needs beside those of its parent; most are read when torch loads."""
+    """Return the variables that a training process needs beside its parent's; most are read when torch loads."""
     return {
         "OMP_NUM_THREADS": str(config.threads),
         "OMP_WAIT_POLICY": "passive",  # spinning threads make small models many times slower beside other work
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",  # bars of a loading library would fill the log
     }
 
 
@@ -67,7 +63,11 @@ def _ended(folder: Path, train: Callable[[Path, Config], Exit]) -> Exit:
         config = run_folder.config_of(folder)
         _use_threads(config.threads)
         run_folder.set_state(folder, "preparing")
+        run_folder.beat(folder, "preparing")
         return train(folder, config)
+    except Stopped as stopped:  # the loops save what they learned themselves
+        outcome: Literal["stopped", "discarded"] = "stopped" if stopped.how == "save" else "discarded"
+        return Exit(outcome=outcome, sentence="Stopped before the first update; there was nothing to save yet.")
     except TrainingError as error:
         return _failed(str(error), error.kind)  # type: ignore[arg-type]
     except WriterError as error:

@@ -28,6 +28,7 @@ Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "bug"
 ENDED: tuple[State, ...] = ("finished", "stopped", "failed")
 VERSION = 1  # of the folder; a run of another one is not gone on with
 LOCK = "alive.lock"
+LOOKED_AT_S = 1.0  # whoever asks whether a process lives holds the lock for a moment
 STARTING_S = 120.0  # a process that has not taken its lock by then never will
 KILLED = "The training process was ended from outside (out of memory, a restart, or by hand); resume goes on from {}."
 
@@ -173,11 +174,12 @@ def end(folder: Path, exit: Exit) -> None:
 
 def exit_of(folder: Path) -> Exit | None:
     """Return how the run ended; "killed" where its process is gone without a word, None while it may still run."""
+    lives = is_alive(folder)  # looked at first: a process writes how it ended before it goes
     try:
         return Exit.model_validate_json(_text(folder / "exit"))
     except ValidationError:
         pass
-    if is_alive(folder) or (state(folder) == "starting" and _age_s(folder / "state") < STARTING_S):
+    if lives or (state(folder) == "starting" and _age_s(folder / "state") < STARTING_S):
         return None
     newest = max((p.name for p in (folder / "checkpoints").glob("step-*")), default="the beginning")
     return Exit(outcome="failed", kind="killed", sentence=KILLED.format(newest))

@@ -5,16 +5,16 @@ itself is not learned. Requests of the held-out pieces are never trained on. Rea
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from writer_r1.training.config import Config
-from writer_r1.training.data import read, split
-from writer_r1.training.evaluation import held_out_loss, held_out_reward
+from writer_r1.training.data import Example, Tokens, read, split
+from writer_r1.training.evaluation import SHOWN, held_out_loss
 from writer_r1.training.learner import Learner
 from writer_r1.training.objective import supervised_loss
 from writer_r1.training.optimizer import micro_batches, places
-from writer_r1.training.process import Stopped, run
-from writer_r1.training.rewards import Rewarder
+from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.run_folder import Exit
 
 
@@ -27,36 +27,10 @@ def train(folder: Path, config: Config) -> Exit:
     unseen, dropped_unseen = learner.tokens_of(held_out)
     unseen = unseen[: config.held_out_prompts]
     learner.note_data(rows, unseen, dropped + dropped_unseen)
-    rewarder = Rewarder(config.model_copy(update={"reward": "checks"}))
-
-    def evaluate() -> None:
-        """Keep the loss and the reward on what was held out."""
-        step = learner.state["step"]
-        loss = held_out_loss(
-            learner.policy,
-            [row for _, row in unseen],
-            config.micro_tokens,
-            lambda done, total: learner.beat("evaluating", done, 2 * total, "reading held-out pieces"),
-        )
-        row, shown = held_out_reward(
-            learner.policy,
-            [(example, row.prompt) for example, row in unseen],
-            config.text_tokens,
-            rewarder,
-            cancel=learner.stopping,
-            told=lambda done, total: learner.beat(
-                "evaluating", total + done, 2 * total, "writing for held-out prompts"
-            ),
-        )
-        learner.add_metrics({"step": step, "split": "held_out", "loss": loss} | row)
-        learner.add_samples(step, unseen, shown)
-        print(f"after {step} updates: held-out loss {loss:.4f}, reward {row.get('reward', 0.0):.3f}", flush=True)
-
     try:
         while True:
             if learner.evaluation_due():
-                evaluate()
-                learner.state["evaluated"] = learner.state["step"]
+                evaluate(learner, unseen)
             if learner.state["step"] >= config.steps:
                 break
             step = learner.begin()
@@ -79,6 +53,27 @@ def train(folder: Path, config: Config) -> Exit:
         learner.optimizer.adamw.zero_grad(set_to_none=True)
         return learner.ended(stopped.how)
     return learner.ended("finished")
+
+
+def evaluate(learner: Learner, unseen: Sequence[tuple[Example, Tokens]]) -> None:
+    """Keep the loss on what was held out, and the policy's own texts for the same few of its requests."""
+    step, config = learner.state["step"], learner.config
+    loss = held_out_loss(
+        learner.policy,
+        [row for _, row in unseen],
+        config.micro_tokens,
+        lambda done, total: learner.beat("evaluating", done, total, "reading held-out pieces"),
+    )
+    learner.beat("evaluating", len(unseen), len(unseen), "writing samples")
+    few = [(example, row.prompt) for example, row in unseen[:SHOWN]]
+    rollouts = learner.policy.sample([p for _, p in few], range(len(few)), config.text_tokens, learner.stopping)
+    if not rollouts:
+        check_stop(learner.folder)
+    learner.add_metrics({"step": step, "split": "held_out", "loss": loss})
+    texts = [learner.policy.text(r.tokens) for r in rollouts]
+    learner.add_samples(step, few, [(example.id, text) for (example, _), text in zip(few, texts, strict=True)])
+    learner.state["evaluated"] = step
+    print(f"after {step} updates: held-out loss {loss:.4f}", flush=True)
 
 
 if __name__ == "__main__":

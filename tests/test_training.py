@@ -1,0 +1,377 @@
+"""Whole runs on a tiny random model: they learn, stop, go on bit for bit, and say in a sentence why they cannot."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_base import make_base
+from training_data import run_config, write_rows
+
+from writer_r1.training import checkpoint, mrpo, policy, run_folder, sft
+from writer_r1.training.optimizer import Optimizer, Stepped
+from writer_r1.training.process import environment, run
+from writer_r1.training.run_folder import Exit
+
+LOOPS = {"sft": sft.train, "mrpo": mrpo.train}
+# Few prompts, so that they come again; every difference counts; and replies of which some end by themselves.
+REPLAY = {
+    "replay": {"warm_up": 1, "least": 1, "uniform": 0.0, "ratio_low": 0.1, "ratio_high": 10.0},
+    "objective": {"noise": 0.0},
+    "held_out": 0.8,
+    "held_out_prompts": 2,
+    "text_tokens": 40,
+    "steps": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_rows(tmp_path_factory.mktemp("data") / "rows.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def with_replay(**chosen: Any) -> dict[str, Any]:
+    return {**REPLAY, "replay": {**REPLAY["replay"], **chosen}}  # type: ignore[dict-item]
+
+
+class Runs:
+    def __init__(self, root: Path, base: Path, data: Path) -> None:
+        self.root, self.base, self.data = root, base, data
+
+    def make(self, kind: str, name: str = "run", **chosen: Any) -> Path:
+        run_folder.create(self.root / name, run_config(kind, chosen.pop("base", self.base), self.data, **chosen))
+        return self.root / name
+
+    def go(self, kind: str, name: str = "run", **chosen: Any) -> tuple[Path, Exit]:
+        folder = self.make(kind, name, **chosen)
+        return folder, again(folder)
+
+
+def again(folder: Path) -> Exit:
+    run(folder, LOOPS[run_folder.config_of(folder).kind])
+    found = run_folder.exit_of(folder)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reward that every text has a little of: the criteria of a request tell hardly one random text from another."""
+
+    def share(self: object, prompt: str, rubric: object, text: str, whole: bool) -> mrpo.Reward:
+        found = sum("a" <= letter <= "z" for letter in text) / max(8, len(text))
+        return mrpo.Reward(found, {"letters": found})
+
+    monkeypatch.setattr(mrpo.Rewarder, "_looked", share)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, base: Path, data: Path) -> Runs:
+    return Runs(tmp_path, base, data)
+
+
+def adapter(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter" / "adapter_model.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = adapter(one), adapter(other)
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def numbers(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k not in ("rss_mib", "t") and not k.startswith("seconds/")}
+
+
+def rows(folder: Path, split: str = "train") -> list[dict[str, Any]]:
+    return [row for row in run_folder.metrics(folder) if row.get("split", "train") == split]
+
+
+def test_sft_lowers_the_loss_on_what_it_never_saw(runs: Runs) -> None:
+    folder, found = runs.go("sft", steps=30, learning_rate=2e-2, evaluate_every=30)
+    assert found.outcome == "finished", found.sentence
+    first, last = rows(folder, "held_out")
+    assert (first["step"], last["step"]) == (0, 30)
+    assert last["loss"] < 0.8 * first["loss"]
+    assert [row["step"] for row in rows(folder)] == list(range(1, 31))
+    about = run_folder.record(folder)["data"]
+    assert not {*about["trained_on"]} & {*about["held_out"]}
+    assert {s["step"] for s in run_folder.samples(folder)} == {0, 30}
+
+
+def test_mrpo_raises_what_it_is_rewarded_for(runs: Runs, letters: None) -> None:
+    folder, found = runs.go("mrpo", **{**REPLAY, "steps": 30, "group": 8, "learning_rate": 3e-2, "evaluate_every": 30})
+    assert found.outcome == "finished", found.sentence
+    first, last = rows(folder, "held_out")
+    assert last["reward"] > first["reward"] + 0.05, (first, last)
+    assert max(row["replay/share"] for row in rows(folder)) > 0.05
+    assert any(row.get("replay/ratio/max") for row in rows(folder))
+    assert (folder / "replay.db").exists()
+
+
+def test_a_replay_weight_of_zero_is_plain_grpo_bit_for_bit(runs: Runs, letters: None) -> None:
+    weightless, _ = runs.go("mrpo", "weightless", **with_replay(weight=0.0))
+    plain, _ = runs.go("mrpo", "plain", **with_replay(rows=0))
+    replayed, _ = runs.go("mrpo", "replayed", **REPLAY)
+    assert same(weightless, plain)
+    assert not same(replayed, plain)
+    assert sum(row["replay/rows"] for row in rows(replayed)) > 0
+
+
+def test_a_row_of_an_earlier_policy_is_not_taken_for_a_new_one(runs: Runs, letters: None) -> None:
+    folder, _ = runs.go("mrpo", learning_rate=2e-2, **REPLAY)
+    found = [row for row in rows(folder) if row["replay/rows"]]
+    assert found
+    assert any(abs(row["replay/ratio/max"] - 1) > 0.01 for row in found)
+    fresh = [row["sampling/logp_difference/max"] for row in rows(folder) if row["groups"]]
+    assert max(fresh) < 1e-4  # while the sampler of fresh rows is the policy itself
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_a_run_goes_on_bit_for_bit(runs: Runs, letters: None, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight, _ = runs.go(kind, "straight", **REPLAY)
+    broken = runs.make(kind, "broken", **REPLAY)
+    step = Optimizer.step
+
+    def stopping(self: Optimizer, number: int) -> Stepped:
+        if number == 3 and not (broken / "asked").exists():  # once, in the middle of update 4
+            (broken / "asked").touch()
+            run_folder.ask_stop(broken)
+        return step(self, number)
+
+    monkeypatch.setattr(Optimizer, "step", stopping)
+    assert again(broken).outcome == "stopped"
+    assert 3 <= max(row["step"] for row in rows(broken)) <= 4
+    run_folder.begin_again(broken)
+    assert again(broken).outcome == "finished"
+    assert same(straight, broken)
+    told = [
+        [{k: v for k, v in r.items() if not k.startswith(("seconds", "rss", "t"))} for r in rows(f)]
+        for f in (straight, broken)
+    ]
+    assert told[0] == told[1]
+    if kind == "mrpo":
+        assert (straight / "replay.db").stat().st_size == (broken / "replay.db").stat().st_size
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(runs: Runs) -> None:
+    straight, _ = runs.go("mrpo", "straight", **{**REPLAY, "steps": 12})
+    killed = runs.make("mrpo", "killed", **{**REPLAY, "steps": 12})
+    env = {**dict(environment(run_folder.config_of(killed))), "PATH": "", "WRITER_R1_HOME": str(runs.root)}
+    child = subprocess.Popen([sys.executable, "-m", "writer_r1.training.mrpo", str(killed)], env=env)
+    try:
+        deadline = time.monotonic() + 120
+        while not checkpoint.every(killed) and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+    finally:
+        child.kill()
+        child.wait()
+    if (killed / "exit").exists():
+        pytest.fail("the run was over before it could be killed")
+    found = run_folder.exit_of(killed)
+    assert found is not None
+    assert found.kind == "killed"
+    run_folder.begin_again(killed)
+    assert again(killed).outcome == "finished"
+    assert same(straight, killed)
+
+
+def test_a_stop_is_heard_within_a_group_and_may_throw_all_away(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose = policy._choose
+    folder = runs.make("mrpo", steps=50)
+    run_folder.ask_stop(folder, discard=True)
+    found = again(folder)
+    assert (found.outcome, run_folder.state(folder)) == ("discarded", "stopped")
+    assert "before the first update" in found.sentence
+    for discard in (False, True):
+        run_folder.begin_again(folder)
+        calls = list[int]()
+        ask = partial(run_folder.ask_stop, folder, discard=discard)
+
+        def asked(logits: torch.Tensor, chance: torch.Tensor, calls: list[int] = calls, ask: Any = ask) -> Any:
+            calls.append(len(logits))
+            if calls[-3:] == [4, 4, 4] and run_folder.state(folder) == "training":  # within a group
+                ask()
+            return choose(logits, chance)
+
+        monkeypatch.setattr(policy, "_choose", asked)
+        found = again(folder)
+        assert found.outcome == ("discarded" if discard else "stopped")
+        assert calls[-3:] == [4, 4, 4]  # nothing more was drawn
+        assert (folder / "adapter").exists() is not discard
+
+
+def test_a_gradient_that_is_no_number_is_skipped_and_three_end_the_run(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, bad = Optimizer.step, {1, 3}
+
+    def spoiled(self: Optimizer, number: int) -> Stepped:
+        if number in bad:
+            self._parameters[0].grad = torch.full_like(self._parameters[0], float("nan"))
+        return step(self, number)
+
+    monkeypatch.setattr(Optimizer, "step", spoiled)
+    folder, found = runs.go("sft", "two")
+    assert found.outcome == "finished"
+    assert [row["skipped"] for row in rows(folder)] == [False, True, False, True, False, False]
+    assert all(torch.isfinite(v).all() for v in adapter(folder).values())
+    bad |= {4, 5}
+    folder, found = runs.go("sft", "three")
+    assert (found.outcome, found.kind) == ("failed", "model")
+    assert "3 updates in a row" in found.sentence
+    assert checkpoint.every(folder)
+
+
+def test_drafts_that_all_earn_the_same_are_told_before_the_first_step(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mrpo.Rewarder, "reward", lambda *_, **__: mrpo.Reward(0.5, {}))
+    folder, found = runs.go("mrpo", steps=2)
+    assert found.outcome == "finished"
+    (warned,) = rows(folder, "warning")
+    assert warned["warning"].startswith("All 12 sample drafts of the first prompts earn the same reward")
+    assert all(not v.any() for k, v in adapter(folder).items() if "lora_B" in k)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "is empty"),
+        ('{"prompt": "Write of the sea.", "text": "The sea is calm and old and the lamp is lit."}\n', "held out"),
+        ('{"prompt": "a"\n{"prompt": "b"\n', "line 1"),
+    ],
+    ids=["empty", "one row", "broken"],
+)
+def test_data_that_cannot_be_used_is_told_in_a_sentence(
+    runs: Runs, tmp_path: Path, content: str, sentence: str
+) -> None:
+    runs.data = tmp_path / "bad.jsonl"
+    runs.data.write_text(content)
+    _, found = runs.go("sft")
+    assert (found.outcome, found.kind) == ("failed", "data")
+    assert sentence in found.sentence
+
+
+def test_rows_longer_than_the_context_are_left_out_with_why(runs: Runs) -> None:
+    _, found = runs.go("sft", "none", text_tokens=8)
+    assert found.kind == "data"
+    assert "tokens long and 8 are read" in found.sentence
+    rows_ = [json.loads(line) for line in runs.data.read_text().splitlines()]
+    runs.data = runs.root / "long.jsonl"
+    rows_[0]["text"] *= 9
+    runs.data.write_text("".join(json.dumps(row) + "\n" for row in rows_))
+    folder, found = runs.go("sft", "some")
+    assert found.outcome == "finished"
+    (dropped,) = run_folder.record(folder)["data"]["dropped"]
+    assert dropped["id"] == "row-0"
+
+
+def test_a_base_that_cannot_be_trained_is_refused(runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "config.json").write_text("{}")
+    _, found = runs.go("sft", "no weights", base=tmp_path / "empty")
+    assert (found.kind, "safetensors" in found.sentence) == ("model", True)
+    _, found = runs.go("sft", "unknown", base=Path("nobody"))
+    assert found.kind == "model"
+
+
+def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = runs.make("sft")
+    write, limit = checkpoint.write, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def small(*args: Any) -> Path:
+        if args[1]["step"] == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))  # a real refusal by the system
+        try:
+            return write(*args)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    monkeypatch.setattr(checkpoint, "write", small)
+    found = again(folder)
+    assert (found.outcome, found.kind) == ("failed", "disk")
+    assert [p.name for p in (folder / "checkpoints").iterdir()] == ["step-000002"]
+    monkeypatch.undo()
+    run_folder.begin_again(folder)
+    assert again(folder).outcome == "finished"
+
+
+SHORT = """
+import resource, sys
+from pathlib import Path
+from writer_r1.training import sft
+from writer_r1.training.optimizer import Optimizer
+from writer_r1.training.process import run
+
+made = Optimizer.__init__
+def limited(self, *args):
+    made(self, *args)
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (24 << 20),) * 2)  # 24 MiB are left
+Optimizer.__init__ = limited
+sys.exit(run(Path(sys.argv[1]), sft.train))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_too_little_memory_is_told_as_that(runs: Runs) -> None:
+    rows_ = [json.loads(line) for line in runs.data.read_text().splitlines()]
+    runs.data = runs.root / "long.jsonl"
+    runs.data.write_text("".join(json.dumps({**row, "text": row["text"] * 30}) + "\n" for row in rows_))
+    folder = runs.make("sft", text_tokens=2000, micro_tokens=60_000, batch=16)
+    done = subprocess.run([sys.executable, "-c", SHORT, str(folder)], capture_output=True, text=True, timeout=120)
+    found = run_folder.exit_of(folder)
+    assert found is not None, done.stderr
+    assert (found.outcome, found.kind) == ("failed", "memory"), (found, done.stderr)
+    assert "smaller sizes" in found.sentence
+
+
+def test_a_process_that_finds_another_in_its_folder_touches_nothing(runs: Runs, capsys: pytest.CaptureFixture) -> None:
+    folder = runs.make("sft")
+    with run_folder.alive(folder):
+        assert run(folder, sft.train) == 1
+    assert "Another process trains" in capsys.readouterr().err
+    assert not (folder / "exit").exists()
+
+
+@pytest.mark.parametrize("kind", [pytest.param("sft", marks=pytest.mark.slow), "mrpo"])
+def test_two_processes_learn_what_one_does(runs: Runs, kind: str) -> None:
+    one, _ = runs.go(kind, "one", **{**REPLAY, "steps": 3})
+    two = runs.make(kind, "two", **{**REPLAY, "steps": 3})
+    command = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        f"writer_r1.training.{kind}",
+    ]
+    env = {**environment(run_folder.config_of(two)), "ACCELERATE_USE_CPU": "true", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, *command, str(two)], env=env, capture_output=True, text=True, timeout=200)
+    found = run_folder.exit_of(two)
+    assert found is not None, done.stderr
+    assert found.outcome == "finished", found
+    for k, v in adapter(one).items():
+        torch.testing.assert_close(adapter(two)[k], v, atol=2e-6, rtol=1e-4, msg=k)
