@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 
 from writer_r1 import adapters, catalog, embedding, places
 from writer_r1.calibration import Readers, calibration_of
-from writer_r1.embedding import embed
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
@@ -118,9 +117,9 @@ class Workspace:
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
-        worn = (
-            adapters.weights_for(task.adapter, catalog.find(writer, self.models), self.home) if task.adapter else None
-        )
+        worn: Path | None = None
+        if task.adapter:
+            worn = adapters.weights_for(task.adapter, catalog.find(writer, self.models), self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
         task = task._replace(trajectory_id=run_id, dismissed=dismissed)
@@ -213,7 +212,7 @@ class Workspace:
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
         fit = calibration_of(model, self.home)
-        return Readers(fit, embed) if fit else None
+        return Readers(fit, embedding.embed) if fit else None
 
     @contextmanager
     def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
@@ -295,8 +294,7 @@ class Workspace:
         tested = self.qualifying.close()
         left = self.jobs.close()
         if tested and not left:
-            for model in self._loaded.values():
-                model.close()
-            self._loaded.clear()
+            while self._loaded:
+                self._loaded.popitem()[1].close()
         if self._studio_lock is not None:
             self._studio_lock.release()

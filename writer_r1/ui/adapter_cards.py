@@ -13,11 +13,10 @@ from writer_r1.ui.prose import plural
 
 GOAL = {"sft": "Matches a style", "mrpo": "Practised on criteria"}
 METRICS = {
-    "eval_loss": "Loss on what was held out",
-    "eval_loss_before": "before training",
-    "reward": "Reward while it practised",
-    "eval_reward": "Reward on what was held out",
-    "eval_reward_before": "before training",
+    "held_out_loss_before": "Loss before",
+    "held_out_loss": "Loss after, on what was held out",
+    "held_out_reward_before": "Reward before",
+    "held_out_reward": "Reward after, on what was held out",
 }
 NOTHING = (
     "No adapter is here yet. Train makes one from your own pieces, and it then stands here and beside Start in Write."
@@ -41,7 +40,8 @@ def cards(known: list[Known]) -> str:
     """Return the section of the adapters."""
     rows = "".join(card(k) for k in known)
     body = f'<ul class="plain" role="list">{rows}</ul>{DELETE}' if known else f'<p class="quiet">{NOTHING}</p>'
-    return f'<section class="models adapters" aria-labelledby="adapters-title"><h2 id="adapters-title">Adapters</h2>{body}</section>'
+    head = '<h2 id="adapters-title">Adapters</h2>'
+    return f'<section class="models adapters" aria-labelledby="adapters-title">{head}{body}</section>'
 
 
 def card(known: Known) -> str:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from writer_r1 import catalog
-from writer_r1.adapters import STRONGEST, fitting
-from writer_r1.errors import WriterError
+from writer_r1.adapters import STRONGEST, Adapter, base_digest, fitting
+from writer_r1.errors import ModelError, WriterError
 from writer_r1.settings import change_settings
 from writer_r1.ui.board import QUIET
 from writer_r1.workspace import Workspace
@@ -24,9 +24,9 @@ class Choice(NamedTuple):
     strength: Any
 
 
-def place() -> Choice:
-    """Place the choice, hidden until something can be chosen."""
-    return Choice(
+def build(workspace: Workspace) -> Choice:
+    """Place the choice, hidden until something can be chosen, and wire it."""
+    choice = Choice(
         gr.Dropdown(
             [NONE],
             value="",
@@ -51,6 +51,14 @@ def place() -> Choice:
         ),
     )
 
+    def kept(adapter: str, strength: float) -> Any:
+        return on_choice(workspace, adapter, strength)
+
+    both = list(choice)
+    choice.adapter.input(kept, both, choice.strength, **QUIET)
+    choice.strength.release(kept, both, choice.strength, **QUIET)
+    return choice
+
 
 def shown(workspace: Workspace) -> Choice:
     """Return the choice as it stands: the adapters that fit the model that writes, and the one in use."""
@@ -67,6 +75,22 @@ def shown(workspace: Workspace) -> Choice:
     )
 
 
+def choose(workspace: Workspace, adapter: Adapter) -> None:
+    """Let the writer wear this adapter, as the model that it fits, from the next run on.
+
+    Raises:
+        ModelError: that model is not on this machine.
+    """
+    ready = (m for m in catalog.rows(workspace.models) if m.state == "ready")
+    base = next((m for m in ready if base_digest(m) == adapter.base_sha256), None)
+    if base is None:
+        raise ModelError(
+            f"{adapter.base}, which {adapter.name!r} was trained on, is not here; get it on the Models page."
+        )
+    writer = workspace.settings.writer if base.name == workspace.name_of(workspace.writer) else base.name
+    change_settings(workspace.home, writer=writer, adapter=adapter.name, strength=1.0)
+
+
 def on_choice(workspace: Workspace, adapter: str, strength: float) -> Any:
     """Keep the choice; the strength can be set where there is something to be strong."""
     try:
@@ -74,14 +98,3 @@ def on_choice(workspace: Workspace, adapter: str, strength: float) -> Any:
     except WriterError as error:
         gr.Warning(str(error))
     return gr.Slider(visible=bool(adapter))
-
-
-def wire(workspace: Workspace, choice: Choice) -> None:
-    """Connect the two."""
-    both = list(choice)
-
-    def kept(adapter: str, strength: float) -> Any:
-        return on_choice(workspace, adapter, strength)
-
-    choice.adapter.input(kept, both, choice.strength, **QUIET)
-    choice.strength.release(kept, both, choice.strength, **QUIET)

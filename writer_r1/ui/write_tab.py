@@ -140,14 +140,13 @@ class Parts(NamedTuple):
     brief: gr.Textbox
     text: gr.Textbox
     page: Page
-    wishes: tuple[Any, ...]
-    choice: adapter_choice.Choice
+    wishes: tuple[Any, ...]  # the last two say which adapter is worn
     back: restoring.Parts
 
 
 def build(workspace: Workspace) -> Parts:
     """Place the tab's parts in the open tab."""
-    brief, wishes = _place_brief()
+    brief, wishes = _place_brief(workspace)
     with gr.Row(elem_id="actions"):
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=96, scale=0)
         judge = gr.Button("Judge my text", elem_id="judge", min_width=96, scale=0)
@@ -165,14 +164,7 @@ def build(workspace: Workspace) -> Parts:
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
     page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
-    return Parts(
-        brief,
-        text,
-        page,
-        wishes,
-        adapter_choice.Choice(*wishes[-2:]),
-        restoring.Parts(restoring.place_undo(), versions),
-    )
+    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions))
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
@@ -229,7 +221,6 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
-    adapter_choice.wire(workspace, parts.choice)
     restoring.wire(workspace, parts.back, desk, typed, WITH_PLACE)
     shelf.submit(shelved, said, desk, **each)
     parts.brief.focus(workspace.warm, None, None, **QUIET)
@@ -248,7 +239,7 @@ def tones() -> str:
     return f'<div class="tones" role="group" aria-label="Tone"><span>Tone</span>{chips}</div>'
 
 
-def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
+def _place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
     brief = gr.Textbox(
         label="What should the piece do?",
         placeholder="What it is, for whom, how long, and what must be in it.",
@@ -274,7 +265,7 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
             info="Stops before the draft, so you can change them.",
             min_width=220,
         )
-        choice = adapter_choice.place()
+        choice = adapter_choice.build(workspace)
     return brief, (rounds, thorough, look, *choice)
 
 
