@@ -22,6 +22,7 @@ import numpy.typing as npt
 from writer_r1.adapters import WEIGHTS
 from writer_r1.catalog import amount
 from writer_r1.errors import ModelError, WriterError
+from writer_r1.gguf_header import Header, read_header
 
 Type = Literal["q8_0", "q4_k_m"]
 BITS: dict[Type, float] = {"q8_0": 8.5, "q4_k_m": 5.0}  # a weight, about: narrow models keep more tensors at 8 bits
@@ -37,6 +38,8 @@ MODULES = {
 }
 TENSOR = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.(.+)\.lora_([AB])\.weight")
 LAYOUT = {"general.architecture", "general.file_type", "general.quantization_version"}  # of the base's own file
+
+MISFIT = "The adapter does not fit this base (at {}); choose the base it was trained on."
 
 Array = npt.NDArray[np.float32]
 Tick = Callable[[int, int], None]  # how much is done, of how much
@@ -56,8 +59,8 @@ class Lora(NamedTuple):
         return np.asarray(self.alpha / len(a) * (b @ a), dtype=np.float32)
 
 
-def read_lora(folder: Path, base: Any) -> Lora:
-    """Return the adapter in a folder of PEFT, its rows in the order of this base, a `gguf.GGUFReader`.
+def read_lora(folder: Path, base: Header) -> Lora:
+    """Return the adapter in a folder of PEFT, its rows in the order that a base with this header keeps them in.
 
     Raises:
         ModelError: it cannot be read, or does not fit the base.
@@ -82,23 +85,19 @@ def read_lora(folder: Path, base: Any) -> Lora:
             half = _as_ggml(half, count)
         halves.setdefault(f"blk.{found[1]}.{MODULES[found[2]]}.weight", {})[found[3]] = half
     pairs = {name: (half["A"], half["B"]) for name, half in halves.items()}
-    shapes = {t.name: tuple(int(n) for n in reversed(t.shape)) for t in base.tensors}
-    if misfit := [name for name, (a, b) in pairs.items() if shapes.get(name) != (b.shape[0], a.shape[1])]:
-        raise ModelError(f"The adapter does not fit this base (at {misfit[0]}); choose the base it was trained on.")
+    width, layers = base.number("embedding_length"), base.number("block_count")
+    for name, (a, _) in pairs.items():
+        if int(name.split(".")[1]) >= layers or (name.endswith("attn_q.weight") and a.shape[1] != width):
+            raise ModelError(MISFIT.format(name))
     return Lora(pairs, alpha)
 
 
-def _heads(base: Any) -> dict[str, int]:
+def _heads(base: Header) -> dict[str, int]:
     """Return the modules whose rows GGUF keeps in another order than PEFT, and their number of heads."""
-    if _value(base, "general.architecture") != "llama":
+    if base.architecture != "llama":
         return {}
-    heads = int(_value(base, "llama.attention.head_count"))
-    keys = base.fields.get("llama.attention.head_count_kv")
-    return {"self_attn.q_proj": heads, "self_attn.k_proj": int(keys.contents()) if keys else heads}
-
-
-def _value(base: Any, key: str) -> Any:
-    return base.fields[key].contents()
+    heads = base.number("attention.head_count", 1)
+    return {"self_attn.q_proj": heads, "self_attn.k_proj": base.number("attention.head_count_kv", heads)}
 
 
 def _as_ggml(rows: Array, heads: int) -> Array:
@@ -115,10 +114,10 @@ def to_gguf_adapter(folder: Path, base: Path, out: Path | None = None) -> Path:
     """
     import gguf
 
-    reader, out = gguf.GGUFReader(base), out or folder / WEIGHTS
-    lora = read_lora(folder, reader)
+    header, out = read_header(base), out or folder / WEIGHTS
+    lora = read_lora(folder, header)
     with _writing(out) as part:
-        writer = gguf.GGUFWriter(part, _value(reader, "general.architecture"))
+        writer = gguf.GGUFWriter(part, header.architecture)
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", lora.alpha)
@@ -173,8 +172,8 @@ def to_gguf(folder: Path, base: Path, out: Path, kind: Type, tick: Tick = lambda
             f"The merged model needs {amount(needed)} while it is made, and {amount(free)} are free in "
             f"{str(out.absolute().parent)!r}; make room or name another folder."
         )
+    lora = read_lora(folder, read_header(base))
     reader = gguf.GGUFReader(base)
-    lora = read_lora(folder, reader)
     whole = out.with_name(f".{out.name}.{os.getpid()}.f16")
     try:
         _write_merged(reader, lora, whole, out.stem, tick)
@@ -194,7 +193,7 @@ def _write_merged(reader: Any, lora: Lora, out: Path, name: str, tick: Tick) -> 
     """Write the base's tensors in 16 bits, those that the adapter changes with its change."""
     import gguf
 
-    writer = gguf.GGUFWriter(out, _value(reader, "general.architecture"))
+    writer = gguf.GGUFWriter(out, reader.fields["general.architecture"].contents())
     for key, field in reader.fields.items():
         if key.startswith("GGUF.") or key in LAYOUT or key == "general.name":
             continue
@@ -214,6 +213,8 @@ def _write_merged(reader: Any, lora: Lora, out: Path, name: str, tick: Tick) -> 
         for done, tensor in enumerate(reader.tensors, 1):
             weights = np.asarray(gguf.quants.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
             if (change := lora.change(tensor.name)) is not None:
+                if change.shape != weights.shape:
+                    raise ModelError(MISFIT.format(tensor.name))
                 weights = weights + change
             writer.write_tensor_data(weights.astype(np.float32 if weights.ndim == 1 else np.float16))
             tick(done, len(reader.tensors))
