@@ -50,6 +50,8 @@ class Started(Happening):
     model: str
     judge: str
     seed: int
+    adapter: str = ""  # that the model wore while it wrote, and how strongly; the judge wears none
+    strength: float = 1.0
     settings: dict[str, str | int | float | bool | None] = {}
     part: Part | None = None  # None: the whole manuscript
 

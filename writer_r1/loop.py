@@ -77,6 +77,8 @@ class Task(NamedTuple):
     rest: tuple[Rest, ...] = ()  # and what stands around it there
     story: str = ""  # that in short, once it is told
     protected: tuple[str, ...] = ()  # passages of the manuscript that a revision keeps as they stand
+    adapter: str = ""  # that the writer wears, by name, and how strongly
+    strength: float = 1.0
 
 
 class Team(NamedTuple):
@@ -104,8 +106,16 @@ def write(task: Task, team: Team) -> Iterator[Event]:
     """Yield everything that happens from the request to the best attempt."""
     settings = {name: getattr(task, name) for name in ("rounds", "depth", "target", "max_words")}
     _check_fits(task, team.judge)
-    who = team.writer.name, team.judge.name
-    yield Started(prompt=task.prompt, model=who[0], judge=who[1], seed=task.seed, settings=settings, part=task.part)
+    yield Started(
+        prompt=task.prompt,
+        model=team.writer.name,
+        judge=team.judge.name,
+        seed=task.seed,
+        adapter=task.adapter,
+        strength=task.strength,
+        settings=settings,
+        part=task.part,
+    )
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
     rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept, task.dismissed))
     if task.rubric is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import catalog, embedding, places
+from writer_r1 import adapters, catalog, embedding, places
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
@@ -113,7 +113,7 @@ class Workspace:
         chosen judge judges, or where none was chosen the model that writes.
 
         Raises:
-            WriterError: an empty request, a model that is not there, or a piece that was deleted.
+            WriterError: an empty request, a model or adapter that is not there, or a piece that was deleted.
         """
         if not task.prompt.strip():
             raise WriterError("Say in a sentence what the piece should do.")
@@ -121,6 +121,9 @@ class Workspace:
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
+        worn: Path | None = None
+        if task.adapter:
+            worn = adapters.weights_for(task.adapter, catalog.find(writer, self.models), self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
         kept = tuple(one.passage.text for one in self.store.protected(piece_id))
@@ -132,8 +135,9 @@ class Workspace:
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
             readers = self.readers(self.name_of(judging))
+            writing = self.llm(writer).adapted(worn, task.strength) if worn else self.llm(writer)
             tell = partial(retell, Teller(self.llm(writer), stop, self.store, piece_id or ""))
-            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers, tell)
+            team = Team(writing, self.llm(judging), self.similarity, self.recall, stop, readers, tell)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -291,8 +295,7 @@ class Workspace:
         pulls_into(self.models).close()
         tested, left = self.qualifying.close(), self.jobs.close()
         if tested and not left:
-            for model in self._loaded.values():
-                model.close()
-            self._loaded.clear()
+            while self._loaded:
+                self._loaded.popitem()[1].close()
         if self._studio_lock is not None:
             self._studio_lock.release()

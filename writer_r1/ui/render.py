@@ -6,7 +6,7 @@ from html import escape
 from writer_r1.checks import word_count
 from writer_r1.events import CRITERIA_READY, Summary
 from writer_r1.ui.prose import plural, prose
-from writer_r1.ui.view import View, over, phase_of, shown, standing, title
+from writer_r1.ui.view import View, over, phase_of, shown, standing, title, wearing
 
 CORRECT = """<template data-dialog="summary"><form method="dialog" data-act="summary"><h2 data-fill="title"></h2>
 <label>What the model is told of it
@@ -23,6 +23,7 @@ def phase(view: View | None, elapsed_s: float = 0.0) -> str:
     state = "busy" if not over(view) else "failed" if view.now.error or not view.now.finished else "done"
     text = attempt.text if (attempt := shown(view)) else ""
     facts = [clock(view.t if over(view) else max(elapsed_s, view.t))]
+    facts += [f"adapter {escape(wearing(view))}"] if view.adapter else []
     if text:
         facts.append(plural(word_count(text), "word"))
     if attempt and attempt.parent is None and view.writing_since is not None and not over(view):

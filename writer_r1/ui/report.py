@@ -14,7 +14,7 @@ from writer_r1.ui.prose import chip, plural, prose
 from writer_r1.ui.radar import radar_of
 from writer_r1.ui.scores import GUIDE, bar, score_of, ten
 from writer_r1.ui.trust import HONEST, LABEL, MEANING
-from writer_r1.ui.view import View, own_of, phase_of, title
+from writer_r1.ui.view import View, own_of, phase_of, title, wearing
 
 STYLE = Path(__file__).with_name("report.css")
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'"  # whatever stood in a text, a browser would not fetch it
@@ -43,7 +43,8 @@ def report(view: View, name: str, begun: float, *, shares: str = "", picture: bo
 
 def _head(view: View, name: str, begun: float, shares: str) -> str:
     moment = datetime.fromtimestamp(begun)
-    models = f"Written by {escape(view.model)}, judged by {escape(view.judge)}" if view.model else ""
+    worn = f", wearing {escape(wearing(view))}" if view.adapter else ""
+    models = f"Written by {escape(view.model)}{worn}, judged by {escape(view.judge)}" if view.model else ""
     facts = " · ".join(part for part in (f"{moment.day} {moment:%B %Y}", models, escape(phase_of(view))) if part)
     trusts = dict.fromkeys(a.evaluation.judge.trust for a in view.now.attempts if a.evaluation)
     trusted = "".join(f"<p><b>{LABEL[t].capitalize()}.</b> {escape(MEANING[t])}</p>" for t in trusts)

@@ -42,6 +42,8 @@ class View(NamedTuple):
     t: float = 0.0
     model: str = ""
     judge: str = ""
+    adapter: str = ""  # that the model wore, and how strongly
+    strength: float = 1.0
     proposed: tuple[Proposed, ...] = ()
     dropped: tuple[str, ...] = ()
     writing_since: float | None = None  # when the attempt now being written began; None between attempts
@@ -60,6 +62,7 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
         match event:
             case Started():
                 view = view._replace(model=event.model, judge=event.judge, part=event.part)
+                view = view._replace(adapter=event.adapter, strength=event.strength)
             case Retold():
                 view = view._replace(story=event.summaries)
             case Proposed():
@@ -139,3 +142,8 @@ def title(attempt: Attempt) -> str:
     if attempt.by == "user":
         return "Your text"
     return "First draft" if attempt.number == 1 else f"Round {attempt.number - 1}"
+
+
+def wearing(view: View) -> str:
+    """Return which adapter the model wore, and how strongly; empty where none."""
+    return f"“{view.adapter}” at {view.strength:.0%}" if view.adapter else ""

@@ -15,8 +15,8 @@ from writer_r1.protection import protected_spans, put_whole, within
 from writer_r1.scenes import joined
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
+from writer_r1.ui import adapter_choice, render, restoring
 from writer_r1.ui import gradio as gr
-from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
@@ -52,6 +52,8 @@ class Wishes(NamedTuple):
     look_first: bool = False
     anew: bool = False
     own: str = ""  # the user's text to judge, where none is to be drafted
+    adapter: str = ""
+    strength: float = 1.0
 
 
 def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
@@ -100,7 +102,14 @@ def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
         kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
         stop_after="criteria" if wishes.look_first and not here else "rounds",
         text=wishes.own,
+        adapter=wishes.adapter,
+        strength=wishes.strength,
     )
+
+
+def wished(rounds: float, thorough: bool, look_first: bool, adapter: str, strength: float) -> Wishes:
+    """Return how a run shall go, as the page has it set."""
+    return Wishes(rounds, thorough, look_first, adapter=adapter or "", strength=strength)
 
 
 def mine(criterion: Criterion) -> bool:
@@ -153,13 +162,13 @@ class Parts(NamedTuple):
     brief: gr.Textbox
     text: gr.Textbox
     page: Page
-    wishes: tuple[Any, ...]
+    wishes: tuple[Any, ...]  # the last two say which adapter is worn
     back: restoring.Parts
 
 
 def build(workspace: Workspace) -> Parts:
     """Place the tab's parts in the open tab."""
-    brief, wishes = _place_brief()
+    brief, wishes = _place_brief(workspace)
     with gr.Row(elem_id="actions"):
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=96, scale=0)
         judge = gr.Button("Judge my text", elem_id="judge", min_width=96, scale=0)
@@ -201,11 +210,11 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     def loaded(request: gr.Request) -> Desk:
         return on_load(workspace, request.query_params.get("piece"), request.query_params.get("run"))
 
-    def started(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
-        return on_start(workspace, place, brief, text, Wishes(rounds, thorough, look))
+    def started(brief: str, text: str, *given: Any) -> Desk:
+        return on_start(workspace, given[-1], brief, text, wished(*given[:-1]))
 
-    def judged(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
-        return on_judge(workspace, place, brief, text, Wishes(rounds, thorough, look))
+    def judged(brief: str, text: str, *given: Any) -> Desk:
+        return on_judge(workspace, given[-1], brief, text, wished(*given[:-1]))
 
     def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
         wish, same = asked(event), gr.skip()
@@ -254,7 +263,7 @@ def tones() -> str:
     return f'<div class="tones" role="group" aria-label="Tone"><span>Tone</span>{chips}</div>'
 
 
-def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
+def _place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
     brief = gr.Textbox(
         label="What should the piece do?",
         placeholder="What it is, for whom, how long, and what must be in it.",
@@ -280,7 +289,8 @@ def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
             info="Stops before the draft, so you can change them.",
             min_width=220,
         )
-    return brief, (rounds, thorough, look)
+        choice = adapter_choice.build(workspace)
+    return brief, (rounds, thorough, look, *choice)
 
 
 def _place_manuscript(workspace: Workspace) -> gr.Textbox:
