@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from ordered_stories import by_letters, stories
 from scripted import FIRST, PROMPT, criterion, of, overlap, rubric_of, run, script
 
+from writer_r1.acceptance import accept, judge_range
 from writer_r1.calibration import Aspect, Calibration, Quality, Readers, on_scale
 from writer_r1.checks import evidence, notes
 from writer_r1.events import Evaluated, Scored
 from writer_r1.judge import Judge, evaluate, read_score, scored
 from writer_r1.llm import Cancel, Reading, Request, never
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.loop import accept, judge_range
 from writer_r1.trajectory import Attempt, Check, Evaluation, JudgeInfo, Score
 
 WARMTH, SALT = criterion("Warmth"), criterion("Salt", weight=3)

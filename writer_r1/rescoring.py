@@ -9,6 +9,7 @@ one pass.
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+from writer_r1.acceptance import accept, usable
 from writer_r1.events import (
     BY_USER,
     CRITERIA_CHANGED,
@@ -26,7 +27,6 @@ from writer_r1.events import (
 from writer_r1.folding import fold
 from writer_r1.judge import CUT, Judge, evaluate, settled
 from writer_r1.llm import Cancel
-from writer_r1.loop import accept, usable
 from writer_r1.trajectory import Attempt, Rubric, Score, Trajectory
 
 Load = Callable[[Cancel], Judge | None]  # None where that turned true while the judge was waited for

@@ -4,38 +4,33 @@ A page owns nothing: it may be reloaded, closed or opened twice. Handlers begin 
 typed; what goes on is followed by `following.follow`.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
-from writer_r1.places import data
 from writer_r1.protection import protected_spans, put_whole, within
 from writer_r1.scenes import joined
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
-from writer_r1.ui import adapter_choice, render, restoring
 from writer_r1.ui import gradio as gr
+from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
-from writer_r1.ui.files_menu import export_menu
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
-from writer_r1.ui.passage_board import toolbar
 from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
 from writer_r1.ui.scene import part_at, part_of_run, span_of
-from writer_r1.ui.selecting import chooser, marker
 from writer_r1.ui.story import on_summary
 from writer_r1.ui.view import title
+from writer_r1.ui.writing import html, place_brief, place_manuscript
 from writer_r1.workspace import Workspace
 
 CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
-TONES = ("plain", "warm", "dry", "playful", "tense", "tender", "lyrical", "angry")
 NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
 WITH_PART = """async (...given) => {
@@ -168,18 +163,18 @@ class Parts(NamedTuple):
 
 def build(workspace: Workspace) -> Parts:
     """Place the tab's parts in the open tab."""
-    brief, wishes = _place_brief(workspace)
+    brief, wishes = place_brief(workspace)
     with gr.Row(elem_id="actions"):
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=96, scale=0)
         judge = gr.Button("Judge my text", elem_id="judge", min_width=96, scale=0)
         stop = gr.Button("Stop", elem_id="stop", min_width=96, scale=0, interactive=False)
-        phase = _html(render.phase(None), "phase")
-    announce, trouble = _html("", "announce"), _html("", "trouble")
+        phase = html(render.phase(None), "phase")
+    announce, trouble = html("", "announce"), html("", "trouble")
     with gr.Row(elem_id="desk"):
         with gr.Column(elem_id="paper", min_width=0):
-            sheet = _html(render.manuscript(None), "sheet")
+            sheet = html(render.manuscript(None), "sheet")
             Board("", elem_id="outline", script="outline.js", html_template="")  # its script draws it
-            text = _place_manuscript(workspace)
+            text = place_manuscript(workspace)
             hands = restoring.place_hands()
             versions = restoring.place_versions()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
@@ -194,7 +189,7 @@ def build(workspace: Workspace) -> Parts:
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
     """Connect the tab, the sidebar and the part that knows the open piece."""
     said, wish_to_follow, page = gr.Textbox(visible=False), gr.State(""), parts.page
-    answer = _html("", "answer")
+    answer = html("", "answer")
     desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble, parts.back.undo]
     typed = [parts.brief, parts.text, said]
     told, each = (how | {"js": WITH_PLACE} for how in (QUIET, EACH))
@@ -251,61 +246,3 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     parts.brief.blur(
         lambda brief, place: on_suggest(workspace, place, brief), [parts.brief, said], page.criteria, **told
     )
-
-
-def _html(value: str, elem_id: str) -> gr.HTML:
-    return gr.HTML(value, elem_id=elem_id, apply_default_css=False)  # its type would fight ours
-
-
-def tones() -> str:
-    """Return the chips that set words in the brief's last line (`tones.js`)."""
-    chips = "".join(f'<button type="button" data-tone="{tone}" aria-pressed="false">{tone}</button>' for tone in TONES)
-    return f'<div class="tones" role="group" aria-label="Tone"><span>Tone</span>{chips}</div>'
-
-
-def _place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
-    brief = gr.Textbox(
-        label="What should the piece do?",
-        placeholder="What it is, for whom, how long, and what must be in it.",
-        lines=3,
-        max_lines=14,
-        interactive=True,
-        elem_id="brief",
-    )
-    with gr.Row(elem_id="examples"):
-        for example in json.loads(data("assets/examples.json").read_text("utf-8")):
-            button = gr.Button(example["label"], size="sm", min_width=40, scale=0, elem_classes="example")
-            fill = f"() => window.studio.fill({json.dumps(example['prompt'])})"
-            button.click(None, None, brief, js=fill, api_visibility="private")
-    _html(tones(), "tones")
-    with gr.Row(elem_id="setup"):
-        rounds = gr.Slider(0, 6, 3, step=1, label="Rounds of revision", elem_id="count", scale=0, min_width=240)
-        thorough = gr.Checkbox(
-            False, label="Thorough criteria", info="Short sample drafts are written first; takes longer.", min_width=220
-        )
-        look = gr.Checkbox(
-            False,
-            label="Show me the criteria first",
-            info="Stops before the draft, so you can change them.",
-            min_width=220,
-        )
-        choice = adapter_choice.build(workspace)
-    return brief, (rounds, thorough, look, *choice)
-
-
-def _place_manuscript(workspace: Workspace) -> gr.Textbox:
-    text = gr.Textbox(
-        label="Your manuscript",
-        placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
-        lines=24,  # of one height: Gradio would lay out a long text anew at each key to fit the box to it (`style.css`)
-        max_lines=24,
-        interactive=True,
-        elem_id="manuscript",
-        buttons=["copy"],
-    )
-    Board(toolbar(), elem_id="marking", script="marking.js", server_functions=marker(workspace))
-    with gr.Row(elem_id="under"):
-        _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
-        _html(export_menu(), "export")
-    Board("", elem_id="passage", script="passage_board.js", html_template="", server_functions=chooser(workspace))
-    return text
