@@ -20,7 +20,13 @@ const caret = () => {
 };
 
 // Where the toolbar stands
+let seen = {}; // the line that was looked for last: a long text is not laid out again at each step of scrolling
 const lineOf = (field, at) => {
+  const now = { at, width: field.offsetWidth, value: field.value };
+  if (seen.at !== at || seen.width !== now.width || seen.value !== now.value) seen = { ...now, top: topOf(field, at) };
+  return field.getBoundingClientRect().top + seen.top - field.scrollTop;
+};
+const topOf = (field, at) => {
   const mirror = document.createElement("div");
   const style = getComputedStyle(field);
   for (const name of ["font", "letterSpacing", "padding", "border", "lineHeight", "tabSize"]) mirror.style[name] = style[name];
@@ -32,7 +38,7 @@ const lineOf = (field, at) => {
   document.body.append(mirror);
   const top = end.offsetTop;
   mirror.remove();
-  return field.getBoundingClientRect().top + top - field.scrollTop;
+  return top;
 };
 const float = (field, has) => {
   const bar = find(".marking");

@@ -22,7 +22,6 @@ STAYS = "Your manuscript stays as it is until you choose one."
 NO_CRITERIA = "This piece has no criteria yet, so nothing is scored; press Start or “Judge my text” to find some."
 WITH_AROUND = "Scored with the sentences around it; criteria of the whole piece (length, ending) are left out."
 INTERRUPTED = "Interrupted when the studio was closed; what was written by then is here."
-CLOSED = "This was written and judged."
 
 
 class Shown(NamedTuple):
@@ -104,7 +103,9 @@ def trouble(shown: Shown) -> str:
 def card(shown: Shown, marked: Marked, number: int, way: str) -> str:
     """Return one text, what stands being the first, with its scores and the button that puts it in place."""
     attempt = shown.now.attempt(number)
-    spoken = f'role="listitem" tabindex="0" aria-label="{escape(way)}"'
+    mean = attempt.evaluation.reward if attempt and attempt.evaluation else None
+    said = f"{way}, {ten(mean)} of 10" if mean is not None else way
+    spoken = f'role="listitem" tabindex="0" aria-label="{escape(said)}"'
     kind = " stands" if number == 1 else ""
     return (
         f'<article class="other{kind}" data-n="{number}" {spoken}><header><h3>{escape(way)}</h3>'
