@@ -120,7 +120,7 @@ const later_ = (ms = SERVER_MS) => {
 const address = () => {
   const url = new URL(location.href);
   const { brief, text } = typed();
-  const fresh = !first && !place.piece && (brief || text) ? "new" : "";
+  const fresh = !(first && url.searchParams.has("piece")) && !place.piece && (brief || text) ? "new" : "";
   for (const [key, value] of [["piece", place.piece || fresh], ["run", place.run]]) {
     if (value) url.searchParams.set(key, value);
     else url.searchParams.delete(key);
