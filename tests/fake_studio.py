@@ -17,9 +17,11 @@ import scripted
 from scripted import overlap, script
 
 from writer_r1 import catalog
+from writer_r1 import workspace as workspace_module
 from writer_r1.errors import ModelError
 from writer_r1.llm import Cancel, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.training import job
 from writer_r1.ui.app import serve
 from writer_r1.workspace import Workspace
 
@@ -37,7 +39,7 @@ class Paced(FakeLLM):
 
     def __init__(self, home: Path) -> None:
         super().__init__(script(), name="fake")
-        self.file, self.calls = home / "script.json", 0
+        self.file, self.calls, self.texts = home / "script.json", 0, list[str]()
         self.judge = lambda draft, question: 3.0 + min(5.0, draft.count("plain") + len(draft) % 3)
 
     def now(self) -> dict[str, Any]:
@@ -51,11 +53,13 @@ class Paced(FakeLLM):
             raise ModelError(str(told["fail"]))
         station = scripted.station(request)
         texts = told.get("texts") or [LONG]
+        if texts != self.texts:
+            self.texts, self.calls = texts, 0  # other texts begin with their first
         self.delay_s = float(told.get("delay", 0.0))
-        if station in ("draft", "revise", "extend"):
+        if station in ("draft", "revise", "extend", "reword", "rephrase"):
             text = texts[self.calls % len(texts)]
             self.calls += 1
-            self.script = script(draft=text, revise=text, extend=text)
+            self.script = script(draft=text, revise=text, extend=text, reword=text, rephrase=text)
         return (yield from super().stream(request, sampling._replace(max_tokens=100_000), cancel))
 
     def choice_logprobs(
@@ -92,7 +96,10 @@ def main(home: Path, port: int) -> None:
     workspace.default_model = lambda: "fake"  # type: ignore[method-assign]
     workspace.readers = lambda model: None  # type: ignore[method-assign]
     workspace.similarity = overlap  # type: ignore[assignment, method-assign]
-    workspace._loaded["fake"] = Paced(home)
+    workspace._loaded["fake"] = paced = Paced(home)
+    workspace_module.load = lambda path, **more: paced  # let go while a run trains, and taken again
+    for kind in job.PROGRAM:
+        job.PROGRAM[kind] = (str(Path(__file__).with_name("training_child.py")),)
     try:
         _, address = serve(workspace, port, open_browser=False)
         print(f"Writer-R1 Studio: {address}", flush=True)

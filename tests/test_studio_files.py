@@ -172,7 +172,7 @@ def test_the_whole_library_is_downloaded_and_restored_from_the_page(
     store = studio.store
     piece = store.new_piece("A brief", "Words to keep.", "Kept")
     page = pages.open(query=f"?piece={piece.id}")
-    page.keyboard.press("Alt+Digit4")
+    page.keyboard.press("Alt+Digit5")
     with page.expect_download(timeout=SOON_MS) as waiting:
         page.locator("[data-library=backup]").click()
     saved = tmp_path / "all.zip"

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 def card(page: Page) -> Locator:
     """Open the Models tab and return the scripted model's card."""
-    page.keyboard.press("Alt+3")
+    page.keyboard.press("Alt+4")
     found = page.locator("#models [data-model=fake]")
     expect(found).to_be_visible(timeout=SOON_MS)
     return found
@@ -71,7 +71,7 @@ def test_trust_stands_beside_every_overall_score_and_the_settings_say_what_it_me
     expect(said).to_have_attribute("title", re.compile("The judge sees at least nine in ten faults"))
     page.keyboard.press("Alt+2")
     expect(page.locator("#comparison .trust").first).to_be_visible(timeout=SOON_MS)
-    page.keyboard.press("Alt+4")
+    page.keyboard.press("Alt+5")
     section = page.locator("#trust")
     expect(section).to_contain_text("A scripted model judges, with some trust.", timeout=SOON_MS)
     expect(section.get_by_role("row", name=re.compile("Names exchanged"))).to_contain_text("69 to 85")

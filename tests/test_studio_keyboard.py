@@ -218,7 +218,7 @@ def test_the_text_that_is_shown_is_taken_over_from_where_it_is_read(pages: Pages
 @pytest.mark.parametrize("width", [390, 1440])
 def test_alt_and_a_number_goes_to_each_tab(pages: Pages, width: int) -> None:
     page = pages.open(width)
-    shown = ("#brief", "#compare, .compare", ".models", "#settings")
+    shown = ("#brief", "#compare, .compare", "#train-start", ".models", "#settings")
     for number, part in [*enumerate(shown, 1), (1, "#brief")]:
         page.keyboard.press(f"Alt+{number}")
         expect(page.locator(part).first).to_be_visible(timeout=SOON_MS)
@@ -226,7 +226,7 @@ def test_alt_and_a_number_goes_to_each_tab(pages: Pages, width: int) -> None:
 
 def test_the_first_stop_of_the_page_leads_to_the_brief_from_any_tab(pages: Pages) -> None:
     page = pages.open()
-    page.keyboard.press("Alt+3")
+    page.keyboard.press("Alt+4")
     expect(page.locator(".models").first).to_be_visible(timeout=SOON_MS)
     page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0)")
     tab_to(page, page.locator("[data-skip]"))

@@ -250,7 +250,7 @@ def test_drafts_that_all_earn_the_same_are_told_before_the_first_step(
     folder, found = runs.go("mrpo", steps=2)
     assert found.outcome == "finished"
     (warned,) = rows(folder, "warning")
-    assert warned["warning"].startswith("All 12 sample drafts of the first prompts earn the same reward")
+    assert warned["warning"].startswith("All 24 sample drafts of the first prompts earn the same reward")
     assert all(not v.any() for k, v in adapter(folder).items() if "lora_B" in k)
 
 

@@ -56,14 +56,27 @@ def test_a_folder_that_is_no_run_or_of_another_version_is_told_in_a_sentence(
     assert report(folder).config is None
 
 
-def test_the_pace_is_that_of_this_process_and_of_its_newest_steps() -> None:
-    night = [{"step": n, "t": float(n)} for n in range(5)]  # one a second, before the machine slept
-    assert pace_of(night, 100.0) is None
-    morning = [{"step": 5 + n, "t": 100.0 + 4 * n} for n in range(4)]
-    assert pace_of([*night, *morning[:3]], 100.0) is None  # too few to tell
-    assert pace_of([*night, *morning], 100.0) == 4.0
-    slower = [{"step": 9 + n, "t": 112.0 + 10 * n} for n in range(1, 21)]
-    assert pace_of([*night, *morning, *slower], 100.0) == 10.0
+def test_the_pace_is_that_of_the_newest_steps() -> None:
+    rows = [{"step": n, "t": 4.0 * n} for n in range(4)]
+    assert pace_of(rows[:3]) is None  # too few to tell
+    assert pace_of(rows) == 4.0
+    assert pace_of([*rows, {"step": 4, "split": "held_out", "t": 99.0}]) == 4.0
+    slower = [{"step": 3 + n, "t": 12.0 + 10 * n} for n in range(1, 21)]
+    assert pace_of([*rows, *slower]) == 10.0
+
+
+def test_after_a_resume_the_time_left_is_told_by_the_new_process_alone(begin_run: Begin) -> None:
+    folder = begin_run(pause=0.02)
+    eventually(lambda: report(folder).left_s is not None)
+    eventually(lambda: step(folder) > 12)
+    job.stop(folder)
+    ended(folder)
+    (folder.parent.parent / "sea.json").write_text('{"pause": 0.3}')
+    job.resume(folder)
+    assert report(folder).left_s is None
+    eventually(lambda: report(folder).left_s is not None)
+    assert report(folder).pace_s == pytest.approx(0.3, abs=0.15)
+    job.discard(folder, 1.0)
 
 
 def test_what_matters_is_told_of_what_was_held_out() -> None:

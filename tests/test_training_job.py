@@ -12,10 +12,13 @@ import psutil
 import pytest
 from conftest import ROOT
 from live import eventually
+from tiny_base import make_base
+from training_data import run_config, write_rows
 from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.errors import Busy, TrainingError, WriterError
 from writer_r1.training import job, status
+from writer_r1.training.report import report
 from writer_r1.training.run_folder import Beat, Exit
 from writer_r1.training.status import Signs, state_of
 
@@ -229,9 +232,23 @@ def test_a_training_process_is_given_no_secrets(begin_run: Begin, monkeypatch: p
     assert "SOME_API_KEY" not in environment and environment["HF_HUB_OFFLINE"] == "1"
 
 
-def test_the_supervisor_brings_no_model_library() -> None:
-    code = (
-        "import sys, writer_r1.training.job; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "[]"
+def test_the_real_loop_is_begun_stopped_gone_on_with_and_told_of(tmp_path: Path) -> None:
+    folder = job.runs_in(tmp_path / "home") / "sea"
+    config = run_config("sft", make_base(tmp_path / "base"), write_rows(tmp_path / "rows.jsonl"), steps=400)
+    job.start(folder, config)
+    try:
+        assert job.status(folder).state in ("starting", "preparing")
+        eventually(lambda: job.newest_step(folder) is not None, 180)
+        job.stop(folder)
+        stopped = ended(folder, 120)
+        assert stopped.state == "stopped" and stopped.kept == step(folder), job.log_tail(folder)
+        job.resume(folder)
+        eventually(lambda: step(folder) > (stopped.kept or 0), 180)
+        found = report(folder)
+        assert found.headline and found.config == config
+        os.kill(pid_of(folder), signal.SIGKILL)
+        killed = ended(folder)
+        assert (killed.state, killed.failure) == ("failed", "killed") and (killed.kept or 0) >= (stopped.kept or 0)
+        assert (folder / "adapter" / "adapter_model.safetensors").exists()  # of the stop
+    finally:
+        job._end_process(folder, 1.0)

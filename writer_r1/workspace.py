@@ -27,8 +27,10 @@ from writer_r1.pulls import pulls_into
 from writer_r1.qualification import marked
 from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
+from writer_r1.room import machine, refuse_without_room, training
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
+from writer_r1.story import Teller, retell
 from writer_r1.trajectory import Lesson, Rubric, prompt_id
 
 PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 class Workspace:
     """A user's library in `home` and the weights in `models`."""
+
+    machine = staticmethod(machine)
 
     def __init__(self, home: Path | None = None, models: Path | None = None) -> None:
         self.home = home or places.home()
@@ -117,12 +121,12 @@ class Workspace:
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
-        worn: Path | None = None
-        if task.adapter:
-            worn = adapters.weights_for(task.adapter, catalog.find(writer, self.models), self.home)
+        by = catalog.find(writer, self.models)
+        worn = adapters.weights_for(task.adapter, by, self.home) if task.adapter else None
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
-        task = task._replace(trajectory_id=run_id, dismissed=dismissed)
+        kept = tuple(one.passage.text for one in self.store.protected(piece_id))
+        task = task._replace(trajectory_id=run_id, dismissed=dismissed, protected=kept)
 
         def work(stop: Cancel) -> Iterator[Event]:
             if self._free({writer, judging}) or not self._likeness_ready:
@@ -131,7 +135,8 @@ class Workspace:
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
             readers = self.readers(self.name_of(judging))
             writing = self.llm(writer).adapted(worn, task.strength) if worn else self.llm(writer)
-            team = Team(writing, self.llm(judging), self.similarity, self.recall, stop, readers)
+            tell = partial(retell, Teller(self.llm(writer), stop, self.store, piece_id or ""))
+            team = Team(writing, self.llm(judging), self.similarity, self.recall, stop, readers, tell)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -200,6 +205,7 @@ class Workspace:
         if key not in self._loaded:
             threads = self.settings.threads
             options = {} if threads is None else {"threads": threads}
+            refuse_without_room(catalog.find(name, self.models))
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
 
@@ -211,8 +217,7 @@ class Workspace:
 
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
-        fit = calibration_of(model, self.home)
-        return Readers(fit, embedding.embed) if fit else None
+        return Readers(fit, embedding.embed) if (fit := calibration_of(model, self.home)) else None
 
     @contextmanager
     def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
@@ -239,6 +244,15 @@ class Workspace:
             self._loaded.pop(key).close()
         return not wanted <= self._loaded.keys()
 
+    def release(self) -> None:
+        """Close the models as soon as no job uses them: a training run has the machine's memory first."""
+        threading.Thread(target=self._release, name="release", daemon=True).start()
+
+    def _release(self) -> None:
+        with self.machine():
+            while self._loaded:
+                self._loaded.popitem()[1].close()
+
     def warm(self) -> None:
         """Load the usual models in the background and evaluate the fixed start of their first prompts."""
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
@@ -248,10 +262,10 @@ class Workspace:
         try:
             with self.machine(timeout_s=0):
                 judge, writer = self.judge, self.writer
-                if not self._free({judge, writer}):
+                if training() or not self._free({judge, writer}):
                     return
-                steps: list[Callable[[], object]] = [lambda: self.llm(judge)]
-                steps += [partial(self._pin, judge, prompt) for prompt in PINNED]
+                pins = (partial(self._pin, judge, prompt) for prompt in PINNED)
+                steps: list[Callable[[], object]] = [lambda: self.llm(judge), *pins]
                 steps += [lambda: self.llm(writer), lambda: self._ready_likeness()]
                 for step in steps:
                     if self.jobs.waiting():
@@ -262,19 +276,6 @@ class Workspace:
 
     def _pin(self, name: str, prompt: str) -> None:
         self.llm(name).warm(fixed_start(prompt))
-
-    @contextmanager
-    def machine(self, timeout_s: float = -1) -> Iterator[None]:
-        """Hold the machine's model lock.
-
-        Raises:
-            Busy: it was not free within `timeout_s` (-1 waits).
-        """
-        try:
-            with FileLock(places.machine_lock(), timeout=timeout_s):
-                yield
-        except Timeout:
-            raise Busy("Another writing job is using the model on this machine; wait for it or stop it.") from None
 
     def _ready_likeness(self) -> None:
         self.similarity("warm", ["up"])
@@ -291,8 +292,7 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
-        tested = self.qualifying.close()
-        left = self.jobs.close()
+        tested, left = self.qualifying.close(), self.jobs.close()
         if tested and not left:
             while self._loaded:
                 self._loaded.popitem()[1].close()

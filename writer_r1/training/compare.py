@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from writer_r1.acceptance import DELTA, judge_range, usable
 from writer_r1.adapters import Adapter
 from writer_r1.agreement import interval, rounded
 from writer_r1.drafting import Writer, write_draft
@@ -19,7 +20,6 @@ from writer_r1.events import outcome
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM
-from writer_r1.loop import DELTA, judge_range, usable
 from writer_r1.training.data import Example, read_prompts
 from writer_r1.trajectory import Evaluation, Noun, Rubric, prompt_id
 

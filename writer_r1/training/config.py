@@ -23,8 +23,8 @@ class Replay(Noun):
     weight: float = Field(default=0.5, ge=0.0)  # of the replayed rows in the loss
     rows: int = Field(default=2, ge=0)  # at most, in one group
     share: float = Field(default=0.25, ge=0.0, le=0.5)  # of a group's rows, at most
-    warm_up: int = Field(default=10, ge=0)  # updates before the first
-    least: int = Field(default=4, ge=1)  # stored rows of a prompt before the first
+    warm_up: int = Field(default=5, ge=0)  # updates before the first
+    least: int = Field(default=2, ge=1)  # stored rows of a prompt before the first
     capacity: int = Field(default=16, ge=1)  # rows kept of one prompt under one rubric
     max_age: int = Field(default=64, ge=1)  # updates
     max_uses: int = Field(default=8, ge=1)
@@ -91,14 +91,14 @@ class Config(Noun):
 
 PRESETS: dict[Kind, dict[Preset, dict[str, Any]]] = {
     "sft": {
-        "quick": {"steps": 60, "batch": 4},
+        "quick": {"steps": 40, "batch": 4, "text_tokens": 320},
         "standard": {"steps": 200, "batch": 8, "text_tokens": 384, "learning_rate": 2e-4},
         "thorough": {"steps": 600, "batch": 8, "text_tokens": 512, "learning_rate": 1e-4, "evaluate_every": 50},
     },
     "mrpo": {
-        "quick": {"steps": 40, "group": 6, "text_tokens": 64, "learning_rate": 1e-4},
-        "standard": {"steps": 120, "group": 8, "text_tokens": 128, "learning_rate": 1e-4},
-        "thorough": {"steps": 400, "group": 8, "text_tokens": 256, "learning_rate": 5e-5, "evaluate_every": 40},
+        "quick": {"steps": 30, "group": 4, "prompts": 2, "text_tokens": 96, "learning_rate": 2e-4},
+        "standard": {"steps": 120, "group": 4, "prompts": 2, "text_tokens": 96, "learning_rate": 2e-4},
+        "thorough": {"steps": 400, "group": 8, "prompts": 2, "text_tokens": 256, "evaluate_every": 40},
     },
 }
 """What a preset sets; measured on the starter, Quick takes about ten minutes on two cores."""

@@ -96,12 +96,14 @@ def resume(folder: Path) -> None:
     if status(folder).state == "finished":
         raise TrainingError(f"The run {folder.name!r} is finished; begin a new run to learn more.", "settings")
     with _turn(folder):
-        if newest_step(folder) is None:
+        step = newest_step(folder)
+        if step is None:
             raise TrainingError(
                 f"The run {folder.name!r} has no checkpoint to go on from; begin it again with the same settings.",
                 "settings",
             )
         run_folder.begin_again(folder)
+        run_folder.add_facts(folder, resumed=[*run_folder.record(folder).get("resumed", ()), step])
         _begin(folder)
 
 
@@ -152,6 +154,7 @@ def delete(folder: Path) -> None:
         raise TrainingError(f"There is no training run in {str(folder)!r}; nothing was deleted.", "settings")
     try:
         shutil.rmtree(folder)
+        copied_data(folder).unlink(missing_ok=True)
     except OSError as error:
         raise TrainingError(f"The run {folder.name!r} could not be deleted ({error.strerror}).", "disk") from error
 
@@ -168,6 +171,11 @@ def running() -> Path | None:
 def runs_in(home: Path) -> Path:
     """Return the folder of a home's runs."""
     return (home / "runs").absolute()
+
+
+def copied_data(folder: Path) -> Path:
+    """Return where the rows of a run lie that were copied for it alone; they go when it is deleted."""
+    return folder.parent / f"{folder.name}.jsonl"
 
 
 def folders(home: Path) -> list[Path]:
@@ -244,7 +252,9 @@ def _begin(folder: Path) -> None:
             env=kept | environment(config),
             start_new_session=True,
         )
-    (folder / PROCESS).write_text(f"{owner_of(child.pid)} {time.time()}", "utf-8")
+    told = folder / "metrics.jsonl"
+    written = told.stat().st_size if told.exists() else 0
+    (folder / PROCESS).write_text(f"{owner_of(child.pid)} {time.time()} {written}", "utf-8")
     threading.Thread(target=child.wait, name=f"reaper {child.pid}", daemon=True).start()
 
 
@@ -258,9 +268,17 @@ def _process(folder: Path) -> str:
 def begun_at(folder: Path) -> float:
     """Return when the run's process was begun, in seconds since 1970."""
     try:
-        return float((folder / PROCESS).read_text("utf-8").partition(" ")[2])
-    except (OSError, ValueError):
+        return float((folder / PROCESS).read_text("utf-8").split()[1])
+    except (OSError, ValueError, IndexError):
         return time.time()
+
+
+def metrics_before(folder: Path) -> int:
+    """Return how many bytes of its metrics earlier processes of the run had written."""
+    try:
+        return int((folder / PROCESS).read_text("utf-8").split()[2])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _end_process(folder: Path, grace_s: float) -> bool:

@@ -106,51 +106,60 @@ def practise(
 ) -> tuple[list[Group], int]:
     """Return the groups of an update and how many were put aside because all their texts earn the same."""
     groups, flat, config = list[Group](), 0, learner.config
-    while len(groups) < config.prompts and flat <= REFILLS:
-        drawn = learner.state["drawn"]
-        example, prompt = prompts[places(len(prompts), drawn, 1, config.seed)[0]]
-        group = write_group(learner, example, prompt, rewarder, buffer, clock)
-        learner.state["drawn"] = drawn + 1
-        if is_flat(torch.tensor([r.value for r in group.rewards])) and not group.replayed:
-            flat += 1
-        else:
-            groups.append(group)
+    for _ in range(1 + REFILLS):
+        missing, drawn = config.prompts - len(groups), learner.state["drawn"]
+        chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
+        written = write_groups(learner, [prompt for _, prompt in chosen], clock)
+        learner.state["drawn"] = drawn + missing
+        for number, ((example, prompt), rollouts) in enumerate(zip(chosen, written, strict=True)):
+            chance = random.Random(f"{config.seed}/{drawn + number}")
+            group = rewarded(learner, example, prompt, rollouts, rewarder, buffer, chance)
+            if is_flat(torch.tensor([r.value for r in group.rewards])) and not group.replayed:
+                flat += 1
+            else:
+                groups.append(group)
+        clock.lap("reward")
+        if len(groups) == config.prompts:
+            break
     return groups, flat
 
 
-def write_group(
-    learner: Learner, example: Example, prompt: list[int], rewarder: Rewarder, buffer: Buffer, clock: Clock
-) -> Group:
-    """Return a group written now, what it earns, and the stored texts that are clearly better than its mean."""
-    config, crew, drawn = learner.config, learner.crew, learner.state["drawn"]
-    mine = crew.mine(config.group)
-    seeds = [seed_of(config.seed, drawn, i) for i in mine]
-    own = learner.policy.sample([prompt] * len(seeds), seeds, config.text_tokens, learner.stopping)
+def write_groups(learner: Learner, prompts: Sequence[list[int]], clock: Clock) -> list[list[Rollout]]:
+    """Return a group of texts for each prompt, all written side by side, the rows shared out among processes."""
+    config, crew, size = learner.config, learner.crew, learner.config.group
+    mine = crew.mine(len(prompts) * size)
+    seeds = [seed_of(config.seed, learner.state["drawn"] + i // size, i % size) for i in mine]
+    asked = [prompts[i // size] for i in mine]
+    own = learner.policy.sample(asked, seeds, config.text_tokens, learner.stopping)
     if not own:
         check_stop(learner.folder)
-    rollouts: list[Rollout] = crew.gathered(list(zip(mine, own, strict=True)))
+    every: list[Rollout] = crew.gathered(list(zip(mine, own, strict=True)))
     clock.lap("generate")
+    return [every[i : i + size] for i in range(0, len(every), size)]
+
+
+def rewarded(
+    learner: Learner,
+    example: Example,
+    prompt: list[int],
+    rollouts: list[Rollout],
+    rewarder: Rewarder,
+    buffer: Buffer,
+    chance: random.Random,
+) -> Group:
+    """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
+    settings = learner.config.objective
     rubric, texts = rewarder.rubric(example), [learner.policy.text(r.tokens) for r in rollouts]
     rewards = [
         rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in zip(texts, rollouts, strict=True)
     ]
-    clock.lap("reward")
     under = Under(prompt_id(example.prompt), rubric.id, rewarder.id, tokenizer_id(learner))
     values = torch.tensor([r.value for r in rewards])
-    mean, noise = float(values.nanmean()), config.objective.noise
-    chance = random.Random(f"{config.seed}/{drawn}")
-    replayed = [] if values.isnan().all() else buffer.pick(under, learner.state["step"], mean + noise, texts, chance)
+    least = float(values.nanmean()) + settings.noise
+    replayed = [] if values.isnan().all() else buffer.pick(under, learner.state["step"], least, texts, chance)
     earned = torch.tensor([row.reward for row in replayed])
-    baseline, scale = config.objective.baseline, config.objective.scale
-    return Group(
-        prompt,
-        under,
-        rollouts,
-        texts,
-        rewards,
-        replayed,
-        *advantages(values, earned, baseline=baseline, scale=scale, noise=noise),
-    )
+    ours, theirs = advantages(values, earned, baseline=settings.baseline, scale=settings.scale, noise=settings.noise)
+    return Group(prompt, under, rollouts, texts, rewards, replayed, ours, theirs)
 
 
 def update(learner: Learner, groups: Sequence[Group], buffer: Buffer, clock: Clock) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from writer_r1.training.status import Status
 
 WINDOW = 20  # updates that the pace is taken from
 FEWEST = 4  # before these the pace would jump about
-HEADLINE = {"sft": ("loss", "loss on held-out pieces"), "mrpo": ("reward", "reward on held-out prompts")}
+HEADLINE = {"sft": ("loss", "loss on held-out pieces"), "mrpo": ("reward", "reward on held-out requests")}
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -48,7 +48,7 @@ def report(folder: Path, rows: Rows | None = None) -> Report:
         return Report(folder, fault=str(error))
     trained = [row for row in rows if row.get("split", "train") == "train"]
     step = int(trained[-1].get("step", 0)) if trained else 0
-    pace = None if status.over else pace_of(trained, job.begun_at(folder))
+    pace = None if status.over else pace_of(run_folder.metrics_since(folder, job.metrics_before(folder)))
     left = None if pace is None else max(0.0, pace * (config.steps - step))
     created = float(record.get("created", 0.0))
     return Report(folder, "", config, created, status, step, pace, left, headline_of(config.kind, rows))
@@ -59,15 +59,15 @@ def reports(home: Path) -> list[Report]:
     return [report(folder) for folder in job.folders(home)]
 
 
-def pace_of(rows: Rows, begun: float) -> float | None:
-    """Return the seconds of one update, over the newest of those since the process was begun; None for too few.
+def pace_of(rows: Rows) -> float | None:
+    """Return the seconds of one update, over the newest of these rows of one process; None for too few.
 
-    What an earlier process did tells nothing: the machine may have slept between.
+    What an earlier process wrote tells nothing: the machine may have slept between, and the clock of `t` began anew.
     """
-    times = [float(row["t"]) for row in rows if float(row.get("t", 0.0)) >= begun][-WINDOW:]
+    times = [float(row["t"]) for row in rows if row.get("split", "train") == "train" and "t" in row][-WINDOW:]
     if len(times) < FEWEST:
         return None
-    return (times[-1] - times[0]) / (len(times) - 1)
+    return max(0.0, times[-1] - times[0]) / (len(times) - 1)
 
 
 def headline_of(kind: str, rows: Rows) -> tuple[float, float] | None:

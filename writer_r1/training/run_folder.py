@@ -116,6 +116,11 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     return list({(row.get("step"), row.get("split", "train")): row for row in _rows(folder / "metrics.jsonl")}.values())
 
 
+def metrics_since(folder: Path, offset: int) -> list[dict[str, Any]]:
+    """Return the rows that were written after the first `offset` bytes of `metrics.jsonl`, as they were written."""
+    return list(_rows(folder / "metrics.jsonl", offset))
+
+
 def add_sample(folder: Path, row: dict[str, Any]) -> None:
     """Append one text of the policy to `samples.jsonl`: `step`, `prompt_id`, `prompt`, `text`."""
     with explained(folder):
@@ -127,8 +132,8 @@ def samples(folder: Path) -> list[dict[str, Any]]:
     return list({(row.get("step"), row.get("prompt_id")): row for row in _rows(folder / "samples.jsonl")}.values())
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+def _rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
+    for line in path.read_bytes()[offset:].split(b"\n") if path.exists() else ():
         try:
             row = json.loads(line)
         except ValueError:  # cut by a kill

@@ -15,7 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from writer_r1 import catalog
 from writer_r1.errors import Busy, WriterError
-from writer_r1.ui import adapter_choice, compare_tab, models_tab, render, settings_tab, write_tab
+from writer_r1.ui import adapter_choice, compare_tab, models_tab, render, settings_tab, train_tab, write_tab
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.alive import Alive
 from writer_r1.ui.board import QUIET, Board
@@ -27,15 +27,20 @@ from writer_r1.workspace import Workspace
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
-SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js")  # the others belong to their boards
+BESIDE_S = 15.0  # how often Write looks whether a run trains
+SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js", "scenes.js")  # the others belong to their boards
 STYLES = (
     "style.css",
+    "outline.css",
     "welcome.css",
     "criteria_board.css",
     "round_board.css",
     "proposals_board.css",
+    "passage.css",
     "version_board.css",
+    "hands_board.css",
     "compare.css",
+    "training.css",
     "tabs.css",
     "files.css",
 )
@@ -56,25 +61,33 @@ def create_app(workspace: Workspace) -> gr.Blocks:
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Write", id="write") as write:
                     steps = gr.HTML(first_steps(workspace), elem_id="welcome", apply_default_css=False)
+                    beside = gr.HTML(train_tab.note(), elem_id="beside", apply_default_css=False)
                     parts = write_tab.build(workspace)
                 with gr.Tab("Compare", id="compare") as compare:
                     rounds = compare_tab.build(workspace)
+                with gr.Tab("Train", id="train") as train:
+                    runs = train_tab.build(workspace)
                 with gr.Tab("Models", id="models") as models:
                     cards = models_tab.build(workspace)
                 with gr.Tab("Settings & help", id="settings") as settings:
                     choices = settings_tab.build(workspace)
         compare.select(rounds.refresh, rounds.inputs, rounds.outputs, **QUIET)
         models.select(cards.load, cards.inputs, cards.outputs, **QUIET)
+        train.select(runs.load, runs.inputs, runs.outputs, **QUIET)
+        around = [head, steps, beside]
         for shown_again in (write.select, app.load):
-            shown_again(lambda: (heading(workspace), first_steps(workspace)), None, [head, steps], **QUIET)
+            shown_again(lambda: (heading(workspace), first_steps(workspace), train_tab.note()), None, around, **QUIET)
+        gr.Timer(BESIDE_S).tick(train_tab.note, None, beside, **QUIET)
         worn: dict[str, Any] = {
             "fn": lambda: adapter_choice.shown(workspace),
             "outputs": list(parts.wishes[-2:]),
         } | QUIET
         for fresh in (write.select, app.load, cards.acted.then):
             fresh(**worn)
-        for other in (write, compare, settings):
+        for other in (write, compare, train, settings):
             other.select(cards.leave, None, cards.timer, **QUIET)
+        for other in (write, compare, models, settings):
+            other.select(runs.leave, None, runs.timer, **QUIET)
         shown = settings.select(choices.load, None, choices.outputs, **QUIET)
         shown.then(None, choices.comfort, None, js=choices.applied, **QUIET)
         app.load(choices.load, None, choices.outputs, **QUIET).then(

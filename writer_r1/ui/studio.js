@@ -2,6 +2,8 @@
 // back. What is typed is kept by guard.js.
 (() => {
   const PING_MS = 5000;
+  const TOLD_MS = 4000;
+  let silence = 0;
   const stored = (key) => {
     try {
       return localStorage.getItem(key);
@@ -16,6 +18,18 @@
     save: async () => {},
     fill: (text) => text,
     took: () => {},
+    offer: () => {},
+    // Said in the page's one polite region, beside what the studio tells there.
+    say: (sentence) => {
+      const region = document.querySelector("#announce");
+      const line = region?.querySelector("[data-said]") ?? region?.appendChild(document.createElement("span"));
+      if (!line) return;
+      line.dataset.said = "";
+      line.textContent = sentence;
+      clearTimeout(silence);
+      silence = setTimeout(() => line.remove(), TOLD_MS);
+    },
+    part: () => null,
   });
 
   // Keys. Single letters act only inside boards (see their scripts), never in a text field.
@@ -32,7 +46,7 @@
     document.querySelector(".gradio-container").append(dialog);
     dialog.showModal();
   };
-  const TABS = ["write", "compare", "models", "settings"];
+  const TABS = ["write", "compare", "train", "models", "settings"];
   const tab = (name) => {
     const at = TABS.indexOf(name);
     if (at < 0) return null;
@@ -112,8 +126,9 @@
     for (const details of document.querySelectorAll("details[data-key]")) {
       if (open.has(details.dataset.key) && !details.open) details.open = true;
     }
-    const region = document.querySelector("#announce");
-    if (region && region.getAttribute("aria-live") !== "polite") region.setAttribute("aria-live", "polite");
+    for (const region of document.querySelectorAll("#announce, #train-announce")) {
+      if (region.getAttribute("aria-live") !== "polite") region.setAttribute("aria-live", "polite");
+    }
     const toggle = document.querySelector("[data-shelf]");
     const expanded = String(document.body.classList.contains("shelf-open"));
     if (toggle && toggle.getAttribute("aria-expanded") !== expanded) toggle.setAttribute("aria-expanded", expanded);

@@ -1,0 +1,135 @@
+"""A run is planned, begun, watched, stopped, gone on with and discarded on the page, in a real Chromium.
+
+The run's process is real and has no model (`training_child.py`); the studio that began it is killed.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live import SOON_MS, Pages, Studio, eventually
+from playwright.sync_api import Locator, Page, expect
+from test_training_plan import base_folder
+
+from writer_r1.training import job, run_folder
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(autouse=True)
+def no_run_is_left(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TMPDIR", studio.environment["TMPDIR"])
+    (studio.home / "training_plan.json").write_text(json.dumps({"base": base_folder(tmp_path)}))
+    tell(studio)
+    yield
+    for folder in job.folders(studio.home):
+        job._end_process(folder, 1.0)
+        job.delete(folder)
+
+
+def tell(studio: Studio, **told: object) -> None:
+    """Tell the training processes that begin from now on what to do."""
+    (studio.home / "training.json").write_text(json.dumps({"pause": 0.05, **told}))
+
+
+def train(page: Page) -> Locator:
+    """Go to the Train tab and return its Start button."""
+    page.keyboard.press("Alt+3")
+    expect(page.locator("#train-ready .checklist")).to_be_visible(timeout=SOON_MS)
+    return page.locator("#train-start")
+
+
+def begun(page: Page) -> Locator:
+    """Begin the run that is planned and return its board."""
+    start = train(page)
+    expect(start).to_have_text("Start training", timeout=SOON_MS)
+    start.click()
+    run = page.locator("#train-run .run")
+    expect(run).to_be_visible(timeout=5_000)
+    return run
+
+
+def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    start = train(page)
+    expect(start).to_have_text("Start training")
+    page.get_by_label("A file or folder").check()
+    expect(start).to_have_text("Choose what to learn from", timeout=SOON_MS)
+    expect(start).to_be_disabled()
+    rows = [
+        json.dumps({"prompt": f"Lamp {i}", "text": f"The lamp {i} stood in the window, <b>unasked</b> for."})
+        for i in range(16)
+    ]
+    file = studio.home / "rows.jsonl"
+    file.write_text("\n".join([*rows, '{"prompt": "cut']))
+    page.locator("#train-path :is(input, textarea)").fill(str(file))
+    side = page.locator("#train-ready")
+    expect(side).to_contain_text("16 pieces to learn from; 1 row left out", timeout=SOON_MS)
+    expect(side).to_contain_text("rows.jsonl, line 17: broken JSON")
+    expect(start).to_have_text("Start training")
+    side.get_by_text("The first rows").click()
+    expect(side.locator(".rows mark").first).to_have_text("The lamp 0 stood in the window, <b>unasked</b> for.")
+    page.locator("#train-name input, #train-name textarea").fill("a/b")
+    expect(start).to_have_text("Choose another name", timeout=SOON_MS)
+    pages.reload(page)
+    expect(train(page)).to_have_text("Choose another name", timeout=SOON_MS)
+    expect(page.locator("#train-path :is(input, textarea)")).to_have_value(str(file))
+    page.get_by_role("button", name="Change the name").click()
+    expect(page.locator("#train-name :is(input, textarea)")).to_be_focused()
+
+
+def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    run = begun(page)
+    expect(run).to_contain_text(re.compile(r"step [1-9]\d* of 60 *about .* left"), timeout=SOON_MS)
+    expect(run.locator(".curve .s1").first).to_be_attached(timeout=SOON_MS)
+    expect(run.locator(".samples blockquote").first).to_contain_text("<b>Nothing</b>")
+    page.keyboard.press("Alt+1")
+    expect(page.locator("#beside")).to_contain_text("“my-style” is training on this machine", timeout=SOON_MS)
+    tell(studio, pause=0.3)
+    pages.leaving = True
+    studio.kill()
+    page.context.close()
+    folder = job.runs_in(studio.home) / "my-style"
+    at = max(row["step"] for row in run_folder.metrics(folder))
+    studio.start()
+    pages.leaving = False
+    eventually(lambda: max(row["step"] for row in run_folder.metrics(folder)) > at)
+    phone = pages.open(390)
+    train(phone)
+    run = phone.locator("#train-run .run.live")
+    expect(run).to_be_visible(timeout=SOON_MS)
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    run.get_by_role("button", name="Stop and save").click()
+    expect(phone.locator("#train-run .phase")).to_contain_text("Stopped and saved", timeout=SOON_MS)
+    resume = phone.get_by_role("button", name="Resume")
+    resume.click()
+    expect(phone.locator("#train-run .run.live")).to_be_visible(timeout=SOON_MS)
+    phone.get_by_role("button", name="Discard…").click()
+    phone.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    expect(phone.locator("#train-run .phase")).to_contain_text("Discarded", timeout=SOON_MS)
+    expect(phone.get_by_role("button", name="Resume")).to_have_count(0)
+    phone.get_by_role("button", name="Delete…").click()
+    phone.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(phone.locator("#train-runs")).to_contain_text("No runs yet", timeout=SOON_MS)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_failure_says_what_is_safe_and_retry_smaller_fills_the_form(
+    pages: Pages, studio: Studio, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    tell(studio, pause=0.0, die=12)
+    page = pages.open(color_scheme=scheme)
+    run = begun(page)
+    expect(run).to_contain_text("Failed: too little memory", timeout=SOON_MS)
+    expect(run).to_contain_text("resume goes on from step 10")
+    expect(run.locator("details[open] pre")).to_contain_text("MemoryError: no room")
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [node["target"] for node in v["nodes"]][:3]) for v in found] == []
+    run.get_by_role("button", name="Retry smaller").click()
+    expect(page.locator("#train-batch input")).to_have_value("2", timeout=SOON_MS)

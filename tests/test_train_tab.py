@@ -1,0 +1,111 @@
+"""The Train tab's handlers on a real workspace and real processes: what a browser sends, and what it is shown."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import eventually
+from test_training_plan import base_folder
+from training_runs import Begin, ended, step
+
+from writer_r1 import room
+from writer_r1.errors import ModelError
+from writer_r1.llm.fake import FakeLLM
+from writer_r1.training import job
+from writer_r1.training.plan import Plan, keep_plan, read_plan
+from writer_r1.ui import train_form
+from writer_r1.ui.train_tab import START, look, note, on_act, on_change, on_load, on_start
+from writer_r1.workspace import Workspace
+
+PAGE = 6  # parts that follow the runs, the first of an answer
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "home", tmp_path / "models")
+
+
+def start_says(answer: list[Any]) -> tuple[str, bool]:
+    return answer[-1].value, answer[-1].interactive
+
+
+def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -> None:
+    numbers = [None] * len(train_form.NUMBERS)
+    answer = on_change(
+        workspace, ("sft", "sample", "", base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
+    )
+    assert start_says(answer) == (START, True)
+    assert read_plan(workspace.home) == Plan(base=base_folder(tmp_path), name="sea", numbers={"steps": 7})
+    assert "writer-r1 train sft --run" in answer[-2] and "46 pieces to learn from" in answer[-2]
+    hostile = on_change(workspace, ("fame", {"x": 1}, None, [], "quick", None, "sea", "NaN", *numbers[1:]))
+    assert start_says(hostile) == (START, True)  # what cannot be a plan changes none
+    assert start_says(on_change(workspace, ("sft", "file", "", "starter", "quick", "checks", "", *numbers)))[1] is False
+
+
+def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
+    workspace: Workspace, tmp_path: Path, begin_run: Begin
+) -> None:
+    keep_plan(workspace.home, Plan(base=base_folder(tmp_path), name="sea"))
+    (workspace.home / "training.json").write_text(json.dumps({"pause": 0.05}))
+    began = time.monotonic()
+    answer = on_start(workspace, "")
+    assert time.monotonic() - began < 3
+    folder = job.runs_in(workspace.home) / "sea"
+    try:
+        assert answer.opened == "sea" and 'class="run live"' in answer.run
+        assert start_says(on_load(workspace, "sea")) == ("Another run is training", False)
+        assert [f.name for f in job.folders(workspace.home)] == ["sea"]
+        on_start(workspace, "")  # pressed twice
+        assert [f.name for f in job.folders(workspace.home)] == ["sea"]
+        assert '“<b dir="auto">sea</b>” is training' in note()
+        eventually(lambda: step(folder) > 3)
+        page = look(workspace, "")
+        assert page.opened == "sea" and page.timer.active and page.announce == "sea: Training"
+        for wish in ({"act": "delete", "name": "../home"}, {"act": "fly", "name": "sea"}, {"act": "stop", "name": ""}):
+            on_act(workspace, "sea", wish)
+        assert job.status(folder).state == "training"
+        on_act(workspace, "sea", {"act": "stop", "name": "sea"})
+        ended(folder)
+        page = look(workspace, "sea")
+        assert "Stopped and saved" in page.run and not page.timer.active and note() == ""
+        unchanged = look(workspace, "sea", page.sent)
+        assert unchanged.run == unchanged.runs  # both skipped
+        on_act(workspace, "sea", {"act": "resume", "name": "sea"})
+        on_act(workspace, "sea", {"act": "discard", "name": "sea"})
+        assert ended(folder).state == "discarded"
+        answer = on_act(workspace, "sea", {"act": "smaller", "name": "sea"})
+        assert read_plan(workspace.home).numbers["batch"] == 2 and start_says(answer) == (START, True)
+        on_act(workspace, "sea", {"act": "delete", "name": "sea"})
+        assert job.folders(workspace.home) == []
+    finally:
+        job._end_process(folder, 1.0)
+
+
+def test_a_run_of_another_version_is_listed_and_opens(workspace: Workspace) -> None:
+    folder = job.runs_in(workspace.home) / "old"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text('{"version": 99}')
+    page = on_load(workspace, "")
+    assert "another version" in page[0] and "Cannot be read" in page[1]
+
+
+def test_the_writing_model_is_let_go_and_taken_again_only_where_it_fits(
+    workspace: Workspace, begin_run: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace._loaded["fake"] = FakeLLM({}, name="fake")
+    with workspace.machine():
+        workspace.release()
+        time.sleep(0.2)
+        assert workspace._loaded  # a job uses it
+    eventually(lambda: not workspace._loaded)
+    from writer_r1 import catalog
+
+    model = catalog.rows(workspace.models)[0]
+    room.refuse_without_room(model.model_copy(update={"memory_bytes": 1 << 60}))  # nothing trains
+    folder = begin_run(pause=0.05)
+    room.refuse_without_room(model.model_copy(update={"memory_bytes": 1}))
+    with pytest.raises(ModelError, match=r"“sea” is training, and .* are free, less than"):
+        room.refuse_without_room(model.model_copy(update={"memory_bytes": 1 << 60}))
+    job.discard(folder, 1.0)

@@ -1,0 +1,52 @@
+"""This machine's one model lock and its memory -> who may use a model now.
+
+A training run is not a model job: it lasts for hours and holds the lock at no time. It has the memory first instead
+(decision 17): the studio lets its models go when a run begins, and takes one again only where it fits beside it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+from filelock import FileLock, Timeout
+
+from writer_r1 import places
+from writer_r1.catalog import Model, amount
+from writer_r1.errors import Busy, ModelError
+from writer_r1.training import job
+
+
+@contextmanager
+def machine(timeout_s: float = -1) -> Iterator[None]:
+    """Hold the machine's model lock.
+
+    Raises:
+        Busy: it was not free within `timeout_s` (-1 waits).
+    """
+    try:
+        with FileLock(places.machine_lock(), timeout=timeout_s):
+            yield
+    except Timeout:
+        raise Busy("Another writing job is using the model on this machine; wait for it or stop it.") from None
+
+
+def training() -> str:
+    """Return the name of the run that trains on this machine; an empty string where none does."""
+    folder = job.running()
+    return folder.name if folder else ""
+
+
+def refuse_without_room(model: Model) -> None:
+    """Return where a model may be loaded: nothing trains, or it fits into the memory that is free beside it.
+
+    Raises:
+        ModelError: it does not fit.
+    """
+    if not (run := training()):
+        return
+    free = int(psutil.virtual_memory().available)
+    if model.memory_bytes > free:
+        raise ModelError(
+            f"“{run}” is training, and of this machine's memory {amount(free)} are free, less than the "
+            f"{amount(model.memory_bytes)} that {model.label} needs; stop the run in Train, or wait for its end."
+        )

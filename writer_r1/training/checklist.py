@@ -1,0 +1,209 @@
+"""A plan and this machine -> what is in order before a run can begin, and what is not, each with where to put it right.
+
+Memory is an estimate from the base's header: its weights, what a forward pass keeps of each token, and the libraries.
+It is ours, fitted to what was measured of the starter, and errs on the large side.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import psutil
+
+from writer_r1 import catalog
+from writer_r1.catalog import amount
+from writer_r1.checks import word_count
+from writer_r1.errors import WriterError
+from writer_r1.facts import measured_criteria, read_facts
+from writer_r1.gguf_header import Header, read_header
+from writer_r1.store import Store
+from writer_r1.training import job
+from writer_r1.training.config import Config
+from writer_r1.training.data import Read, split
+from writer_r1.training.plan import Plan, config_of, data_of, name_of, path_of
+
+Standing = Literal["good", "note", "fault"]
+Place = Literal["data", "base", "reward", "name", "numbers", "runs", ""]
+
+TOKENS_A_WORD = 4 / 3  # of English prose
+LIBRARIES = 700_000_000  # torch, transformers and peft in memory
+ROOM = 500_000_000  # bytes on disk for checkpoints, of the starter
+FEW = 12  # pieces: below these a model learns them by heart
+KEPT_A_LAYER = 34  # numbers kept for each token, layer and dimension until the backward pass
+
+
+class Check(NamedTuple):
+    """One line of the list. `wanted` is what Start says where it is a fault; `place` where it is put right."""
+
+    name: str
+    standing: Standing
+    said: str
+    place: Place = ""
+    wanted: str = ""
+
+
+class Ready(NamedTuple):
+    """The list, the rows that would be learned from, and the settings; None where they cannot be told yet."""
+
+    checks: tuple[Check, ...]
+    data: Read | None
+    config: Config | None
+
+    @property
+    def wanted(self) -> str:
+        """What is missing, as Start says it; an empty string where nothing is."""
+        return next((check.wanted for check in self.checks if check.standing == "fault"), "")
+
+
+def ready(plan: Plan, home: Path, models: Path, store: Store) -> Ready:
+    """Return what is in order and what is not."""
+    data, about_data = _data(plan, store)
+    config, about_name = _settings(plan, home)
+    header, about_base = _base(plan, models)
+    checks = [*about_data, *about_base, about_name]
+    if data and config:
+        checks.append(_length(data, config))
+        checks += _criteria(data, config, models) if config.kind == "mrpo" else []
+    if config and header:
+        checks.append(_memory(config, header, data))
+    checks += [_disk(home), *_others()]
+    return Ready(tuple(checks), data, config)
+
+
+def _data(plan: Plan, store: Store) -> tuple[Read | None, list[Check]]:
+    try:
+        data = data_of(plan, store)
+    except WriterError as error:
+        wanted = "Choose what to learn from" if plan.source == "file" else "Choose other data"
+        return None, [Check("Data", "fault", str(error), "data", wanted)]
+    many, left = len(data.examples), len(data.dropped)
+    what = "piece" if plan.goal == "sft" else "request"
+    said = f"{many} {what}{'s' if many != 1 else ''} to learn from"
+    said += f"; {left} row{'s' if left != 1 else ''} left out, see below why." if left else "."
+    checks = [Check("Data", "note" if left else "good", said, "data" if left else "")]
+    try:
+        _, held = split(data.examples)
+        checks.append(Check("Test", "good", f"{len(held)} of them are held out, to see what was really learned."))
+    except WriterError as error:
+        checks.append(Check("Test", "fault", str(error), "data", "Add more pieces"))
+        return data, checks
+    if many < FEW:
+        few = f"{many} are few: the model may learn them by heart. {FEW} or more are better."
+        checks.append(Check("Enough", "note", few, "data"))
+    return data, checks
+
+
+def _settings(plan: Plan, home: Path) -> tuple[Config | None, Check]:
+    try:
+        name = name_of(plan, home)
+    except WriterError as error:
+        return None, Check("Name", "fault", str(error), "name", "Choose another name")
+    try:
+        config = config_of(plan, home)
+    except WriterError as error:
+        return None, Check("Numbers", "fault", str(error), "numbers", "Correct the numbers")
+    return config, Check("Name", "good", f"The adapter will be called “{name}”.")
+
+
+def _base(plan: Plan, models: Path) -> tuple[Header | None, list[Check]]:
+    """Return the header of the base, where it is a GGUF, and whether it can be trained."""
+    folder = path_of(plan.base)
+    if (folder / "config.json").is_file():
+        if any(folder.glob("*.safetensors")):
+            return None, [Check("Base", "good", f"{folder.name}, a folder of safetensors.")]
+        said = f"{str(folder)!r} holds no *.safetensors, the only weights that are read from a folder."
+        return None, [Check("Base", "fault", said, "base", "Choose another base")]
+    try:
+        path = catalog.path_of(plan.base, models)
+        header = read_header(path)
+        label = catalog.find(plan.base, models).label
+    except WriterError as error:
+        return None, [Check("Base", "fault", str(error), "base", "Choose a base model")]
+    checks = [Check("Base", "good", f"{label}; its weights are unpacked once, and stay as they are.")]
+    return header, checks
+
+
+def _length(data: Read, config: Config) -> Check:
+    words = max(word_count(e.text or e.prompt) for e in data.examples)
+    tokens, room = round(words * TOKENS_A_WORD), config.text_tokens
+    if config.kind == "mrpo":
+        return Check("Length", "good", f"Drafts of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
+    said = f"The longest piece has {words} words, about {tokens} tokens; {room} fit."
+    if tokens <= room:
+        return Check("Length", "good", said)
+    long = sum(word_count(e.text) * TOKENS_A_WORD > room for e in data.examples)
+    said = f"{said} About {long} of {len(data.examples)} pieces are too long to be learned whole."
+    return Check("Length", "note", said, "numbers")
+
+
+def _criteria(data: Read, config: Config, models: Path) -> list[Check]:
+    """Return what drafts are scored by, and whether it can tell them apart."""
+    usual = {c.name for c in measured_criteria(read_facts(""))}
+    stated = sum(any(c.name not in usual for c in measured_criteria(read_facts(e.prompt))) for e in data.examples)
+    judged = sum(any(c.check is None for c in e.rubric.criteria) for e in data.examples if e.rubric)
+    many = len(data.examples)
+    said = f"{stated} of {many} requests state something that can be checked, such as a length or words to include."
+    checks = [Check("Criteria", "good", said)]
+    if stated < many / 2 and config.reward == "checks":
+        said += " The others are scored by their ending and by repetition alone, which hardly tells drafts apart."
+        checks = [Check("Criteria", "note", said, "data")]
+    if judged and config.reward == "checks":
+        said = f"{judged} requests have criteria in words, which count only where the judge scores, too."
+        checks.append(Check("Words", "note", said, "reward"))
+    if config.reward == "judge" and config.judge:
+        checks.append(_judge(config.judge, config.base, models))
+    return checks
+
+
+def _judge(judge: str, base: str, models: Path) -> Check:
+    try:
+        model = catalog.find(judge, models)
+        catalog.path_of(judge, models)
+        if model.name == catalog.find(base, models).name:
+            said = f"{model.label} cannot judge its own training; choose another judge on the Models page."
+            return Check("Judge", "fault", said, "base", "Choose another judge")
+    except WriterError as error:
+        return Check("Judge", "fault", str(error), "base", "Choose another judge")
+    return Check("Judge", "good", f"{model.label} judges, without the adapter.")
+
+
+def _memory(config: Config, header: Header, data: Read | None) -> Check:
+    need, free = memory_of(config, header, data), int(psutil.virtual_memory().available)
+    said = f"About {amount(need)} are needed (an estimate), {amount(free)} are free."
+    if need > free:
+        said += " The writing model is let go first; smaller sizes, or closing other programs, help."
+        return Check("Memory", "note", said, "numbers")
+    return Check("Memory", "good", said)
+
+
+def memory_of(config: Config, header: Header, data: Read | None = None) -> int:
+    """Return about how many bytes of memory a run takes at its highest."""
+    width, layers = header.number("embedding_length", 576), header.number("block_count", 30)
+    inner, words = header.number("feed_forward_length", 3 * width), header.number("vocab_size", 50_000)
+    parameters = layers * (3 * width * inner + 3 * width * width) + words * width
+    size = 4 if parameters < 300_000_000 else 2  # bytes a number: see `weights.SMALL`
+    row = config.prompt_tokens + config.text_tokens
+    if data and config.kind == "sft":
+        longest = max(word_count(e.prompt) + word_count(e.text) for e in data.examples)
+        row = min(row, round(longest * TOKENS_A_WORD) + 60)
+    rows = config.batch if config.kind == "sft" else config.group
+    tokens = min(max(config.micro_tokens, row), rows * row)
+    kept = layers * width * (4 if config.activation_checkpointing else KEPT_A_LAYER) + 3 * words
+    return LIBRARIES + parameters * size + tokens * kept * size
+
+
+def _disk(home: Path) -> Check:
+    folder = next(p for p in (home, *home.absolute().parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    if free < ROOM:
+        said = f"Only {amount(free)} are free on the disk and checkpoints need about {amount(ROOM)}: free some space."
+        return Check("Disk", "fault", said, "", "Free some disk space")
+    return Check("Disk", "good", f"{amount(free)} are free for checkpoints.")
+
+
+def _others() -> Sequence[Check]:
+    if (other := job.running()) is None:
+        return [Check("Writing", "note", "While it trains the writing model is let go; Write says how it goes on.")]
+    said = f"“{other.name}” is training on this machine; one run trains at a time. Stop it, or wait for its end."
+    return [Check("Machine", "fault", said, "runs", "Another run is training")]

@@ -1,0 +1,180 @@
+"""What the writer wants to train, as far as it is chosen -> its data, its settings, and the run that is begun.
+
+A plan is kept in the home while it is made, so that a reload, another browser or a restarted studio finds it again.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from writer_r1 import places
+from writer_r1.errors import TrainingError, WriterError
+from writer_r1.store import Store
+from writer_r1.training import job
+from writer_r1.training.config import Config, Kind, Preset, configured
+from writer_r1.training.data import Example, Read, own, read, read_prompts
+from writer_r1.trajectory import Noun
+
+FILE = "training_plan.json"
+NAME = re.compile(r"[^\W_][\w. -]{0,58}")  # of a folder, on every system
+USUAL_NAME: dict[Kind, str] = {"sft": "my-style", "mrpo": "my-criteria"}
+FEWEST_OWN = "Your library holds no piece with a brief and a text of eight words yet; write one, or use the sample set."
+
+Source = Literal["own", "file", "sample"]
+
+
+class Plan(Noun):
+    """A run as it is being chosen. `numbers` are settings in place of the preset's; `name` may be left empty."""
+
+    goal: Kind = "sft"
+    source: Source = "sample"
+    path: str = Field(default="", max_length=4096)  # of a file or folder, where that is the source
+    base: str = Field(default="starter", max_length=4096)
+    preset: Preset = "quick"
+    name: str = Field(default="", max_length=200)
+    adapter: str | None = Field(default=None, max_length=4096)  # a folder with an adapter to go on from
+    numbers: dict[str, Any] = {}
+
+
+def read_plan(home: Path) -> Plan:
+    """Return the plan kept in a home; a new one where there is none, or none that can be understood."""
+    try:
+        return Plan.model_validate_json((home / FILE).read_bytes())
+    except (OSError, ValidationError):
+        return Plan()
+
+
+def keep_plan(home: Path, plan: Plan) -> None:
+    """Keep a plan, the old one or this one whole.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    part = home / f".{FILE}.{os.getpid()}.part"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        part.write_text(plan.model_dump_json(indent=1), "utf-8")
+        os.replace(part, home / FILE)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TrainingError(f"The plan cannot be kept in {str(home)!r} ({error.strerror}).", "disk") from error
+
+
+def sample_set(goal: Kind) -> Path:
+    """Return the file of pieces, or of requests, that were written for this project."""
+    return places.data("assets/sample_pieces.jsonl" if goal == "sft" else "assets/sample_prompts.jsonl")
+
+
+def data_of(plan: Plan, store: Store) -> Read:
+    """Return what the plan would be trained on.
+
+    Raises:
+        WriterError: nothing is chosen, it cannot be read, or nothing in it can be used.
+    """
+    if plan.source == "own":
+        found = own(store)
+        if not found:
+            raise WriterError(FEWEST_OWN)
+        return Read(tuple(found), ())
+    if plan.source == "file" and not plan.path.strip():
+        raise WriterError("Type or paste the path of a file or folder on this machine.")
+    path = sample_set(plan.goal) if plan.source == "sample" else path_of(plan.path)
+    return read(path) if plan.goal == "sft" else read_prompts(path)
+
+
+def path_of(said: str) -> Path:
+    """Return a path as a person pastes it: perhaps in quotes, perhaps from the home folder on."""
+    return Path(said.strip().strip("\"'")).expanduser().absolute()
+
+
+def name_of(plan: Plan, home: Path) -> str:
+    """Return the run's name: the one chosen, or else the usual one with the first number that is free.
+
+    Raises:
+        TrainingError: it is taken, or cannot be the name of a folder.
+    """
+    runs = job.runs_in(home)
+    if not (name := plan.name.strip()):
+        usual = USUAL_NAME[plan.goal]
+        names = [usual, *(f"{usual}-{n}" for n in range(2, 10_000))]
+        return next(name for name in names if not (runs / name).exists())
+    if not NAME.fullmatch(name) or name.endswith((".", " ")):
+        raise TrainingError(
+            f"{name[:60]!r} cannot be a name; use letters, digits, dots, spaces and dashes, 59 at most.", "settings"
+        )
+    if (runs / name).exists():
+        raise TrainingError(f"The name {name!r} is taken by another run; choose another name.", "settings")
+    return name
+
+
+def config_of(plan: Plan, home: Path, data: str | None = None) -> Config:
+    """Return the settings of the run that is planned; `data` is the file its rows were copied to.
+
+    Raises:
+        TrainingError: its name or a number cannot be used.
+    """
+    named = {"own": "your own pieces", "sample": str(sample_set(plan.goal)), "file": str(path_of(plan.path))}
+    base = str(path_of(plan.base)) if os.sep in plan.base else plan.base
+    chosen: dict[str, Any] = {"name": name_of(plan, home), "base": base, "data": data or named[plan.source]}
+    return configured(plan.goal, preset=plan.preset, adapter=plan.adapter, **{**plan.numbers, **chosen})
+
+
+def plan_of(config: Config) -> Plan:
+    """Return the plan that leads to these settings again, under a name still to be found."""
+    usual = configured(config.kind, preset=config.preset, name="x", base="x", data="x").model_dump()
+    told = ("kind", "name", "base", "data", "preset", "adapter")
+    numbers = {k: v for k, v in config.model_dump().items() if k not in told and v != usual[k]}
+    source: Source = "sample" if config.data == str(sample_set(config.kind)) else "file"
+    return Plan(
+        goal=config.kind,
+        source=source,
+        path="" if source == "sample" else config.data,
+        base=config.base,
+        preset=config.preset,
+        adapter=config.adapter,
+        numbers=numbers,
+    )
+
+
+def begin(plan: Plan, home: Path, store: Store) -> Path:
+    """Return the folder of the run that was begun; the writer's own pieces are copied beside it, as they are now.
+
+    Raises:
+        WriterError: it cannot be begun; nothing was left behind.
+    """
+    folder = job.runs_in(home) / name_of(plan, home)
+    if plan.source != "own":
+        data_of(plan, store)
+        job.start(folder, config_of(plan, home))
+        return folder
+    copy = job.copied_data(folder)
+    write_rows(copy, data_of(plan, store).examples)
+    try:
+        job.start(folder, config_of(plan, home, str(copy)))
+    except WriterError:
+        if not folder.exists():
+            copy.unlink(missing_ok=True)
+        raise
+    return folder
+
+
+def write_rows(path: Path, examples: tuple[Example, ...]) -> None:
+    """Write examples as JSON lines that `data.read` reads again.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    rows = [
+        {"id": e.id, "prompt": e.prompt, "text": e.text}
+        | ({"rubric": e.rubric.model_dump(mode="json", by_alias=True)} if e.rubric else {})
+        for e in examples
+    ]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    except OSError as error:
+        raise TrainingError(f"The rows cannot be written to {str(path)!r} ({error.strerror}).", "disk") from error

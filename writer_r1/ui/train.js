@@ -1,0 +1,17 @@
+// A line of the checklist that is to be put right leads to the field where that can be done.
+const PLACES = {
+  data: "#train-data input:checked",
+  reward: "#train-reward input:checked",
+  name: "#train-name :is(input, textarea)",
+  numbers: "#train-numbers",
+  runs: "#train-run",
+};
+element.addEventListener("click", (event) => {
+  const place = PLACES[event.target.closest("[data-goto]")?.dataset.goto];
+  const found = place && document.querySelector(place);
+  if (!found) return;
+  found.scrollIntoView({ block: "center" });
+  const fold = found.matches("#train-numbers") ? found.querySelector("button") : null;
+  if (fold && !fold.classList.contains("open")) fold.click();
+  (fold ?? found).focus({ preventScroll: true });
+});

@@ -1,0 +1,181 @@
+"""The form of a new training run: a plan -> what its fields hold, and what they hold -> a plan."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from writer_r1 import catalog
+from writer_r1.training.config import PRESETS, Config
+from writer_r1.training.plan import Plan
+from writer_r1.ui import gradio as gr
+from writer_r1.workspace import Workspace
+
+GOALS = [("Match my style", "sft"), ("Write to these criteria", "mrpo")]
+SOURCES = [("The sample set", "sample"), ("My own pieces", "own"), ("A file or folder", "file")]
+PRESET = [("Quick try", "quick"), ("Standard", "standard"), ("Thorough", "thorough")]
+SCORED = [("What can be checked", "checks"), ("Checks and the judge", "judge")]
+NUMBERS = {  # name of a setting: label, what it does, and of which goals
+    "steps": ("Steps", "Updates of the adapter.", ("sft", "mrpo")),
+    "learning_rate": ("Learning rate", "How far each step goes.", ("sft", "mrpo")),
+    "batch": ("Pieces a step", "Fewer need less memory.", ("sft",)),
+    "group": ("Drafts a request", "The model learns from how they differ.", ("mrpo",)),
+    "text_tokens": ("Longest text, in tokens", "100 tokens are about 75 words.", ("sft", "mrpo")),
+    "micro_tokens": ("Tokens in one pass", "Halve it when memory is short.", ("sft", "mrpo")),
+    "rank": ("Rank of the adapter", "How much it can hold.", ("sft", "mrpo")),
+    "checkpoint_every": ("Steps between checkpoints", "", ("sft", "mrpo")),
+    "threads": ("Threads", "More than free cores make it slower.", ("sft", "mrpo")),
+    "seed": ("Seed", "The same seed gives the same run.", ("sft", "mrpo")),
+}
+
+
+class Form(NamedTuple):
+    """The fields, in the order of `values`."""
+
+    goal: Any
+    source: Any
+    path: Any
+    base: Any
+    preset: Any
+    reward: Any
+    name: Any
+    numbers: tuple[Any, ...]
+
+    @property
+    def fields(self) -> list[Any]:
+        return [self.goal, self.source, self.path, self.base, self.preset, self.reward, self.name, *self.numbers]
+
+
+def place(workspace: Workspace, plan: Plan) -> Form:
+    """Place the fields in the open block."""
+    goal = gr.Radio(
+        GOALS,
+        value=plan.goal,
+        label="1 · Goal",
+        info="Style learns to write like the pieces it is shown (SFT). Criteria practises on requests and learns from "
+        "how its own drafts score (MRPO).",
+        elem_id="train-goal",
+    )
+    source, path = _place_data(plan)
+    base = gr.Dropdown(
+        bases(workspace, plan),
+        value=plan.base,
+        label="3 · Base model",
+        info="One that is on this machine, or the path of a GGUF or of a folder with safetensors.",
+        allow_custom_value=True,
+        elem_id="train-base",
+    )
+    preset = gr.Radio(
+        PRESET,
+        value=plan.preset,
+        label="4 · How long",
+        info="A quick try takes about ten minutes on two cores with the starter; the others hours.",
+        elem_id="train-preset",
+    )
+    reward = gr.Radio(
+        SCORED,
+        value=plan.numbers.get("reward", "checks"),
+        label="5 · How drafts are scored",
+        info="Length, words to include, repetition and the ending can be checked. Criteria in words need the judge, "
+        "who has at most half of the say and makes it slower.",
+        visible=plan.goal == "mrpo",
+        elem_id="train-reward",
+    )
+    name = gr.Textbox(
+        label="Name of the adapter",
+        info="Left empty, one is found.",
+        placeholder="my-style",
+        max_lines=1,
+        max_length=60,
+        value=plan.name,
+        elem_id="train-name",
+    )
+    with gr.Accordion("Numbers", open=False, elem_id="train-numbers"), gr.Row():
+        numbers = tuple(
+            gr.Number(value=plan.numbers.get(key), label=label, info=info, min_width=150, elem_id=f"train-{key}")
+            for key, (label, info, _) in NUMBERS.items()
+        )
+    return Form(goal, source, path, base, preset, reward, name, numbers)
+
+
+def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox]:
+    source = gr.Radio(
+        SOURCES,
+        value=plan.source,
+        label="2 · What to learn from",
+        info="Own pieces are those you kept in your library: rounds you took over, and your own words.",
+        elem_id="train-data",
+    )
+    path = gr.Textbox(
+        label="File or folder on this machine",
+        info="JSON lines or CSV with prompt and text, or .txt, .md and .docx pieces.",
+        placeholder="~/stories",
+        max_lines=1,
+        value=plan.path,
+        visible=plan.source == "file",
+        elem_id="train-path",
+    )
+    return source, path
+
+
+def bases(workspace: Workspace, plan: Plan) -> list[tuple[str, str]]:
+    """Return the models of this machine that may be trained, and the one that is chosen."""
+    found = [(m.label, m.name) for m in catalog.rows(workspace.models) if m.state == "ready"]
+    aliases = {alias: m for m in catalog.rows(workspace.models) for alias in m.aliases}
+    if plan.base not in [name for _, name in found]:
+        known = aliases.get(plan.base)
+        found = [(label, plan.base if known and known.name == name else name) for label, name in found]
+        if plan.base not in [name for _, name in found]:
+            found.append((known.label if known else plan.base, plan.base))
+    return found
+
+
+def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
+    """Return the plan that the fields hold; settings that have no field stay as they were. `judge` is who judges.
+
+    A browser may send anything; what cannot be is told by the checklist.
+    """
+    goal, source, path, base, preset, reward, name, *numbers = values
+    same_goal = goal == before.goal
+    told = (*NUMBERS, "reward", "judge")
+    kept = {k: v for k, v in before.numbers.items() if k not in told} if same_goal else {}
+    if goal == "mrpo" and reward == "judge":
+        kept |= {"reward": reward, "judge": judge}
+    for (key, (_, _, goals)), value in zip(NUMBERS.items(), numbers, strict=True):
+        if value is not None and goal in goals:
+            kept[key] = int(value) if isinstance(value, float) and value.is_integer() else value
+    try:
+        return Plan.model_validate(
+            {
+                "goal": goal,
+                "source": source,
+                "path": str(path or ""),
+                "base": str(base or ""),
+                "preset": preset,
+                "name": str(name or ""),
+                "adapter": before.adapter if same_goal else None,
+                "numbers": kept,
+            }
+        )
+    except ValidationError:
+        return before
+
+
+def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
+    """Return the fields as they are for a plan."""
+    path, reward, *numbers = shape(plan)
+    reward |= {"value": plan.numbers.get("reward", "checks")}
+    filled = [number | {"value": plan.numbers.get(key)} for number, key in zip(numbers, NUMBERS, strict=True)]
+    base = gr.update(choices=bases(workspace, plan), value=plan.base)
+    return [plan.goal, plan.source, path | {"value": plan.path}, base, plan.preset, reward, plan.name, *filled]
+
+
+def shape(plan: Plan) -> list[dict[str, Any]]:
+    """Return path, scoring and numbers as another goal, source or preset shows them; what was typed stays."""
+    usual = PRESETS[plan.goal][plan.preset]
+
+    def number(key: str) -> dict[str, Any]:
+        value = usual.get(key, Config.model_fields[key].default)
+        return gr.update(placeholder=f"{value:g}", visible=plan.goal in NUMBERS[key][2])
+
+    return [gr.update(visible=plan.source == "file"), gr.update(visible=plan.goal == "mrpo"), *map(number, NUMBERS)]

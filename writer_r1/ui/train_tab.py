@@ -1,0 +1,286 @@
+"""The Train tab: a plan -> a run of its own process, watched from its folder by any page and owned by none.
+
+A page reads the folder every two seconds while a run lives, so it may be closed, reloaded or opened twice, and a
+restarted studio shows what it finds. What is typed into the form is kept as a plan in the home.
+"""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from writer_r1 import catalog
+from writer_r1.errors import WriterError
+from writer_r1.room import training
+from writer_r1.training import job, run_folder
+from writer_r1.training.checklist import Ready, ready
+from writer_r1.training.config import Config, smaller
+from writer_r1.training.data import as_seen
+from writer_r1.training.plan import Plan, begin, keep_plan, plan_of, read_plan
+from writer_r1.training.report import Report, report
+from writer_r1.training.warnings import warnings
+from writer_r1.ui import gradio as gr
+from writer_r1.ui import train_form
+from writer_r1.ui.board import EACH, QUIET, Board, asked
+from writer_r1.ui.run_board import Shown, run_board, run_list, said
+from writer_r1.ui.train_checks import checklist, command, preview
+from writer_r1.workspace import Workspace
+
+LOOK_S = 2.0
+SPARK = {"sft": "loss", "mrpo": "reward"}
+START = "Start training"
+
+log = logging.getLogger(__name__)
+
+
+class Page(NamedTuple):
+    """What follows the runs: the open one, all, what is read out, which is open, what was sent last, a clock."""
+
+    run: Any
+    runs: Any
+    announce: Any
+    opened: Any
+    sent: Any
+    timer: Any
+
+
+class Asking(NamedTuple):
+    """What stands beside the form."""
+
+    ready: Any
+    start: Any
+
+
+class Wiring(NamedTuple):
+    """For the page around: `load(*inputs) -> outputs` when the tab is chosen, `leave() -> timer` when another is."""
+
+    load: Callable[..., list[Any]]
+    inputs: list[Any]
+    outputs: list[Any]
+    leave: Callable[[], Any]
+    timer: Any
+
+
+def rows_of(folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Return the metrics of a run, read anew only where there are new ones."""
+    try:
+        stat = (folder / "metrics.jsonl").stat()
+    except OSError:
+        return []
+    return _rows_at(folder, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=128)
+def _rows_at(folder: Path, size: int, mtime_ns: int) -> Sequence[Mapping[str, Any]]:
+    return run_folder.metrics(folder)
+
+
+def shown(folder: Path) -> Shown:
+    """Return all that the page shows of a run."""
+    rows = rows_of(folder)
+    found = report(folder, rows)
+    if found.config is None:
+        return Shown(found)
+    record = run_folder.record(folder)
+    long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
+    dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
+    return Shown(
+        found,
+        rows,
+        run_folder.samples(folder),
+        [*warnings(found.config.kind, rows), *dropped],
+        [float(step) for step in record.get("resumed", ())],
+        job.log_tail(folder),
+        (folder / "adapter" / "adapter_model.safetensors").exists(),
+    )
+
+
+def look(workspace: Workspace, opened: str, sent: str = "") -> Page:
+    """Return the page as the folders are now; what is as it was `sent` last is skipped."""
+    found = [report(folder, rows_of(folder)) for folder in job.folders(workspace.home)]
+    names = [r.name for r in found]
+    if opened not in names:
+        opened = next((r.name for r in found if not r.status.over), names[0] if names else "")
+    now = next((r for r in found if r.name == opened), None)
+    html = run_board(shown(now.folder)) if now else ""
+    listed = run_list(found, opened, {r.name: _spark(r) for r in found})
+    mark = hashlib.sha256(f"{html}\0{listed}".encode()).hexdigest()
+    live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
+    clock = gr.Timer(active=live)
+    if mark == sent:
+        same = gr.skip()
+        return Page(same, same, same, opened, sent, clock)
+    return Page(html, listed, said(now) if now else "", opened, mark, clock)
+
+
+def _spark(found: Report) -> list[tuple[float, float]]:
+    if found.config is None:
+        return []
+    name = SPARK[found.config.kind]
+    rows = rows_of(found.folder)
+    return [(float(r["step"]), float(r[name])) for r in rows if "split" not in r and isinstance(r.get(name), float)]
+
+
+def asking(workspace: Workspace, plan: Plan) -> Asking:
+    """Return the checklist, the first rows and the Start button of a plan."""
+    found = ready(plan, workspace.home, workspace.models, workspace.store)
+    html = checklist(found) + _rows(workspace, plan, found)
+    if found.config:
+        html += command(found.config, job.runs_in(workspace.home) / found.config.name)
+    return Asking(html, gr.Button(found.wanted or START, interactive=not found.wanted))
+
+
+def _rows(workspace: Workspace, plan: Plan, found: Ready) -> str:
+    if found.data is None:
+        return ""
+    try:
+        from writer_r1.llm.llamacpp import read_template
+
+        template = read_template(catalog.path_of(plan.base, workspace.models))
+        return preview(found, lambda example: as_seen(example, template))
+    except WriterError:  # a folder of safetensors, or a base that the list above refuses
+        return preview(found, None)
+
+
+def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
+    """Keep what the fields hold; return the fields that look different now, and what stands beside them."""
+    plan = train_form.plan_from(values, read_plan(workspace.home), workspace.judge)
+    try:
+        keep_plan(workspace.home, plan)
+    except WriterError as error:
+        gr.Warning(str(error))
+    return [*train_form.shape(plan), *asking(workspace, plan)]
+
+
+def on_start(workspace: Workspace, opened: str) -> Page:
+    """Begin the run that is planned, and let the writing model go."""
+    plan = read_plan(workspace.home)
+    try:
+        opened = begin(plan, workspace.home, workspace.store).name
+        workspace.release()
+        keep_plan(workspace.home, plan.model_copy(update={"name": ""}))
+    except WriterError as error:
+        gr.Warning(str(error))
+    return look(workspace, opened)
+
+
+def on_act(workspace: Workspace, opened: str, wish: dict[str, str]) -> list[Any]:
+    """Do what a button of a run asks for; a browser may have sent anything, so only runs that are there count."""
+    folder = job.runs_in(workspace.home) / (wish.get("name") or "")
+    plan: Plan | None = None
+    if folder in job.folders(workspace.home):
+        try:
+            opened = folder.name
+            plan = _act(workspace, folder, wish["act"])
+        except WriterError as error:
+            gr.Warning(str(error))
+    page = look(workspace, opened)
+    if plan is None:
+        now = read_plan(workspace.home)
+        return [*page, *[gr.skip()] * len(train_form.values_of(workspace, now)), *asking(workspace, now)]
+    return [*page, *train_form.values_of(workspace, plan), *asking(workspace, plan)]
+
+
+def _act(workspace: Workspace, folder: Path, act: str) -> Plan | None:
+    """Do it, and return the plan that the form then shows, where it is another."""
+    match act:
+        case "stop":
+            job.stop(folder)
+        case "discard":
+            run_folder.ask_stop(folder, discard=True)  # seen at once; the rest takes as long as a step may
+            threading.Thread(target=_discard, args=(folder,), name=f"discard {folder.name}", daemon=True).start()
+        case "resume":
+            job.resume(folder)
+            workspace.release()
+        case "delete":
+            job.delete(folder)
+        case "again":
+            return _planned(workspace, run_folder.config_of(folder))
+        case "smaller":
+            return _planned(workspace, smaller(run_folder.config_of(folder)))
+    return None
+
+
+def _planned(workspace: Workspace, config: Config) -> Plan:
+    plan = plan_of(config)
+    keep_plan(workspace.home, plan)
+    return plan
+
+
+def _discard(folder: Path) -> None:
+    try:
+        job.discard(folder)
+    except WriterError as error:
+        log.info("not discarded: %s", error)  # it was over just before
+
+
+def formed(workspace: Workspace) -> list[Any]:
+    """Return the form of the plan that is kept, and what stands beside it."""
+    plan = read_plan(workspace.home)
+    return [*train_form.values_of(workspace, plan), *asking(workspace, plan)]
+
+
+def on_load(workspace: Workspace, opened: str) -> list[Any]:
+    """Return the whole tab as it is now."""
+    return [*look(workspace, opened), *formed(workspace)]
+
+
+def build(workspace: Workspace) -> Wiring:
+    """Place the tab's parts in the open Tab and wire them."""
+    run = Board("", elem_id="train-run", script="keep_focus.js")
+    announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
+    with gr.Row(elem_id="train-new"):
+        with gr.Column(elem_id="train-form", min_width=0):
+            gr.HTML("<h2>A new run</h2>", apply_default_css=False)
+            form = train_form.place(workspace, read_plan(workspace.home))
+        with gr.Column(elem_id="train-side", min_width=0):
+            board = Board("", elem_id="train-ready", script="train.js")
+            start = gr.Button(START, variant="primary", elem_id="train-start", interactive=False)
+    gr.HTML("<h2>Runs</h2>", elem_id="train-history", apply_default_css=False)
+    runs = Board("", elem_id="train-runs", script="keep_focus.js")
+    opened, sent, timer = gr.State(""), gr.State(""), gr.Timer(LOOK_S, active=False)
+    page: list[Any] = list(Page(run, runs, announce, opened, sent, timer))
+    side: list[Any] = list(Asking(board, start))
+    everything = [*page, *form.fields, *side]
+
+    def acted(now: str, event: gr.EventData) -> list[Any]:
+        return on_act(workspace, now, asked(event))
+
+    def ticked(now: str, before: str) -> list[Any]:
+        parts, same = look(workspace, now, before), gr.skip()
+        if parts.timer.active:
+            return [*parts._replace(timer=same), same, same]
+        return [*parts, *asking(workspace, read_plan(workspace.home))]  # the machine is free for another
+
+    def changed(*values: Any) -> list[Any]:
+        return on_change(workspace, values)
+
+    for field in form.fields:
+        field.input(
+            changed,
+            form.fields,
+            [form.path, form.reward, *form.numbers, *side],
+            trigger_mode="always_last",
+            **QUIET,
+        )
+    started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
+    started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
+    for boards in (run, runs):
+        boards.submit(acted, opened, everything, **EACH)
+    timer.tick(ticked, [opened, sent], [*page, *side], **QUIET)
+    return Wiring(lambda now: on_load(workspace, now), [opened], everything, lambda: gr.Timer(active=False), timer)
+
+
+def note() -> str:
+    """Return what Write says while a run trains on this machine; an empty string where none does."""
+    if not (name := training()):
+        return ""
+    return (
+        f'<p class="beside">“<b dir="auto">{escape(name)}</b>” is training on this machine. You can go on writing: '
+        "both are slower meanwhile, and the writing model is loaded again when you press Start, if its memory is free. "
+        '<button type="button" class="link" data-tab="train">See how it goes</button></p>'
+    )
