@@ -7,7 +7,7 @@ from writer_r1.adapters import Adapter
 STARTER_SHA = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
-def peft_adapter(folder: Path, seed: int = 0, rank: int = 4, size: float = 0.05) -> Path:
+def peft_adapter(folder: Path, seed: int = 0, rank: int = 4, size: float = 0.1) -> Path:
     """Return the folder, with an adapter in it whose B matrices have this standard deviation."""
     import torch
     from peft import LoraConfig, get_peft_model, get_peft_model_state_dict

@@ -11,15 +11,15 @@ from lora_files import peft_adapter
 
 from writer_r1.drafting import draft_request
 from writer_r1.errors import ModelError
-from writer_r1.llm import LLM, Sampling, complete, load
+from writer_r1.llm import LLM, Message, Request, Sampling, complete, load
 from writer_r1.llm.llamacpp import LlamaCpp, read_template
 from writer_r1.training.data import Example, as_seen, as_tokens, chat_of
 from writer_r1.training.export import Type, merged_bytes, to_gguf, to_gguf_adapter
 
 pytestmark = pytest.mark.model
 
-ASKED = draft_request("A fable of about 40 words about a proud kettle.")
-GREEDY = Sampling(max_tokens=24)
+ASKED = Request((Message("user", "Describe the sea."),))
+GREEDY = Sampling(max_tokens=12)
 PROMPTS = (
     "A storm",
     "Ein Brief über Möwen, etwa 80 Wörter, mit dem Wort „Tang“.",
@@ -94,10 +94,12 @@ def test_a_writer_that_is_stopped_in_the_middle_leaves_no_adapter_on(llm: LlamaC
 
 def test_what_was_pinned_for_the_base_is_not_used_with_the_adapter_and_not_lost(llm: LlamaCpp, adapter: Path) -> None:
     worn = llm.adapted(adapter, 1.0)
-    with_it, before = said(worn), said(llm)
+    with_it = said(worn)
     llm.warm(ASKED)
     pins = dict(llm._seq._pins)
-    assert said(worn) == with_it
+    llm._seq.forget()
+    before = said(llm)
+    assert pins and said(worn) == with_it
     assert llm._seq._pins == pins and said(llm) == before
 
 
@@ -109,7 +111,7 @@ def test_a_file_that_is_no_adapter_is_refused_in_a_sentence(llm: LlamaCpp, tmp_p
         to_gguf_adapter(tmp_path, STARTER)
 
 
-@pytest.mark.parametrize("kind", ["q8_0", "q4_k_m"])
+@pytest.mark.parametrize("kind", ["q8_0", pytest.param("q4_k_m", marks=pytest.mark.slow)])
 def test_a_merged_model_says_what_the_base_says_with_the_adapter(
     llm: LlamaCpp, adapter: Path, tmp_path: Path, kind: Type
 ) -> None:
@@ -126,8 +128,8 @@ def test_a_merged_model_says_what_the_base_says_with_the_adapter(
     far = llm.token_logprobs(ASKED, words)
     found = merged.token_logprobs(ASKED, words)
     merged.close()
-    assert sum(abs(a - b) for a, b in zip(found, near, strict=True)) / len(near) < 0.35
-    assert sum(abs(a - b) for a, b in zip(far, near, strict=True)) / len(near) > 0.5
+    apart, off = (sum(abs(a - b) for a, b in zip(row, near, strict=True)) / len(near) for row in (far, found))
+    assert apart > 0.3 and off < apart / 2  # it is written anew in fewer bits
 
 
 def test_training_and_page_make_the_same_tokens_of_a_request(llm: LlamaCpp) -> None:

@@ -12,12 +12,7 @@ from writer_r1.adapters import Adapter
 from writer_r1.ui.prose import plural
 
 GOAL = {"sft": "Matches a style", "mrpo": "Practised on criteria"}
-METRICS = {
-    "held_out_loss_before": "Loss before",
-    "held_out_loss": "Loss after, on what was held out",
-    "held_out_reward_before": "Reward before",
-    "held_out_reward": "Reward after, on what was held out",
-}
+FIGURES = {"held_out_loss": "Held-out loss", "held_out_reward": "Held-out reward"}
 NOTHING = (
     "No adapter is here yet. Train makes one from your own pieces, and it then stands here and beside Start in Write."
 )
@@ -33,7 +28,7 @@ class Known(NamedTuple):
 
     adapter: Adapter
     worn: bool = False
-    base: str = ""  # name of the model it fits; empty where that is not ready
+    base: str = ""  # label of the model it fits; empty where that is not ready
 
 
 def cards(known: list[Known]) -> str:
@@ -50,8 +45,8 @@ def card(known: Known) -> str:
     mark = '<span class="mark">in use</span>' if known.worn else ""
     made = datetime.fromtimestamp(adapter.created)
     learned = plural(adapter.pieces, "piece") + (f": {adapter.source}" if adapter.source else "")
-    rows = [("Fits", adapter.base), ("Trained on", learned), ("Made", f"{made.day} {made:%B %Y}")]
-    rows += [(METRICS.get(key, key.replace("_", " ").capitalize()), f"{v:.3g}") for key, v in adapter.metrics.items()]
+    rows = [("Fits", known.base or adapter.base), ("Trained on", learned), ("Made", f"{made.day} {made:%B %Y}")]
+    rows += [(term, text) for key, term in FIGURES.items() if (text := _figure(adapter, key))]
     rows += [("Judged by", adapter.judge)] if adapter.judge else []
     facts = "".join(f'<dt>{escape(term)}</dt><dd dir="auto">{escape(value)}</dd>' for term, value in rows)
     here = "" if known.base else '<p class="state">The model that it fits is not on this machine.</p>'
@@ -59,6 +54,15 @@ def card(known: Known) -> str:
         f'<li class="model" data-adapter="{name}" aria-label="Adapter {name}"><header><h3 dir="auto">{name}</h3>{mark}'
         f'</header><p class="about">{GOAL[adapter.kind]}.</p><dl>{facts}</dl>{here}{_actions(known)}</li>'
     )
+
+
+def _figure(adapter: Adapter, key: str) -> str:
+    """Return what was measured after training, and before it where that is known; empty where nothing was."""
+    if key not in adapter.metrics:
+        return ""
+    before = adapter.metrics.get(f"{key}_before")
+    after = f"{adapter.metrics[key]:.3g}"
+    return after if before is None else f"{before:.3g} before, {after} after"
 
 
 def _actions(known: Known) -> str:

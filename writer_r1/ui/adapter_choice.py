@@ -31,7 +31,7 @@ def build(workspace: Workspace) -> Choice:
             [NONE],
             value="",
             label="Adapter",
-            info="What the model learned in Train; the judge wears none.",
+            info="What was learned in Train; the judge wears none.",
             visible=False,
             interactive=True,
             filterable=False,

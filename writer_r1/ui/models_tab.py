@@ -80,12 +80,12 @@ def show(workspace: Workspace, watched: list[str]) -> Page:
 def known(workspace: Workspace, shelf: Shelf) -> list[adapter_cards.Known]:
     """Return the adapters as the cards show them."""
     kept = adapters.adapters(workspace.home)
-    ready = {adapters.base_digest(m): m.name for m in shelf.models if m.state == "ready"} if kept else {}
-    worn, writer = workspace.settings.adapter, shelf.using["writer"]
+    ready = {adapters.base_digest(m): m for m in shelf.models if m.state == "ready"} if kept else {}
+    worn, writer = workspace.settings.adapter, shelf.named(shelf.using["writer"])
     return [
-        adapter_cards.Known(a, worn=a.name == worn and base == writer, base=base)
+        adapter_cards.Known(a, worn=a.name == worn and base == writer, base=base.label if base else "")
         for a in kept
-        for base in [ready.get(a.base_sha256, "")]
+        for base in [ready.get(a.base_sha256)]
     ]
 
 

@@ -146,4 +146,4 @@ def title(attempt: Attempt) -> str:
 
 def wearing(view: View) -> str:
     """Return which adapter the model wore, and how strongly; empty where none."""
-    return f"“{view.adapter}” at {view.strength:.0%}" if view.adapter else ""
+    return f"“{view.adapter}” at strength {view.strength:g}" if view.adapter else ""
