@@ -29,8 +29,8 @@ from writer_r1.workspace import Workspace
 AUTOMATIC = "Automatic"
 WORD = "DELETE"
 STAYS = (
-    "Every piece, its versions and sessions, saved criteria, lessons and training runs are removed. Models, adapters and "
-    "settings stay."
+    "Every piece, its versions and sessions, saved criteria, lessons and training runs are removed. Models, adapters "
+    "and settings stay."
 )
 COMFORT = """(theme, size, width, leading, letters) =>
   { window.studio.comfort({theme, size, width, leading, letters}); return [] }"""
