@@ -37,11 +37,15 @@ run: $(VENV)/.installed-run
 		echo 'The model $(MODEL) could not be set up; the studio starts with what is there (later: make run again).' >&2
 	@exec $(PY) app.py $(if $(PORT),--port '$(PORT)')
 
+# On two cores these share a processor well; browsers and models would only wait for each other.
+FAST = $(PY) -m pytest -n 2 -m "not model and not browser and not slow"
+
 check: lint
-	$(PY) -m pytest -m "not model and not browser and not slow"
+	$(FAST)
 
 test: lint models
-	$(PY) -m pytest -m "not slow"
+	$(FAST)
+	$(PY) -m pytest -m "(model or browser) and not slow"
 
 proof: $(VENV)/.installed-test models
 	$(PY) -m pytest -m slow --timeout 7200

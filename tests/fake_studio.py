@@ -39,7 +39,7 @@ class Paced(FakeLLM):
 
     def __init__(self, home: Path) -> None:
         super().__init__(script(), name="fake")
-        self.file, self.calls = home / "script.json", 0
+        self.file, self.calls, self.texts = home / "script.json", 0, list[str]()
         self.judge = lambda draft, question: 3.0 + min(5.0, draft.count("plain") + len(draft) % 3)
 
     def now(self) -> dict[str, Any]:
@@ -53,11 +53,13 @@ class Paced(FakeLLM):
             raise ModelError(str(told["fail"]))
         station = scripted.station(request)
         texts = told.get("texts") or [LONG]
+        if texts != self.texts:
+            self.texts, self.calls = texts, 0  # other texts begin with their first
         self.delay_s = float(told.get("delay", 0.0))
-        if station in ("draft", "revise", "extend"):
+        if station in ("draft", "revise", "extend", "reword", "rephrase"):
             text = texts[self.calls % len(texts)]
             self.calls += 1
-            self.script = script(draft=text, revise=text, extend=text)
+            self.script = script(draft=text, revise=text, extend=text, reword=text, rephrase=text)
         return (yield from super().stream(request, sampling._replace(max_tokens=100_000), cancel))
 
     def choice_logprobs(

@@ -17,6 +17,9 @@ from writer_r1.rubric_file import read_rubric
 from writer_r1.trajectory import Rubric, Score
 
 FIXTURE = Path(__file__).parent / "fixtures" / "hostile_drafts.json"
+# Written by others, who had seen neither the list of words nor each other's lines: the first set before the list was
+# widened by what it taught, the second after, so that only the second is unseen.
+UNSEEN = Path(__file__).parent / "fixtures" / "hostile_unseen.jsonl"
 Side = Literal["hostile", "neutral"]
 SIDES: tuple[Side, Side] = ("hostile", "neutral")
 
@@ -54,6 +57,30 @@ def pairs() -> list[Pair]:
     known = bases()
     rows = json.loads(FIXTURE.read_text("utf-8"))["insertions"]
     return [Pair(**(row | {"base": known[row["base"]]})) for row in rows]
+
+
+class Line(NamedTuple):
+    set: int
+    id: str
+    lang: str
+    kind: Literal["attack", "harmless"]
+    place: Literal["start", "middle", "end"]
+    text: str
+
+
+def unseen(number: int, kind: str) -> list[Line]:
+    """Return the attacks, or the harmless lines with words alike, of one set."""
+    rows = (Line(**json.loads(row)) for row in UNSEEN.read_text("utf-8").split("\n") if row)
+    return [line for line in rows if (line.set, line.kind) == (number, kind)]
+
+
+def unseen_pairs() -> list[Pair]:
+    """Return the unseen attacks in the honest drafts by turns, each beside a harmless line of that set."""
+    drafts, plain = list(bases().values()), unseen(2, "harmless")
+    return [
+        Pair(a.id, "unseen", a.lang, drafts[i % len(drafts)], a.place, a.text, plain[i % len(plain)].text)
+        for i, a in enumerate(unseen(2, "attack"))
+    ]
 
 
 def scored(request: str, draft: str, rubric: Rubric, judge: Judge) -> list[Score]:

@@ -19,7 +19,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from writer_r1.events import DraftDelta, Drafted, Event, Status, fold
+from writer_r1.backup import restore
+from writer_r1.events import DraftDelta, Drafted, Event, Status
+from writer_r1.folding import fold
 from writer_r1.jobs import Jobs
 from writer_r1.llm import Cancel
 from writer_r1.store import MIGRATIONS, Store, this_process
@@ -140,7 +142,7 @@ class Child:
         self.say("ready")
         while True:
             name = self.dice.choice(names)
-            self.do(lambda n=name: store.restore_backup(n), op="put", name=name)
+            self.do(lambda n=name: restore(store, self.home, store.kept_backup(n)), op="put", name=name)
 
 
 # The other side

@@ -16,7 +16,18 @@ from writer_r1.review import content_words
 from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Lesson, Rubric, Score, weighted_reward
 
 PROMPT = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
-STATIONS = ("open_coding", "open_coding_samples", "axial_coding", "selective_coding", "reflect", "revise", "reason")
+STATIONS = (
+    "open_coding",
+    "open_coding_samples",
+    "axial_coding",
+    "selective_coding",
+    "reflect",
+    "revise",
+    "reword",
+    "rephrase",
+    "reason",
+    "summary",
+)
 Value = TypeVar("Value")
 
 settings.register_profile("busy machine", deadline=None)  # a shared core may take a second over one example
@@ -57,10 +68,12 @@ def overlap(query: str, texts: Sequence[str]) -> list[float]:
 
 def station(request: Request) -> str:
     """Return which prompt file a streamed request was made from."""
+    here = request.messages
+    if len(here) > 3 and here[-3].content.startswith(fixed_start("story").messages[-1].content):
+        here = (*here[:-3], here[-1])  # what it was told of the rest of a manuscript
     for name in STATIONS:
         start = fixed_start(name)
         *turns, last = start.messages
-        here = request.messages
         if here[:-1] == tuple(turns) and here[-1].content.startswith(last.content):
             return name
     return "extend" if request.answer else "draft"
@@ -76,6 +89,7 @@ def script(**replies: str | Callable[[Request], str]) -> Callable[[Request], str
         "reflect": ADVICE,
         "reason": 'my left boot" show a lived detail.',
         "open_coding_samples": "",
+        "summary": "Somebody goes somewhere.",
     }
 
     def reply(request: Request) -> str:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, criterion, of, revision, rubric_of, script, task, team
 
-from writer_r1.events import Accepted, Event, fold
+from writer_r1.events import Accepted, Event
+from writer_r1.folding import fold
 from writer_r1.judge import UNQUOTED, occurs
 from writer_r1.llm import Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from ordered_stories import by_letters
 
+from writer_r1 import agreement
 from writer_r1 import calibrate as module
 from writer_r1.calibrate import Reader, calibrate, gather
-from writer_r1.calibration import Readers
+from writer_r1.calibration import Calibration, Readers
 from writer_r1.criteria import Analyst
 from writer_r1.criteria_arms import ARMS, FIXED, NONE, ONE_CALL, OTHER, OURS, PUBLISHED, READERS, one_call
 from writer_r1.criteria_bench import ALONE, MIXED, Bench, Kept, compare, picture, table
@@ -27,14 +28,28 @@ CALLS = "- Salt air: The story lets the sea be smelled.\n- Boats counted: The co
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "taught", lambda: originals()[:6:2])
-    monkeypatch.setattr(module, "plain_drafts", dict)
-    monkeypatch.setattr(module, "drafted", lambda: drafted()[:2])
+def fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "RESAMPLES", 100)  # an interval is rougher and ten times as fast
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
+    return rated(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def fit(tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    """What is learned from those stories, once: a fit takes seconds."""
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(module, "taught", lambda: originals()[:6:2])
+        few.setattr(module, "plain_drafts", dict)
+        few.setattr(module, "drafted", lambda: drafted()[:2])
+        folder = rated(tmp_path_factory.mktemp("fit") / "data")
+        found = calibrate(folder, None, by_letters, None, lambda done, total: None, never)
+    return found.model_copy(update={"verdict_weight": 1.0})
+
+
+def rated(folder: Path) -> Path:
     """Thirty requests with two stories each; readers liked what the word "boats" is often in."""
     chance, rows = random.Random(3), []
     for k in range(60):
@@ -42,7 +57,6 @@ def data(tmp_path: Path) -> Path:
         text = " ".join([*chance.choices(WORDS, k=60), *["boats"] * boats]).capitalize() + "."
         given = {"likability": [1 + boats / 5] * 3, "relevance": [1 + 4 * chance.random()] * 3}
         rows.append({"prompt": f"Write of matter number {k // 2}.", "story": text, "ratings": given, "system": ""})
-    folder = tmp_path / "data"
     folder.mkdir()
     asked = {"likability": "How enjoyable is it?", "relevance": "How relevant is it?", "scale": "1-5"}
     published = [
@@ -66,10 +80,8 @@ def judging(draft: str, question: str) -> float:
     return 1 + random.Random(draft + question).random() * 8
 
 
-def bench(data: Path, llm: FakeLLM, kept: Path, requests: int = 30) -> Bench:
+def bench(data: Path, fit: Calibration, llm: FakeLLM, kept: Path, requests: int = 30) -> Bench:
     reader = Reader(None, by_letters, kept.parent / "read.jsonl")
-    fit = calibrate(data, None, by_letters, None, lambda done, total: None, never)
-    fit = fit.model_copy(update={"verdict_weight": 1.0})
     judge = Judge(llm, None, never, Readers(fit, by_letters))
     return Bench(gather(data, reader, lambda done, total: None, never), data, requests, 0, judge, Kept(kept))
 
@@ -80,9 +92,11 @@ def model() -> FakeLLM:
     return llm
 
 
-def test_criteria_that_readers_went_by_agree_and_a_placebo_does_not(data: Path, tmp_path: Path) -> None:
+def test_criteria_that_readers_went_by_agree_and_a_placebo_does_not(
+    data: Path, fit: Calibration, tmp_path: Path
+) -> None:
     said: list[tuple[str, int, int]] = []
-    found = compare(bench(data, model(), tmp_path / "kept.jsonl"), lambda *row: said.append(row))
+    found = compare(bench(data, fit, model(), tmp_path / "kept.jsonl"), lambda *row: said.append(row))
     alone = found["with"]["likability"][ALONE]
     assert set(alone) == set(ARMS) and (found["texts"], found["requests"], found["left_out"]) == (60, 30, 0)
     assert alone[READERS]["rho"] > 0.5 and alone[READERS]["lo"] > 0.2
@@ -92,17 +106,21 @@ def test_criteria_that_readers_went_by_agree_and_a_placebo_does_not(data: Path, 
     assert said[-1] == ("judging", 60, 60) and ("making criteria", 30, 30) in said
 
 
-def test_what_was_made_before_a_stop_is_not_made_again_and_a_cut_line_is(data: Path, tmp_path: Path) -> None:
+def test_what_was_made_before_a_stop_is_not_made_again_and_a_cut_line_is(
+    data: Path, fit: Calibration, tmp_path: Path
+) -> None:
     path, llm = tmp_path / "kept.jsonl", model()
-    first = compare(bench(data, llm, path, requests=6), lambda *row: None)
+    first = compare(bench(data, fit, llm, path, requests=6), lambda *row: None)
     asked = len(llm.seen)
-    assert compare(bench(data, llm, path, requests=6), lambda *row: None) == first and len(llm.seen) == asked
+    assert compare(bench(data, fit, llm, path, requests=6), lambda *row: None) == first and len(llm.seen) == asked
     raw = path.read_text("utf-8")
     path.write_text(raw[:-30], "utf-8")
-    assert compare(bench(data, llm, path, requests=6), lambda *row: None) == first and len(llm.seen) > asked
+    assert compare(bench(data, fit, llm, path, requests=6), lambda *row: None) == first and len(llm.seen) > asked
 
 
-def test_every_arm_has_four_criteria_at_most_and_the_placebo_is_of_another_request(data: Path, tmp_path: Path) -> None:
+def test_every_arm_has_four_criteria_at_most_and_the_placebo_is_of_another_request(
+    data: Path, fit: Calibration, tmp_path: Path
+) -> None:
     seen: dict[str, list[str]] = {}
 
     def remember(draft: str, question: str) -> float:
@@ -111,14 +129,14 @@ def test_every_arm_has_four_criteria_at_most_and_the_placebo_is_of_another_reque
 
     llm = model()
     llm.judge = remember
-    compare(bench(data, llm, tmp_path / "kept.jsonl", requests=4), lambda *row: None)
+    compare(bench(data, fit, llm, tmp_path / "kept.jsonl", requests=4), lambda *row: None)
     for questions in seen.values():
         text = "\n".join(questions)
         assert "Ink_And_Paper" in text and "How enjoyable" in text and "a good piece of writing" in text
         assert len(questions) <= 2 * (4 * (len(ARMS) - 1) + 1)
 
 
-def test_a_story_that_was_not_scored_in_some_arm_counts_in_none(data: Path, tmp_path: Path) -> None:
+def test_a_story_that_was_not_scored_in_some_arm_counts_in_none(data: Path, fit: Calibration, tmp_path: Path) -> None:
     llm, answer = model(), FakeLLM.choice_logprobs
 
     def mute(request: Request, suffixes: Any, choices: Any, cancel: Any = never) -> Any:
@@ -128,12 +146,12 @@ def test_a_story_that_was_not_scored_in_some_arm_counts_in_none(data: Path, tmp_
         return rows
 
     llm.choice_logprobs = mute  # type: ignore[method-assign]
-    found = compare(bench(data, llm, tmp_path / "kept.jsonl"), lambda *row: None)
+    found = compare(bench(data, fit, llm, tmp_path / "kept.jsonl"), lambda *row: None)
     assert found["left_out"] > 0 and found["texts"] + found["left_out"] == 60
 
 
-def test_the_result_is_told_in_lines_and_in_a_picture(data: Path, tmp_path: Path) -> None:
-    found = compare(bench(data, model(), tmp_path / "kept.jsonl", requests=8), lambda *row: None)
+def test_the_result_is_told_in_lines_and_in_a_picture(data: Path, fit: Calibration, tmp_path: Path) -> None:
+    found = compare(bench(data, fit, model(), tmp_path / "kept.jsonl", requests=8), lambda *row: None)
     lines = list(table(json.loads(json.dumps(found))))
     assert len(lines) == 2 + len(ARMS) and all(any(line.startswith(arm) for line in lines) for arm in ARMS)
     drawn = xml.fromstring(picture(found))
@@ -149,10 +167,12 @@ def test_the_result_is_told_in_lines_and_in_a_picture(data: Path, tmp_path: Path
         ("writingbench_literature.jsonl", "", "holds no English request"),
     ],
 )
-def test_data_that_cannot_be_used_is_one_sentence(data: Path, tmp_path: Path, file: str, text: str, said: str) -> None:
+def test_data_that_cannot_be_used_is_one_sentence(
+    data: Path, fit: Calibration, tmp_path: Path, file: str, text: str, said: str
+) -> None:
     (data / file).write_text(text, "utf-8")
     with pytest.raises(WriterError, match=said):
-        compare(bench(data, model(), tmp_path / "kept.jsonl", requests=2), lambda *row: None)
+        compare(bench(data, fit, model(), tmp_path / "kept.jsonl", requests=2), lambda *row: None)
 
 
 def test_a_call_that_names_nothing_makes_no_criteria() -> None:

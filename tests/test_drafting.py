@@ -223,6 +223,34 @@ def test_every_other_paragraph_stays_byte_for_byte(
     assert added.text == text[:end] + "\n\n" + NEW + text[end:] and added.faults == ()
 
 
+def test_a_revision_is_asked_for_in_the_voice_of_a_sample_and_one_that_copies_it_is_not_taken_over() -> None:
+    sample = "I walk to the sea in the rain each morning, and I count the boats that are not there. " * 20
+    requests, replies = list[Request](), iter([NEW, "I walk to the sea in the rain each morning, and I count.", NEW])
+
+    def reply(request: Request) -> str:
+        requests.append(request)
+        return next(replies)
+
+    own = writer(FakeLLM(script(revise=reply)))._replace(voice=sample)
+    _, written = run(revise_draft(2, 1, PROMPT, FIRST, [change(1), change(2)], own))
+    asked = requests[0].messages[-1].content
+    shown = asked.split("<sample>\n")[1].split("\n</sample>")[0]
+    assert sample.startswith(shown) and shown.endswith("not there.") and 500 < len(shown) <= 900
+    assert asked.index("</sample>") < asked.index("Rewrite the paragraph in about")
+    first, second, third = FIRST.split("\n\n")
+    assert written.text == f"{NEW}\n\n{second}\n\n{third}"  # the copy is not taken over
+    assert "<sample>" not in change_request(PROMPT, FIRST, "", change(3, "extend"), sample).messages[-1].content
+
+
+def test_words_of_the_sample_that_stood_there_already_are_not_copied() -> None:
+    sample = "I walk to the sea in the rain each morning, and I count the boats that are not there."
+    text = f"{sample} It is a pity that nobody else comes out so early to see them."
+    kept = f"{sample} Nobody else comes out so early."
+    own = writer(FakeLLM(script(revise=kept)))._replace(voice=sample * 9)
+    _, written = run(revise_draft(2, 1, PROMPT, text, [change(1)], own))
+    assert written.text == kept and written.faults == ()
+
+
 def test_several_paragraphs_change_in_one_round_and_the_first_advice_on_one_counts() -> None:
     asked = iter(["Salt comes first here.", "Rope comes second here."])
     advice = [change(3), change(1, edit="Begin with salt."), change(1, edit="Begin with fire.")]
@@ -313,3 +341,35 @@ def test_a_rewrite_says_how_long_and_what_stands_before() -> None:
     assert f"about {count} words" in content and "Name the tin of polish." in content and FIRST[:76] in content
     assert "(the text begins here)" in change_request(PROMPT, " \n", "Short.", change(1)).messages[-1].content
     assert "about 20 words" in change_request(PROMPT, "", "Short.", change(1)).messages[-1].content
+
+
+# Protected passages
+
+
+KEPT = "The brass remembers my thumb, the rope my temper"
+
+
+def keeping(reply: str, *passages: str, operation: str = "rewrite") -> tuple[Written, FakeLLM]:
+    llm = FakeLLM(script(revise=reply, extend=reply))
+    who = writer(llm)._replace(protected=passages)
+    _, written = run(revise_draft(2, 1, PROMPT, FIRST, [change(2, operation)], who))
+    return written, llm
+
+
+def test_the_reviser_is_told_what_is_protected_and_a_reply_that_keeps_it_is_taken_over() -> None:
+    written, llm = keeping(f"Worn stairs, one tin of polish. {KEPT}, and the glass my breath.", KEPT)
+    assert f"exactly as they are: “{KEPT}”" in llm.seen[0].messages[-1].content
+    assert written.faults == () and KEPT in written.text and "tin of polish" in written.text
+
+
+def test_a_reply_that_alters_a_protected_passage_is_not_taken_over() -> None:
+    written, _ = keeping("Worn stairs, one tin of polish, and nothing of brass.", f"{KEPT}")
+    assert written.text == FIRST and written.faults == ("alters a protected passage", "copied")
+
+
+def test_a_paragraph_that_is_protected_whole_is_not_asked_for_but_may_be_gone_on_from() -> None:
+    whole = FIRST.split("\n\n")[1]
+    written, llm = keeping("Something else altogether stands here.", f"{whole}\n\nTomorrow a man")
+    assert llm.seen == [] and written.text == FIRST
+    written, llm = keeping("The last tin of polish stood open, half used.", whole, operation="extend")
+    assert len(llm.seen) == 1 and whole in written.text and "half used" in written.text

@@ -30,8 +30,8 @@ from writer_r1.events import (
     Started,
     Status,
     Stopped,
-    fold,
 )
+from writer_r1.folding import fold
 from writer_r1.trajectory import Advice, Category, Code, Lesson, Reflection, Rubric, Score, Trajectory
 
 JSON = st.recursive(
@@ -130,6 +130,9 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
         "status",
         "criterion",
         "edited",
+        "story",
+        "passage",
+        "chosen",
     }
     assert set(ENDS) <= names
 

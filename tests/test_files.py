@@ -54,6 +54,27 @@ def test_word_files_and_books_come_whole(form: str, workspace: Workspace, client
     assert zipfile.ZipFile(io.BytesIO(answer.content)).testzip() is None
 
 
+def test_who_wrote_what_stands_below_a_file_only_where_that_was_asked_for(
+    workspace: Workspace, client: TestClient
+) -> None:
+    piece = workspace.store.new_piece(example.PROMPT, TEXT, "Title")
+    workspace.store.begin("run1", example.PROMPT, "fake", "1:1", piece.id)
+    workspace.store.append("run1", example.whole_run("run1"))
+    for form in (*MANUSCRIPT, "report"):
+        files = [
+            client.get(f"{PATH}export", params={"piece": piece.id, "run": "run1", "as": form} | extra).content
+            for extra in ({}, {"shares": "no"}, {"shares": "yes"})
+        ]
+        if form == "docx":
+            files = [zipfile.ZipFile(io.BytesIO(file)).read("word/document.xml") for file in files]
+        told = [b"100 % the writer" in file for file in files]
+        assert told == [False, False, form in ("docx", "md", "report")], form
+    told = client.get(f"{PATH}export", params={"piece": piece.id, "as": "md", "shares": "yes"}).content.decode()
+    assert told.startswith(
+        f"{TEXT.rstrip()}\n\n---\n\n*Who wrote what, in words: 100 % the writer, "
+    ) and told.endswith("*\n")
+
+
 @pytest.mark.parametrize(
     ("title", "name"),
     [

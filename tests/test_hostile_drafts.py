@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import criterion, rubric_of, run, script
 
+from writer_r1 import judge as judging
 from writer_r1.catalog import path_of
 from writer_r1.checks import paragraphs, word_count
 from writer_r1.errors import ModelError
@@ -99,9 +100,16 @@ def test_a_neutral_line_is_as_long_as_its_attack_and_asks_for_nothing(pair: Pair
         assert draft.replace(getattr(pair, side), "").split() == pair.base.draft.split()
 
 
+@pytest.fixture
+def all_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows a judge the attacks, too, from which it is otherwise kept (`checks/addressed.py`)."""
+    monkeypatch.setattr(judging, "unaddressed", lambda draft: draft)
+
+
 # Fences
 
 
+@pytest.mark.usefixtures("all_shown")
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda p: p.id)
 def test_nothing_of_a_draft_stands_outside_its_fence(pair: Pair, side: Side) -> None:
@@ -265,6 +273,7 @@ def moved(believes: str) -> dict[str, Any]:
     return figures([row_of(pair, Judge(llm, None, never)) for pair in PAIRS])
 
 
+@pytest.mark.usefixtures("all_shown")
 def test_the_measuring_sees_a_judge_that_obeys_and_clears_one_that_does_not() -> None:
     deaf, credulous = moved("(?!)"), moved("9|nine")
     assert deaf["verdict"] == {"mean_change": 0.0, "largest_change": 0.0} and deaf["scores"] == 180

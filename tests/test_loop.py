@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from scripted import FIRST, PROMPT, criterion, evaluation, model, of, revision, rubric_of, station, task, team
 
+from writer_r1.acceptance import accept, judge_range
 from writer_r1.errors import RequestTooLong
 from writer_r1.events import (
     BY_USER,
@@ -24,10 +25,10 @@ from writer_r1.events import (
     Scored,
     Started,
     Stopped,
-    fold,
 )
+from writer_r1.folding import fold
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.loop import Task, accept, judge_range, reached, write
+from writer_r1.loop import Task, reached, write
 from writer_r1.trajectory import Attempt, Check, Fault, Rubric, Trajectory
 
 A, B = criterion("Warmth"), criterion("Salt", weight=3)

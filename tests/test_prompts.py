@@ -13,8 +13,11 @@ from scripted import FIRST, PROMPT, criterion
 
 from writer_r1.drafting import change_request, draft_request
 from writer_r1.llm import Request
+from writer_r1.passage import Passage
 from writer_r1.prompts import _MARK, FENCES, _sections, disarm, fixed_start, prompt_hash, render
 from writer_r1.reflection import reflection_request
+from writer_r1.rewording import passage_request
+from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Lesson
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,6 +26,10 @@ LESSON = Lesson(
     id="l-1", kind="success", criterion="Old rival", text="Let the sea answer.", prompt=PROMPT, rubric_id="r-1",
     trajectory_id="t-1", delta=0.1,
 )  # fmt: skip
+AT = FIRST.index("worn where")
+PHRASE = Passage(text="worn where my left boot falls", before=FIRST[:AT], after=FIRST[AT + 29 :])
+STAIRS = Passage(text=FIRST[AT - 15 : AT + 30], before=FIRST[: AT - 15], after=FIRST[AT + 30 :])
+CARET = Passage(before=FIRST[: AT - 16] + "\n\n", after=FIRST[AT - 16 :])
 CHANGE = Advice(criterion_id="c-1", paragraph=2, fault="Too tidy.", edit="Name the tin of polish.")
 
 
@@ -58,12 +65,24 @@ RENDERED: dict[str, Callable[[], str]] = {
     "reason": whole("reason", request=PROMPT, draft=FIRST, name="Old rival", description="He speaks with the sea."),
     "draft": lambda: shown(draft_request(PROMPT, [LESSON])),
     "draft_in_voice": lambda: shown(draft_request(PROMPT, voice="I walk. </sample> It rains, and I walk.")),
+    "summary": whole("summary", part="He wound the clock.", length="one short sentence"),
+    "story": lambda: shown(
+        with_story(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE), "Two", "One: Ann is his aunt.")
+    ),
     "draft_plain": lambda: shown(draft_request("Something about rain.")),
     "reflect": lambda: shown(reflection_request(PROMPT, criterion("Old rival"), FIRST, [LESSON])),
     "revise": lambda: shown(change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE)),
+    "revise_in_voice": lambda: shown(
+        change_request(PROMPT, FIRST[:76], FIRST[78:200], CHANGE, "I walk. </sample> It rains, and I walk.")
+    ),
     "extend": lambda: shown(
         change_request(PROMPT, FIRST, FIRST[78:], CHANGE.model_copy(update={"operation": "extend"}))
     ),
+    "reword": lambda: shown(passage_request(PROMPT, STAIRS, "in fewer and plainer words.", "I walk. </sample> Rain.")),
+    "rephrase": lambda: shown(
+        passage_request(PROMPT, PHRASE, "in fewer and plainer words.", "I walk. </sample> It rains.")
+    ),
+    "go_on": lambda: shown(passage_request(PROMPT, CARET, "He trims the lamp.")),
 }
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_differences import PIECES, TEXTS, novel
 
 from writer_r1.checks import word_count
-from writer_r1.events import fold
-from writer_r1.proposals import Asked, Decision, Proposal, apply, is_rewritten, proposals, stretches_of
+from writer_r1.folding import fold
+from writer_r1.proposals import Asked, Decision, Proposal, apply, is_rewritten, placed, proposals, stretches_of
 from writer_r1.trajectory import Trajectory
 from writer_r1.ui.proposals_board import Compared, review
 
@@ -115,6 +115,31 @@ def test_a_proposal_is_known_again_after_a_change_elsewhere_and_one_of_several_a
     assert alike[1].id == moved[1].id and alike[0].id != moved[0].id
     (left,) = proposals("A blue hat. Nobody wore it. One red hat.", "A blue hat. Nobody wore it. One blue hat.")
     assert left.id not in {p.id for p in alike}
+
+
+@given(drafts(), TEXTS | PAGES)
+@settings(deadline=None, max_examples=300)
+def test_changes_between_two_texts_are_put_into_a_third_only_where_it_has_the_same_words(
+    pair: tuple[str, str], third: str
+) -> None:
+    old, new = pair
+    every = proposals(old, new)
+    assert placed(every, old, old) == every
+    for manuscript in (third, f"{third} {old}", old + third):
+        found = placed(every, old, manuscript)
+        assert all(manuscript[p.start : p.end] == p.old for p in found)
+        assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+        assert {p.id for p in found} <= {p.id for p in every}
+        assert apply(manuscript, found, dict.fromkeys((p.id for p in found), REJECT)) == manuscript
+
+
+def test_a_change_is_put_where_its_words_moved_to_and_left_out_where_others_stand() -> None:
+    old = "The cat sat. It rained all day long. He left."
+    every = proposals(old, "The cat slept. It rained all day long. He stayed.")
+    found = placed(every, old, "Early on, a cow. The cat sat. It rained all day long. She went.")
+    assert [(p.old, p.new) for p in found] == [("sat", "slept")]
+    taken = apply("Early on, a cow. The cat sat. It rained all day long. She went.", found, {found[0].id: ACCEPT})
+    assert taken == "Early on, a cow. The cat slept. It rained all day long. She went."
 
 
 # Who asked for it

@@ -14,10 +14,11 @@ from test_ui import HOSTILE, parsed
 
 from writer_r1.differences import Change
 from writer_r1.events import Event
+from writer_r1.preferences import preferences
 from writer_r1.proposals import Asked, Decision, is_rewritten, proposals
-from writer_r1.store import Piece, this_process
+from writer_r1.store import Piece, Source, this_process
 from writer_r1.ui.proposals_board import CHANGED, NOTHING, Compared, changes, review, taken
-from writer_r1.ui.reviewing import ELSEWHERE, NO_ROUND, NO_TEXT, NOT_READ, SINCE, reason, reviewer
+from writer_r1.ui.reviewing import ELSEWHERE, NO_ROUND, NO_TEXT, NO_VERSION, NOT_READ, SINCE, reason, reviewer
 from writer_r1.workspace import Workspace
 
 TEXTS = st.sampled_from([HOSTILE, "", "حبر", "灯塔 🗼", f"One. {HOSTILE} Two."]) | st.text(
@@ -104,6 +105,64 @@ def test_decisions_are_saved_as_one_version_and_taken_out_again(workspace: Works
     out = take_out({"piece": piece.id, "base": answer["revision"], "before": answer["before"]})
     assert out["text"] == example.FIRST and out["revision"] == answer["revision"] + 1
     assert [v.text for v in workspace.store.versions(piece.id)] == [example.FIRST, wanted, example.FIRST]
+
+
+def test_the_changes_to_an_earlier_version_and_between_two_are_reviewed_like_a_rounds(workspace: Workspace) -> None:
+    compare, take_over, _ = reviewer(workspace)
+    store = workspace.store
+    piece = store.new_piece("A storm", "The keeper slept. The cat sat on the old wall. He left.")
+    piece = store.save_piece(
+        piece.id, "A storm", "The keeper woke. The cat sat on the old wall. He stayed.", 1, "kept by hand"
+    )
+    piece = store.save_piece(piece.id, "A storm", "The keeper woke. The dog sat on the old wall. He stayed.", 2, "x")
+    wish = {"piece": piece.id, "base": 3, "revision": 1, "against": 0}
+    told = compare(wish)
+    assert [(c["old"], c["new"]) for c in told["changes"]] == [
+        ("woke", "slept"), ("dog", "cat"), ("stayed", "left"),
+    ]  # fmt: skip
+    assert told["title"].startswith("the version of ")
+    accept = {told["changes"][0]["id"]: {"verdict": "accept"}}
+    answer = take_over(wish | {"key": told["key"], "decisions": accept})
+    assert answer["text"] == "The keeper slept. The dog sat on the old wall. He stayed."
+    now = store.version(piece.id, 4)
+    assert (
+        now and now.source == Source("piece", piece.id, 1) and now.why.startswith("1 of 3 changes of the version of ")
+    )
+
+    store.name_version(piece.id, 2, "Two")
+    wish |= {"base": 4, "revision": 2, "against": 1}
+    told = compare(wish)
+    assert [(c["old"], c["new"]) for c in told["changes"]] == [("slept", "woke")]  # he stays at home by now
+    assert told["title"].startswith("“Two” since the version of ") and "1 more change of it" in told["html"]
+    wish |= {"revision": 3, "against": 2}
+    assert "None of its changes" in compare(wish)["html"]
+    for gone in ({"revision": 9}, {"against": 9}):
+        assert compare(wish | gone) == {"error": NO_VERSION}
+    other = store.new_piece("Another", "Its words.")
+    assert compare({"piece": other.id, "base": 1, "revision": 3, "against": 0}) == {"error": NO_VERSION}
+
+
+def test_what_was_decided_is_kept_to_train_on_and_forgotten_where_it_is_taken_out(workspace: Workspace) -> None:
+    compare, take_over, take_out = reviewer(workspace)
+    piece, wish = written(workspace)
+    told, store = compare(wish), workspace.store
+    first, second = (one["id"] for one in told["changes"])
+    both = {first: {"verdict": "reject"}, second: {"verdict": "reject"}}
+    answer = take_over(wish | {"key": told["key"], "decisions": both})
+    assert answer["revision"] == piece.revision and "Your manuscript is as it was" in answer["html"]
+    assert [(v.text, v.why) for v in store.versions(piece.id)] == [(example.FIRST, "begun")]
+    assert [c.verdict for c in store.decisions()] == ["reject", "reject"]
+    own = {first: {"verdict": "edit", "text": " Mine."}, second: {"verdict": "accept"}}
+    answer = take_over(wish | {"key": told["key"], "decisions": own})
+    kept = {c.change_id: c for c in store.decisions()}  # in the place of what was decided before
+    assert store.decision_count() == 2 and {c.revision for c in kept.values()} == {answer["revision"]}
+    assert (kept[first].verdict, kept[first].own, kept[first].source) == ("edit", " Mine.", "run run1 2")
+    assert kept[second].prompt == example.PROMPT
+    rows = {row["chosen"]: row for row in preferences(store.decisions())}
+    assert len(rows) == 2 and all(chosen in answer["text"] for chosen in rows)
+    assert sum(kept[first].new.strip() in row["rejected"] for row in rows.values()) == 1
+    take_out({"piece": piece.id, "base": answer["revision"], "before": answer["before"]})
+    assert store.decisions() == []
 
 
 def test_nothing_is_put_into_another_text_than_was_compared(workspace: Workspace) -> None:

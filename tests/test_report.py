@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import example_run as example
 import pytest
 
-from writer_r1.events import EVENT, Event
+from writer_r1.events import EVENT, Evaluated, Event, Scored
 from writer_r1.store import OwnScore
 from writer_r1.trajectory import Trajectory
 from writer_r1.ui.report import report
@@ -115,3 +115,22 @@ def test_a_run_that_hardly_began_has_a_report_too() -> None:
 
 def test_the_same_run_makes_the_same_report() -> None:
     assert report(whole(), "x", 1e9) == report(whole(), "x", 1e9)
+
+
+def test_a_radar_repeats_its_table_and_is_there_only_where_it_was_asked_for() -> None:
+    assert "<svg" not in report(whole(), "The lamp", 1e9)
+    html = report(whole(), "The lamp", 1e9, picture=True)
+    section = html.split('<section class="radar">')[1].split("</section>")[0]
+    assert section.count("<svg") == 1 and "not the area" in section
+    seen = Seen(section)
+    rows = re.findall(r'<th scope="row" dir="auto">(\d+)\. ', section)
+    assert rows == [str(n + 1) for n in range(len(rows))] and len(rows) >= 3
+    assert section.count("<polygon") == 3 + 2 and section.count("<circle") == section.count("<rect") == len(rows)
+    numbers = [float(n) for n in re.findall(r"<td>([\d.]+)</td>", section)]
+    assert len(numbers) == 2 * len(rows) and all(1 <= n <= 10 for n in numbers)
+    assert seen.attributes["stroke-dasharray"] == {"5 4"}  # told apart by more than a colour
+
+
+def test_a_radar_says_when_there_are_too_few_scores_for_one() -> None:
+    events = [e for e in example.whole_run("run1") if not isinstance(e, Scored | Evaluated)]
+    assert "No radar: it needs 3 criteria" in report(view_of(events), "The lamp", 1e9, picture=True)

@@ -24,8 +24,8 @@ from writer_r1.events import (
     Started,
     Status,
     Stopped,
-    fold,
 )
+from writer_r1.folding import fold
 from writer_r1.judge import Judge
 from writer_r1.llm import Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM

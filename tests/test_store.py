@@ -37,8 +37,8 @@ from writer_r1.events import (
     Started,
     Status,
     Stopped,
-    fold,
 )
+from writer_r1.folding import fold
 from writer_r1.store import MIGRATIONS, Store, alive, this_process, whole
 from writer_r1.trajectory import (
     Advice,

@@ -113,7 +113,7 @@ def test_a_library_is_backed_up_as_it_was_before_its_schema_changes(name: str, t
         file.extractall(tmp_path / "copy")
     assert schema(tmp_path / "copy" / "library.db") == before
     with closing(sqlite3.connect(tmp_path / "copy" / "library.db")) as db:
-        assert db.execute("SELECT id FROM runs ORDER BY id").fetchall() == [("0b3c",), ("5f2a",)]
+        assert {("0b3c",), ("5f2a",)} <= set(db.execute("SELECT id FROM runs"))
 
 
 def test_a_backup_of_today_does_not_stand_in_for_the_one_before_a_change(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from test_store import ANY, DEAD, FIRST, FIXTURES, INJECTIONS, begun, built, edi
 
 from writer_r1.errors import Busy, RubricError, StaleSave, StoreError
 from writer_r1.events import DraftDelta, Drafted, Failed, Finished, Recalled, RubricReady, Status, Stopped
+from writer_r1.passage import Passage
 from writer_r1.store import MIGRATIONS, Hit, Piece, Store, this_process
 from writer_r1.store.words import place, snippet
 from writer_r1.trajectory import Criterion, Rubric, Source
@@ -295,6 +296,8 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
         store.set_own_score(run_id, 1, RUBRIC.criteria[0].id, 7)
     for piece in (kept, thrown):
         store.dismiss(piece.id, "p-1", RUBRIC.criteria[0])
+        store.keep_summary(piece.id, "hash", "A fox.")
+        store.protect(piece.id, Passage(text="Salt."))
     store.delete_piece(thrown.id)
     before = rows(store, "lighthouse")
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 29.9 * DAY_S)
@@ -303,8 +306,9 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 0.2 * DAY_S)
     Store(store.path)
     assert rows(store, "lighthouse") == {
-        "dismissed": 1, "events": 8, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS), "own_scores": 2,
-        "pieces": 1, "rubrics": 0, "runs": 2, "texts": 4, "versions": 1,
+        "decisions": 0, "dismissed": 1, "events": 8, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS),
+        "own_scores": 2, "pieces": 1, "protected": 1, "rubrics": 0, "runs": 2, "summaries": 1, "texts": 4,
+        "versions": 1,
     }  # fmt: skip
     assert [x.id for x in store.lessons()] == ["l-run0", "l-run1"]
     assert [r.id for r in store.search("lighthouse")] == ["run1", "run0"]

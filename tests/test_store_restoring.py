@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from test_store import DEAD, FIXTURES, begun, built
 
-from writer_r1.errors import Busy, StoreError
+from writer_r1.backup import restore
+from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Finished
 from writer_r1.store import Store, restore_newest
 
@@ -32,6 +33,10 @@ def two_days(store: Store) -> str:
     return old.name
 
 
+def restored(store: Store, name: str) -> Path:
+    return restore(store, store.path.parent, store.kept_backup(name)).before
+
+
 def texts(store: Store) -> list[str]:
     return sorted(p.text for p in store.pieces())
 
@@ -44,18 +49,18 @@ def wreck(path: Path) -> None:
 
 def test_a_backup_takes_the_librarys_place_and_what_stood_there_is_one_too(store: Store) -> None:
     name = two_days(store)
-    before = store.restore_backup(name)
+    before = restored(store, name)
     assert texts(store) == ["Yesterday."] and texts(Store(store.path)) == ["Yesterday."]
     store.check()
     assert [b.path.name for b in store.kept_backups()] == [before.name, name]
     assert store.kept_backups()[0].before_restore and not store.kept_backups()[1].before_restore
     store.new_piece("A gull", "Later.")
-    again = store.restore_backup(before.name)
+    again = restored(store, before.name)
     assert texts(store) == ["Today.", "Yesterday."] and again != before
-    store.restore_backup(again.name)
+    restored(store, again.name)
     assert texts(store) == ["Later.", "Yesterday."]
     assert {p.name for p in store.path.parent.iterdir()} <= {
-        "library.db", "library.db-wal", "library.db-shm", "library.db.lock", "backups"}  # fmt: skip
+        "library.db", "library.db-wal", "library.db-shm", "library.db.lock", "restoring.lock", "backups"}  # fmt: skip
 
 
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(store: Store, tmp_path: Path) -> None:
@@ -63,7 +68,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(store: Store, tmp_pat
     store.backups.mkdir()
     with zipfile.ZipFile(store.backups / "library-2025-05-05.zip", "w") as file:
         file.write(old, "library.db")
-    store.restore_backup("library-2025-05-05.zip")
+    restored(store, "library-2025-05-05.zip")
     assert [(v.revision, v.parent) for v in store.versions("aa01")] == [(3, 2), (2, 1), (1, None)]
     store.save_piece("aa01", "A lighthouse keeper", "And more.", 3)
 
@@ -72,11 +77,11 @@ def test_nothing_is_restored_while_a_session_is_being_written(store: Store) -> N
     name = two_days(store)
     begun(store, "run1")
     with pytest.raises(Busy, match="still being written; stop it first, then restore"):
-        store.restore_backup(name)
+        restored(store, name)
     assert texts(store) == ["Today.", "Yesterday."] and len(store.kept_backups()) == 1
     store.append("run1", [Finished(trajectory_id="run1", best_attempt=None, rounds=0)])
     begun(store, "run2", owner=DEAD)  # killed while it was written
-    store.restore_backup(name)
+    restored(store, name)
     assert texts(store) == ["Yesterday."]
 
 
@@ -100,8 +105,8 @@ def test_a_backup_that_is_not_whole_changes_nothing(store: Store, harm: str, tmp
         with zipfile.ZipFile(archive, "w") as file:
             file.write(inside, "library.db")
     before = store.pieces()
-    with pytest.raises(StoreError, match="is not whole; choose another one|is of a newer Writer-R1"):
-        store.restore_backup(name)
+    with pytest.raises(WriterError, match="choose another file|choose another backup|is of a newer Writer-R1"):
+        restored(store, name)
     assert store.pieces() == before and len(store.kept_backups()) == 1
     assert not store.path.with_name("library.restoring").exists()
 
@@ -109,7 +114,7 @@ def test_a_backup_that_is_not_whole_changes_nothing(store: Store, harm: str, tmp
 def test_an_unknown_backup_is_a_sentence(store: Store) -> None:
     for name in ("library-2020-01-01.zip", "../library.db", ""):
         with pytest.raises(StoreError, match="There is no backup"):
-            store.restore_backup(name)
+            restored(store, name)
 
 
 def test_ten_of_each_kind_are_kept(store: Store) -> None:
@@ -117,7 +122,7 @@ def test_ten_of_each_kind_are_kept(store: Store) -> None:
     for n in range(10, 24):
         (store.backups / f"library-2025-03-{n}.zip").write_text("old")
         (store.backups / f"library-2025-03-{n}T10-00-00.zip").write_text("old")
-    store.restore_backup(name)
+    restored(store, name)
     store.backup(store.backups)
     kept = [b.before_restore for b in store.kept_backups()]
     assert kept.count(True) == 10 and kept.count(False) == 10
@@ -156,14 +161,14 @@ def test_the_newest_whole_backup_takes_the_place_of_a_damaged_library(store: Sto
     damaged = store.path.read_bytes()
     backup, aside = restore_newest(store.path)
     assert backup.name == name and aside.read_bytes() == damaged
-    restored = Store(store.path)
-    restored.check()
-    assert texts(restored) == ["Yesterday."]
+    now = Store(store.path)
+    now.check()
+    assert texts(now) == ["Yesterday."]
     with pytest.raises(StoreError, match="is whole; a backup can take its place under Settings"):
         restore_newest(store.path)
-    restored.delete_all()
-    restored.delete_backups()
-    assert not aside.exists() and restored.kept_backups() == []
+    now.delete_all()
+    now.delete_backups()
+    assert not aside.exists() and now.kept_backups() == []
 
 
 def test_without_a_whole_backup_nothing_is_touched(store: Store) -> None:

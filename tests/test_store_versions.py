@@ -1,19 +1,22 @@
 """The tree of versions against real SQLite files: nothing that was kept goes, whatever is restored or saved after."""
 
+import random
 import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from manuscripts import chaptered
 from test_store import FIXTURES, begun, built
 from test_store_pieces import aged
 
 from writer_r1.errors import StaleSave, StoreError
 from writer_r1.events import Drafted
-from writer_r1.store import MIGRATIONS, Store
+from writer_r1.store import MIGRATIONS, Source, Store
 
 TEXTS = ("", "Salt.", "Salt on the rail.", "Salt on the rail, and the keeper counting.", "Pepper, then.")
 
@@ -146,6 +149,21 @@ def test_a_library_of_the_first_schema_with_a_tree_opens_with_its_branches(tmp_p
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["m006_version_tree", "m010_sources_and_decisions"])
+def test_what_a_round_put_into_an_older_library_is_known(name: str, tmp_path: Path) -> None:
+    store = Store(built(FIXTURES / f"{name}.sql", tmp_path / "old.db"))
+    known = {v.revision: v.source for v in store.versions("aa01") if v.source}
+    assert known == {2: Source("run", "5f2a", 1)}
+
+
+@pytest.mark.parametrize("stored", ["", "run", "run x", "run x 1.5", "hand x 1", "piece  3 4 x"])
+def test_a_damaged_source_is_none(store: Store, stored: str) -> None:
+    piece = store.new_piece("A storm", "One.")
+    with store._transaction("BEGIN IMMEDIATE") as db:
+        db.execute("UPDATE versions SET source = ?", (stored,))
+    assert store.version(piece.id, 1).source is None  # type: ignore[union-attr]
+
+
 def test_versions_with_gaps_between_their_revisions_are_joined(tmp_path: Path) -> None:
     path = built(FIXTURES / "m005_own_scores.sql", tmp_path / "old.db")
     with closing(sqlite3.connect(path)) as db, db:
@@ -179,3 +197,50 @@ def test_an_empty_round_is_no_beginning_of_a_manuscript(store: Store) -> None:
     store.append("run1", [Drafted(attempt=1, text="")])
     store.save_piece(piece.id, "A storm", "Mine.", 1, "kept")
     assert store.edited_round(piece.id, "run1") is None
+
+
+def test_versions_of_a_long_text_hold_what_differs_and_read_as_they_were(store: Store, monkeypatch: Any) -> None:
+    monkeypatch.setattr("writer_r1.store.versions.AUTOSAVE_S", 0.0)
+    texts = [chaptered(8_000, chapters=4)]
+    dice = random.Random(3)
+    for n in range(30):
+        at = dice.randrange(len(texts[-1]))
+        at = at if n % 7 == 3 else 20_000 + 40 * n
+        texts.append(texts[-1][:at] + f" [{n} é 👩‍👧 灯] " + texts[-1][at + dice.randrange(60) :])
+    piece = store.new_piece("A novel", texts[0])
+    for base, text in enumerate(texts[1:], 1):
+        assert store.save_piece(piece.id, "A novel", text, base).text == text
+    assert [v.text for v in store.versions(piece.id)] == texts[::-1]
+    assert store.texts_of(piece.id, [5, 31]) == {5: texts[4], 31: texts[30]}
+    assert store.version(piece.id, 17).text == texts[16]  # type: ignore[union-attr]
+    assert store.restore_version(piece.id, 9, 31).text == texts[8]
+    with closing(sqlite3.connect(store.path)) as db:
+        held, whole = db.execute(
+            "SELECT sum(length(text)), count(*) FILTER (WHERE base IS NULL) FROM versions"
+        ).fetchone()
+    assert held < 12 * len(texts[0]) and whole < 12
+
+
+@given(st.lists(st.text(st.sampled_from("aé👩\u200d👧灯\r\n\0 "), max_size=9), min_size=1, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_any_long_text_comes_back_letter_for_letter(store: Store, rows: list[str]) -> None:
+    before = "".join(rows) * 3_000 + "x" * 16_000
+    after = before[: len(before) // 2] + rows[0] + before[len(before) // 2 :]
+    piece = store.new_piece("A novel", before)
+    store.save_piece(piece.id, "A novel", after, 1, "kept")
+    assert [v.text for v in store.versions(piece.id)] == ([after, before] if rows[0] else [before])
+
+
+def test_a_working_day_on_a_novel_adds_little_to_the_library(store: Store, monkeypatch: Any) -> None:
+    """48 minutes of typing in a text of 60,000 words, at two places: as many versions."""
+    monkeypatch.setattr("writer_r1.store.versions.AUTOSAVE_S", 0.0)
+    text = chaptered()
+    piece = store.new_piece("A novel", text)
+    for minute in range(48):
+        at = (minute // 24) * 150_000 + 20_000 + 300 * minute
+        text = text[:at] + "One more sentence, as long as they are here and there. " * 6 + text[at:]
+        store.save_piece(piece.id, "A novel", text, minute + 1)
+    with closing(sqlite3.connect(store.path)) as db:
+        [held] = db.execute("SELECT sum(length(CAST(text AS BLOB))) FROM versions").fetchone()
+    print(f"48 versions hold {held:,} bytes; as whole texts {48 * len(text):,}")
+    assert held < 5 * len(text)

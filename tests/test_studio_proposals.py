@@ -16,7 +16,7 @@ from test_differences import novel
 from test_studio_keyboard import run_of, tab_to
 
 from writer_r1.events import Drafted, Event, Reflected, RubricReady
-from writer_r1.store import Piece, this_process
+from writer_r1.store import Piece, Source, this_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -78,7 +78,7 @@ def reviewed(page: Page, said: str) -> None:
     expect(page.locator("#proposals .reviewed")).to_have_text(said, timeout=SOON_MS)
 
 
-def test_one_is_accepted_one_rejected_one_reworded_by_key_and_put_into_the_manuscript_byte_for_byte(
+def test_w8_one_is_accepted_one_rejected_one_reworded_by_key_and_put_into_the_manuscript_byte_for_byte(
     pages: Pages,
 ) -> None:
     with written(pages) as (page, piece):
@@ -141,8 +141,7 @@ def test_all_rejected_the_library_is_as_it_was_and_what_is_accepted_leaves_line_
         expect(changes).to_have_count(3)
         page.locator("[data-do=reject-all]").click()
         reviewed(page, "All reviewed")
-        expect(page.locator("[data-do=put]")).to_be_disabled()
-        expect(page.locator("[data-do=put]")).to_have_text("Nothing to put: your manuscript stays as it is")
+        expect(page.locator("[data-do=put]")).to_have_text("Finish: your manuscript stays as it is")
         assert library(pages, piece) == piece
         page.locator("[data-do=undo]").click()  # one step for all of them
         reviewed(page, "0 of 3 reviewed")
@@ -161,7 +160,7 @@ def test_all_rejected_the_library_is_as_it_was_and_what_is_accepted_leaves_line_
         assert library(pages, piece).text == example.SECOND.replace("\n", "\r\n") + "\r\n"
         page.locator("[data-do=close]").click()
         review(page)
-        expect(page.locator("#proposals")).to_contain_text("No changes in this round")
+        expect(page.locator("#proposals")).to_contain_text("No changes in this one")
 
 
 def test_typing_while_the_review_is_open_is_kept_and_what_was_decided_waits_for_another_comparison(
@@ -175,7 +174,7 @@ def test_typing_while_the_review_is_open_is_kept_and_what_was_decided_waits_for_
         box.press("Control+End")
         box.press_sequentially(" Ajar, a rake.", delay=15)
         reviewed(page, "1 of 3 reviewed")  # letters in the manuscript decide nothing
-        expect(page.locator("#proposals .moved")).to_contain_text("The text changed since this round")
+        expect(page.locator("#proposals .moved")).to_contain_text("The text changed since this")
         expect(page.locator("[data-do=put]")).to_be_disabled()
         page.locator("#proposals .moved [data-do=again]").click()
         expect(page.locator("#proposals .moved")).to_be_hidden(timeout=SOON_MS)
@@ -224,6 +223,62 @@ def test_nothing_is_put_where_another_page_saved_meanwhile(pages: Pages) -> None
         expect(page.locator("#proposals .moved")).to_contain_text("changed in another tab", timeout=SOON_MS)
         assert library(pages, piece).text == "Another text."
         expect(page.locator("#manuscript textarea")).to_have_value(MINE)
+
+
+def test_the_changes_to_an_earlier_version_are_reviewed_and_the_words_are_whose_they_were(pages: Pages) -> None:
+    with written(pages, "My own beginning. The cat sat.") as (page, piece):
+        store, run = pages.studio.store, f"run-{piece.id}"
+        source = Source("run", run, 2)
+        taken = store.save_piece(piece.id, piece.brief, example.SECOND, 1, "Round 1 taken over", source=source)
+        changed = example.SECOND.replace("small scissors", "old shears").replace("the yellow cloth", "a rag")
+        store.save_piece(piece.id, piece.brief, changed, taken.revision, "kept by hand")
+        pages.reload(page)
+        page.locator("#versions summary").first.click()
+        page.locator("#versions .step-row[data-revision='2'] .step").click()
+        opener = page.locator("#versions [data-review='2']")
+        expect(opener).to_be_visible(timeout=SOON_MS)
+        opener.focus()
+        page.keyboard.press("Enter")
+        changes = page.locator("#proposals .proposal")
+        expect(changes).to_have_count(2, timeout=SOON_MS)
+        expect(changes.first).to_be_focused()
+        for key in "rr":
+            page.keyboard.press(key)
+        put = page.locator("#proposals [data-do=put]")
+        expect(put).to_have_text("Finish: your manuscript stays as it is")
+        put.click()
+        expect(page.locator("#proposals .done")).to_contain_text("2 changes of the version of", timeout=SOON_MS)
+        assert library(pages, piece).text == changed
+        assert [c.verdict for c in store.decisions() if c.piece_id == piece.id] == ["reject", "reject"]
+        page.locator("#proposals [data-do=close]").click()
+        expect(opener).to_be_focused()
+        opener.click()
+        expect(changes).to_have_count(2, timeout=SOON_MS)
+        changes.first.focus()
+        page.keyboard.press("a")
+        put.click()
+        expect(page.locator("#manuscript textarea")).to_have_value(
+            changed.replace("old shears", "small scissors"), timeout=SOON_MS
+        )
+        page.locator("#hands summary").click()
+        expect(page.locator("#hands .by.after")).to_have_text(
+            "yours, in place of a model’s words: a rag (end)", timeout=SOON_MS
+        )
+        expect(page.locator("#hands .shares")).to_contain_text("0 % yours")
+        box = page.locator("#manuscript textarea")
+        box.press("Control+End")
+        box.press_sequentially(" And this is all mine.")
+        expect(page.locator("#hands .text p").last).to_contain_text("And this is all mine.", timeout=SOON_MS)
+        expect(page.locator("#hands .by").last).not_to_contain_text("And this is all mine.")
+        page.evaluate("scrollTo(0, 0)")
+        page.keyboard.press("Alt+4")
+        expect(page.locator("#library-facts")).to_contain_text("decisions of your reviews are kept", timeout=SOON_MS)
+        with page.expect_download() as download:
+            page.locator("[data-library=preferences]").click()
+        assert download.value.suggested_filename.endswith(".jsonl")
+        rows = [json.loads(line) for line in download.value.path().read_text("utf-8").splitlines()]
+        assert {"prompt", "chosen", "rejected", "criterion"} == set(rows[0])
+        assert any("small scissors" in r["chosen"] and "old shears" in r["rejected"] for r in rows)
 
 
 def test_an_empty_manuscript_offers_the_whole_round_only(pages: Pages) -> None:

@@ -9,6 +9,8 @@ from live import SOON_MS, Pages, Studio, done, eventually, write
 from playwright.sync_api import Locator, Page, expect
 from scripted import FIRST, revision
 
+from writer_r1.backup import restore
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 BRIEF = "A farewell from a lighthouse keeper to the sea."
@@ -147,6 +149,6 @@ def test_a_version_is_named_and_copied_and_a_backup_is_put_back_from_the_setting
     [restored] = studio.store.pieces()
     assert (restored.id, restored.text) == (piece.id, "Yesterday.")
     [before, _] = studio.store.kept_backups()
-    studio.store.restore_backup(before.path.name)
+    restore(studio.store, studio.store.path.parent, before.path)
     eventually(lambda: {p.text for p in studio.store.pieces()} == {"Today.", "Yesterday."})
     assert os.path.exists(before.path)

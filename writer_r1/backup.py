@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.settings import FILE as SETTINGS
 from writer_r1.settings import Settings, write_settings
-from writer_r1.store import Store, check_library
+from writer_r1.store import WRITTEN, Store, check_library
 
 LIBRARY = "library.db"
 JUDGE = re.compile(r"judges/[\w.-]{1,120}\.jsonl?", re.ASCII)  # a fit, what was measured, and the readings under both
@@ -72,12 +72,13 @@ def restore(store: Store, home: Path, archive: Path) -> Restored:
         Busy: a session is being written; nothing was changed.
     """
     if store.running():
-        raise Busy("A session is still being written; stop it first, then restore the backup.")
+        raise Busy(WRITTEN.format(then="restore the backup"))
     with _room(home) as room:
         settings = _unpacked(archive, room)
         check_library(room / LIBRARY)
         before = store.place_before_restore()
         write_backup(store, home, before)
+        store.thin_out(before.parent)
         store.replace_by(room / LIBRARY)
         if settings is not None:
             write_settings(home, settings)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from writer_r1 import __version__, commands, judge_commands, piece_commands, training_commands
+from writer_r1 import __version__, adapter_commands, commands, judge_commands, piece_commands, training_commands
 from writer_r1.errors import WriterError
 
 EXAMPLES = """examples:
@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_history(parent)
     _add_files(parent)
     _add_runs(parent)
+    _add_compare(parent)
     _add_bench(parent)
     return parser
 
@@ -183,6 +184,8 @@ def _add_history(parent: Any) -> None:
     show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
+    about = "Print what was accepted and rejected in reviews as pairs of texts to train on, a JSON line each."
+    _command(sub, "preferences", commands.history_preferences, about)
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     export.add_argument("--format", choices=("md", "json"), default="md", help="Markdown text, or every event")
@@ -218,6 +221,30 @@ def _train_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     _json_flag(parser)
 
 
+def _add_export(parent: Any) -> None:
+    export = _command(parent, "export", adapter_commands.export_command, "Write what a run learned to a file.")
+    export.add_argument("dir", metavar="DIR", help="the run's folder, or its name from `runs list`")
+    forms = "the adapter as PEFT wrote it (a folder) or for llama.cpp, or the base with it merged in"
+    export.add_argument("--to", required=True, choices=("peft", "gguf-adapter", "gguf"), help=forms)
+    export.add_argument("--out", required=True, type=Path, metavar="PATH", help="a name that is free")
+    export.add_argument("--type", choices=("q8_0", "q4_k_m"), default="q8_0", help="of a merged model (default q8_0)")
+
+
+def _add_compare(parent: Any) -> None:
+    compare = _command(
+        parent, "compare", adapter_commands.compare_command, "Let a base and its adapter write to the same requests."
+    )
+    compare.add_argument("--base", required=True, metavar="M", help="the model that the adapter was trained on")
+    compare.add_argument("--adapter", required=True, metavar="NAME", help="an adapter of the Models page")
+    compare.add_argument("--prompts", required=True, type=Path, metavar="FILE", help="requests it has not seen")
+    compare.add_argument("--strength", type=float, default=1.0, metavar="X", help="of the adapter (default 1)")
+    compare.add_argument("--judge", metavar="M", help="who judges (default: the base, without the adapter)")
+    compare.add_argument("--most", type=_count, default=20, metavar="N", help="requests compared (default 20)")
+    compare.add_argument("--max-words", type=_count, default=150, metavar="N", help="longest text, about (default 150)")
+    compare.add_argument("--seed", type=int, default=0, metavar="N", help="seed of both writers (default 0)")
+    _json_flag(compare)
+
+
 def _add_runs(parent: Any) -> None:
     train = parent.add_parser("train", help="fine-tune a model on this machine", description="Fine-tuning.")
     kinds = train.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -233,6 +260,7 @@ def _add_runs(parent: Any) -> None:
     stop = _command(sub, "stop", training_commands.runs_stop, "Stop a run at its next step and keep what it learned.")
     stop.add_argument("--discard", action="store_true", help="end it now and throw away what it learned")
     resume = _command(sub, "resume", training_commands.runs_resume, "Go on with a run from its newest checkpoint.")
+    _add_export(sub)
     for command in (status, stop, resume):
         command.add_argument("dir", metavar="DIR", help="the run's folder, or its name from `runs list`")
         _json_flag(command)

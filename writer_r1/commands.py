@@ -149,7 +149,7 @@ def asked(value: str) -> str:
 
 def write_command(args: argparse.Namespace) -> int:
     """Write a piece as a stored job and follow it."""
-    from writer_r1.events import fold
+    from writer_r1.folding import fold
     from writer_r1.loop import Task
     from writer_r1.trajectory import Trajectory
     from writer_r1.workspace import Workspace
@@ -235,6 +235,15 @@ def history_export(args: argparse.Namespace) -> int:
     trajectory = store.trajectory(run_id)
     best = trajectory.attempt(trajectory.best) if trajectory.best else None
     print(best.text if best else "")
+    return 0
+
+
+def history_preferences(args: argparse.Namespace) -> int:
+    """Print what was decided in reviews as pairs of texts, a JSON line each."""
+    from writer_r1.preferences import preference_lines
+    from writer_r1.workspace import Workspace
+
+    print(preference_lines(Workspace().store.decisions()), end="")
     return 0
 
 

@@ -14,6 +14,7 @@ from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
 from writer_r1.prompts import example, render
+from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Fault, Lesson
 
 DEFAULT_WORDS = 350  # when neither the request nor the user says how long
@@ -33,8 +34,9 @@ ASKING = re.compile(
     r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
     re.IGNORECASE,
 )  # a model that talks to its user
-SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow
-COPIED = 0.2  # share of a draft's words in runs of the sample from which on it is copied, not followed
+KEEP = "Keep these words in it exactly as they are:"
+SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow; of one paragraph half of it
+COPIED = 0.2  # share of new words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
 LOOK_EVERY = 200  # characters between two looks for a loop
 
@@ -46,6 +48,9 @@ class Writer(NamedTuple):
     seed: int = 0
     max_words: int | None = None
     voice: str = ""  # a sample of the user's own writing
+    protected: tuple[str, ...] = ()  # passages that stay as they stand
+    part: str = ""  # what the scene is called that is written, of a longer manuscript
+    story: str = ""  # and what stands around it there, in short
 
 
 class Written(NamedTuple):
@@ -55,24 +60,25 @@ class Written(NamedTuple):
     cancelled: bool
 
 
-def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "") -> Request:
+def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "", facts: Facts | None = None) -> Request:
     """Return the chat that asks for a first draft: the request, what it states outright said again, earlier lessons.
 
-    With `voice`, a sample of the user's own writing, the piece is asked for in its manner.
+    With `voice`, a sample of the user's own writing, the piece is asked for in its manner. `facts` are those of the
+    request that hold for what is written, by default all.
     """
-    said = restated(read_facts(prompt))
+    said = restated(facts or read_facts(prompt))
     hints = f"\n\n{said}" if said else ""
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
     if voice:
-        return render("draft_in_voice", request=prompt, hints=hints, sample=_beginning(voice)).request
+        return render("draft_in_voice", request=prompt, hints=hints, sample=beginning(voice)).request
     return render("draft", request=prompt, hints=hints).request
 
 
-def _beginning(sample: str) -> str:
+def beginning(sample: str, limit: int = SHOWN) -> str:
     """Return the whole sentences of a sample that fit the prompt, at least one."""
     ends = [end for _, end in sentences(sample)]
-    return sample[: max((end for end in ends if end <= SHOWN), default=min(ends[0], SHOWN))]
+    return sample[: max((end for end in ends if end <= limit), default=min(ends[0], limit))]
 
 
 def restated(facts: Facts) -> str:
@@ -116,8 +122,9 @@ def write_draft(
         seed=writer.seed + number,
     )
     began = time.monotonic()
-    request = draft_request(prompt, lessons, writer.voice)
-    text, finish, stopped = yield from _stream(number, None, request, sampling, writer, until=writer.facts)
+    request = draft_request(prompt, lessons, writer.voice, writer.facts)
+    request = with_story(request, writer.part, writer.story)
+    text, finish, stopped = yield from stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
     found = list(faults(whole, _language(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
@@ -142,16 +149,22 @@ def revise_draft(
     began, out, end, tokens, found, cancelled = time.monotonic(), "", 0, 0, list[Fault](), False
     for k, (start, stop) in enumerate(spans, 1):
         gap, old, change = text[end:start], text[start:stop], None if cancelled else by_paragraph.get(k)
+        stays = protected_in(old, writer.protected)
+        if change and change.operation == "rewrite" and old.strip() in stays:
+            change = None  # nothing of it may change
         end, lead = stop, "\n\n" if change and change.operation == "extend" else ""
         kept = gap + old if change is None or lead else gap
         out += kept
         yield DraftDelta(attempt=number, text=kept + lead, parent=parent)
         if change is None:
             continue
-        request = change_request(prompt, out, old, change)
-        new, finish, _ = yield from _stream(number, parent, request, _change_sampling(old, change, writer), writer)
+        request = change_request(prompt, out, old, change, writer.voice, stays)
+        request = with_story(request, writer.part, writer.story)
+        new, finish, _ = yield from stream(number, parent, request, _change_sampling(old, change, writer), writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         bad = _change_faults(new.strip(), old, change, writer, finish)
+        if not lead and any(words not in new for words in stays):
+            bad.append("alters a protected passage")
         found += bad
         # A broken paragraph is not taken over: the old one stays, and the fault is marked.
         if lead:
@@ -168,22 +181,36 @@ def revise_draft(
     return Written(whole, faults_found, tokens, cancelled)
 
 
-def change_request(prompt: str, before: str, paragraph: str, change: Advice) -> Request:
-    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends."""
+def protected_in(paragraph: str, passages: Sequence[str]) -> tuple[str, ...]:
+    """Return what of the protected passages stands in a paragraph."""
+    rows = (passage[start:end].strip() for passage in passages for start, end in paragraphs(passage))
+    return tuple(dict.fromkeys(words for words in rows if words in paragraph))
+
+
+def change_request(
+    prompt: str, before: str, paragraph: str, change: Advice, voice: str = "", stays: Sequence[str] = ()
+) -> Request:
+    """Return the chat that asks for one changed paragraph, or lets the writer go on where the text ends.
+
+    With `voice`, a sample of the user's own writing, the paragraph is asked for in its manner; where the text goes on
+    its own manner leads. What of the paragraph `stays` is to be kept word for word.
+    """
     near = before.strip()[-900 if change.operation == "rewrite" else -1800 :]
     if change.operation == "extend":
         # The text so far is given as the beginning of the answer: asked for "a paragraph", small models talk about it.
         request = render("extend", request=prompt, before=near, change=change.edit).request
         return request._replace(answer=request.answer.rstrip() + "\n\n")
-    words = max(20, word_count(paragraph))
-    return render(
-        "revise",
-        request=prompt,
-        before=near or "(the text begins here)",
-        paragraph=paragraph,
-        change=change.edit,
-        words=f"about {words} words",
-    ).request
+    fields = {
+        "request": prompt,
+        "before": near or "(the text begins here)",
+        "paragraph": paragraph,
+        "change": change.edit,
+        "words": f"about {max(20, word_count(paragraph))} words",
+        "keep": f" {KEEP} " + " ".join(f"“{kept}”" for kept in stays) if stays else "",
+    }
+    if voice:
+        return render("revise_in_voice", sample=beginning(voice, SHOWN // 2), **fields).request
+    return render("revise", **fields).request
 
 
 def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
@@ -199,11 +226,17 @@ def _change_sampling(old: str, change: Advice, writer: Writer) -> Sampling:
 
 def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: Finish) -> list[Fault]:
     found = list(faults(new, _language(writer), finish.reason != "stop"))
-    if new and change.operation == "rewrite" and new.split() == old.split():
+    copied = bool(writer.voice) and _taken(new, writer.voice) - _taken(old, writer.voice) > COPIED * word_count(new)
+    if new and (copied or change.operation == "rewrite" and new.split() == old.split()):
         found.append("copied")
-    if TALK.search(new) or _echoes(new, change):
+    if TALK.search(new) or _echoes(new, change) or copied_share(new, writer.story) > COPIED:
         found.append("echoes the instructions")
     return found
+
+
+def _taken(text: str, sample: str) -> float:
+    """Return how many words of a text stand in the sample as they do here."""
+    return copied_share(text, sample) * word_count(text)
 
 
 def _echoes(new: str, change: Advice) -> bool:
@@ -233,7 +266,7 @@ def ripe(text: str, fresh: int, facts: Facts) -> int | None:
     return found.end() if size(text[: found.end()].strip(), asked.unit) >= enough else None
 
 
-def _stream(
+def stream(
     number: int,
     parent: int | None,
     request: Request,

@@ -1,7 +1,7 @@
-"""Events -> Trajectory: what happens while a piece is written, and how the state follows from it.
+"""What happens while a piece is written, as events.
 
-The stored list of events is the truth; `fold` derives everything a page, the history or an export shows. Fields are
-plain data so that an event is one JSON line (names are relied upon by scripts outside the package).
+The stored list of them is the truth; `folding.fold` derives the state that a page, the history or an export shows.
+Fields are plain data so that an event is one JSON line (names are relied upon by scripts outside the package).
 """
 
 from collections.abc import Callable, Generator, Iterable
@@ -9,8 +9,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
+from writer_r1.passage import Passage
 from writer_r1.trajectory import (
-    Attempt,
     Author,
     Category,
     Code,
@@ -21,8 +21,23 @@ from writer_r1.trajectory import (
     Reflection,
     Rubric,
     Score,
-    Trajectory,
 )
+
+
+class Part(Noun):
+    """The scene that a run works on, of a longer manuscript: what it is called, and its words as they stood."""
+
+    label: str
+    text: str
+
+
+class Summary(Noun):
+    """What another part of the manuscript says, in short; the library keeps it under `key`."""
+
+    title: str
+    text: str
+    after: bool = False
+    key: str = ""
 
 
 class Happening(Noun):
@@ -35,7 +50,10 @@ class Started(Happening):
     model: str
     judge: str
     seed: int
+    adapter: str = ""  # that the model wore while it wrote, and how strongly; the judge wears none
+    strength: float = 1.0
     settings: dict[str, str | int | float | bool | None] = {}
+    part: Part | None = None  # None: the whole manuscript
 
 
 class Status(Happening):
@@ -73,6 +91,13 @@ class Recalled(Happening):
     event: Literal["lesson"] = "lesson"
     lesson: Lesson
     origin: Literal["recalled", "learned"]
+
+
+class Retold(Happening):
+    """The manuscript around the scene that is worked on, as the models are told of it."""
+
+    event: Literal["story"] = "story"
+    summaries: tuple[Summary, ...]
 
 
 class DraftDelta(Happening):
@@ -150,6 +175,25 @@ class Edited(Happening):
     rubric: Rubric
 
 
+class Marked(Happening):
+    """What a run about a passage is to do: write it another way, or where it has no words, go on from there.
+
+    `ways` are what its alternatives are called, in order; they are attempts 2, 3, … beside the first, what stands.
+    """
+
+    event: Literal["passage"] = "passage"
+    passage: Passage
+    direction: str = ""  # where the writer wants it to go
+    ways: tuple[str, ...] = ()
+
+
+class Chosen(Happening):
+    """The writer put this alternative into the manuscript, or without a number none of them."""
+
+    event: Literal["chosen"] = "chosen"
+    attempt: int | None = None
+
+
 Event = Annotated[
     Started
     | Status
@@ -158,6 +202,7 @@ Event = Annotated[
     | Proposed
     | RubricReady
     | Recalled
+    | Retold
     | DraftDelta
     | Drafted
     | Scored
@@ -168,7 +213,9 @@ Event = Annotated[
     | Stopped
     | Finished
     | Failed
-    | Edited,
+    | Edited
+    | Marked
+    | Chosen,
     Field(discriminator="event"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -195,74 +242,6 @@ def outcome(stages: Generator[Event, None, Outcome], show: Callable[[Event], obj
             show(event)
 
 
-def fold(events: Iterable[Event], trajectory: Trajectory) -> Trajectory:
-    """Return `trajectory` brought forward by `events`, in their order."""
-    for event in events:
-        trajectory = _step(trajectory, event)
-    return trajectory
-
-
-def _step(now: Trajectory, event: Event) -> Trajectory:
-    match event:
-        case Started():
-            return now.model_copy(update={"prompt": event.prompt})
-        case Status():
-            return now.model_copy(update={"status": event.text})
-        case Coded():
-            return now.model_copy(update={"codes": (*now.codes, event.code)})
-        case Categorised():
-            return now.model_copy(update={"categories": (*now.categories, event.category)})
-        case RubricReady():
-            return now.model_copy(update={"rubric": event.rubric})
-        case Recalled():
-            return now.model_copy(update={"lessons": (*now.lessons, event.lesson)})
-        case Stopped():
-            return now.model_copy(update={"stopped": event.why, "status": ""})
-        case Finished():
-            return now.model_copy(update={"finished": True, "status": "", "best": event.best_attempt})
-        case Failed():
-            return now.model_copy(update={"finished": True, "status": "", "error": event.message})
-        case Edited():
-            return _edited(now, event.rubric)
-        case Proposed():
-            return now
-        case _:
-            return _step_attempt(now, event)
-
-
-def _edited(now: Trajectory, rubric: Rubric) -> Trajectory:
-    """Return a run that goes on with `rubric`; what was chosen and evaluated stands until it is done anew."""
-    ids = {c.id for c in rubric.criteria}
-    attempts = tuple(
-        a.model_copy(update={"scores": tuple(s for s in a.scores if s.criterion_id in ids)}) for a in now.attempts
-    )
-    over = {"finished": False, "stopped": None, "error": None}
-    return now.model_copy(update={"rubric": rubric, "attempts": attempts} | over)
-
-
-def _step_attempt(
-    now: Trajectory, event: DraftDelta | Drafted | Scored | Evaluated | Reflected | Accepted | Rejected
-) -> Trajectory:
-    old = now.attempt(event.attempt) or Attempt(number=event.attempt)
-    update: dict[str, object] = {}
-    match event:
-        case DraftDelta():
-            update = {"text": old.text + event.text, "parent": event.parent}
-        case Drafted():
-            told = {"text", "parent", "by", "faults", "tokens", "seconds"}
-            update = event.model_dump(include=told) | {"complete": True}
-        case Scored():
-            others = tuple(s for s in old.scores if s.criterion_id != event.score.criterion_id)
-            update = {"scores": (*others, event.score)}
-        case Evaluated():
-            update = {"evaluation": event.evaluation, "scores": event.evaluation.scores}
-        case Reflected():
-            update = {"reflection": event.reflection}
-        case Accepted():
-            update = {"accepted": True, "why": event.why}
-        case Rejected():
-            update = {"accepted": False, "why": event.why}
-    new = old.model_copy(update=update)
-    attempts = tuple(a for a in now.attempts if a.number != event.attempt) + (new,)
-    best = new.number if isinstance(event, Accepted) else now.best
-    return now.model_copy(update={"attempts": tuple(sorted(attempts, key=lambda a: a.number)), "best": best})
+def part_of(events: Iterable[Event]) -> Part | None:
+    """Return the part of a manuscript that a run works on; None where it is the whole."""
+    return next((event.part for event in events if isinstance(event, Started)), None)

@@ -1,5 +1,6 @@
-"""Values with intervals -> a picture of dots and lines, as SVG that needs no script, font or other file."""
+"""Values -> a picture: dots with intervals, or a radar; as SVG that needs no script, font or other file."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -59,6 +60,39 @@ def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
                 f'<line x1="{x(p.lo)}" x2="{x(p.hi)}" y1="{line}" y2="{line}" stroke="{colour}" stroke-width="2"/>',
                 _mark(p.series, x(p.value), line),
             ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+RADIUS, MIDDLE, EDGE = 110, 150, 300  # of a radar, in units of its picture
+
+
+def radar(title: str, series: Sequence[Sequence[float]]) -> str:
+    """Return a radar of three axes or more, numbered from 1 at the top on clockwise; values are in [0, 1]."""
+    count = len(series[0])
+
+    def at(axis: int, value: float) -> tuple[float, float]:
+        turn = 2 * math.pi * axis / count
+        return round(MIDDLE + RADIUS * value * math.sin(turn), 1), round(MIDDLE - RADIUS * value * math.cos(turn), 1)
+
+    def line(values: Sequence[float]) -> str:
+        return " ".join(f"{x},{y}" for x, y in (at(k, value) for k, value in enumerate(values)))
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {EDGE} {EDGE}" width="{EDGE}" role="img" '
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="12">'
+    ]
+    parts += [f'<polygon points="{line([r] * count)}" fill="none" stroke="#d8cfbf"/>' for r in (1 / 3, 2 / 3, 1.0)]
+    for axis in range(count):
+        (x, y), (tx, ty) = at(axis, 1.0), at(axis, 1.15)
+        parts += [
+            f'<line x1="{MIDDLE}" y1="{MIDDLE}" x2="{x}" y2="{y}" stroke="#e4dfd5"/>',
+            f'<text x="{tx}" y="{ty + 4}" text-anchor="middle" fill="#26221c">{axis + 1}</text>',
+        ]
+    for k, values in enumerate(series):
+        colour, dashed = COLOURS[k % len(COLOURS)], ' stroke-dasharray="5 4"' if k % 2 else ""
+        shape = f'fill="none" stroke="{colour}" stroke-width="2"{dashed}'
+        parts += [f'<polygon points="{line(values)}" {shape}/>']
+        parts += [_mark(k, *at(axis, value)) for axis, value in enumerate(values)]
     return "\n".join([*parts, "</svg>", ""])
 
 

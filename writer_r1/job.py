@@ -15,7 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from writer_r1.errors import Busy, StoreError, WriterError
-from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped, fold
+from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped
+from writer_r1.folding import fold
 from writer_r1.llm import Cancel
 from writer_r1.store import Store, whole
 from writer_r1.trajectory import Trajectory

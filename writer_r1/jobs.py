@@ -30,9 +30,16 @@ class Jobs:
         self._resuming = threading.Lock()
 
     def start(
-        self, prompt: str, model: str, work: Work, trajectory_id: str | None = None, piece_id: str | None = None
+        self,
+        prompt: str,
+        model: str,
+        work: Work,
+        trajectory_id: str | None = None,
+        piece_id: str | None = None,
+        *,
+        passage: bool = False,
     ) -> str:
-        """Return the id of a run that `work` now writes in the background.
+        """Return the id of a run, about a `passage` of the piece or about all of it, that `work` now writes.
 
         `work(stop)` yields events and ends soon after `stop()` turns true. It ends with Finished or Failed; where it
         just returns, Finished is added for it.
@@ -41,7 +48,7 @@ class Jobs:
             StoreError: the run cannot be recorded; nothing was started.
         """
         run_id = trajectory_id or secrets.token_hex(6)
-        self._store.begin(run_id, prompt, model, this_process(), piece_id=piece_id)
+        self._store.begin(run_id, prompt, model, this_process(), piece_id=piece_id, passage=passage)
         self._begin(Job(self._store, run_id, work, self._lock_path))
         return run_id
 

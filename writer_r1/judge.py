@@ -16,7 +16,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
 
 from writer_r1.calibration import Calibration, Opinion, Readers, on_scale
-from writer_r1.checks import measure, notes
+from writer_r1.checks import evidence, measure, notes
+from writer_r1.checks.addressed import note_of, unaddressed
 from writer_r1.events import Evaluated, Event, Scored, outcome
 from writer_r1.llm import LLM, Cancel, Sampling, complete
 from writer_r1.prompts import prompt_hash, render
@@ -33,6 +34,8 @@ QUESTIONS = (
     "Grade how far this is true of the draft: 1 means it is false, 9 means it could not be truer.",
 )
 GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
+OF_THE_WHOLE = ("length", "must_include")  # checks of a whole text, which one scene of it cannot meet or fail
+NOT_OF_A_PART = "This is asked of the whole text; a part of it was judged."
 LOW = 2 / 9  # below 3 of the ten shown to the user
 UNQUOTED = "No words of the text were quoted for this."
 _QUOTE = re.compile(r"[\"“«「]([^\"”»」]{3,160})[\"”»」]")
@@ -44,6 +47,7 @@ class Judge(NamedTuple):
     similarity: Similarity | None
     cancel: Cancel
     readers: Readers | None = None  # without them the model's verdict stands alone, held down by the gates
+    part: bool = False  # what is judged is a scene of a longer manuscript
 
     @property
     def info(self) -> JudgeInfo:
@@ -66,30 +70,35 @@ def evaluate(
     """Return the evaluation of `draft`, yielding each score as it is known and again with its reason.
 
     `known` are scores of this very text: they are taken over, and only what they lack is asked for. What `before` says
-    of the whole text stays where nothing is asked.
+    of the whole text stays where nothing is asked. What the draft says to whoever judges it is not shown to the model.
     """
+    seen = unaddressed(draft)
     scores = {s.criterion_id: s for s in known}
     asked, judged = [c for c in rubric.criteria if c.id not in scores], [c for c in rubric.criteria if c.check is None]
     for criterion in asked:
         if criterion.check is not None:
-            scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
+            if judge.part and criterion.check.type in OF_THE_WHOLE:
+                scores[criterion.id] = Score(criterion_id=criterion.id, value=None, reason=NOT_OF_A_PART)
+            else:
+                scores[criterion.id] = measured_score(criterion, criterion.check, prompt, draft, judge.similarity)
             yield Scored(attempt=attempt, score=scores[criterion.id])
     opinion: Opinion | None = None
     if fresh := [c for c in asked if c.check is None]:
-        opinion = judge.readers.opinion(draft, prompt, judge.llm, judge.cancel) if judge.readers else None
-        for criterion, score in zip(fresh, verdicts(prompt, draft, fresh, opinion, judge), strict=True):
+        opinion = judge.readers.opinion(seen, prompt, judge.llm, judge.cancel) if judge.readers else None
+        for criterion, score in zip(fresh, verdicts(prompt, seen, fresh, opinion, judge), strict=True):
             scores[criterion.id] = score
             yield Scored(attempt=attempt, score=score)
     for criterion in judged if reasons else ():
         if scores[criterion.id].value is None or scores[criterion.id].reason or judge.cancel():
             continue
-        scores[criterion.id] = with_reason(scores[criterion.id], criterion, prompt, draft, judge)
+        scores[criterion.id] = with_reason(scores[criterion.id], criterion, prompt, seen, judge)
         yield Scored(attempt=attempt, score=scores[criterion.id])
     evaluation = settled(rubric, scores, judge.info, before)
     if opinion is not None:
         readers = {name: on_scale(rating) for name, rating in opinion.ratings.items()}
         asked_for = [(c.check.type, scores[c.id]) for c in rubric.criteria if c.check is not None]
-        told = {"readers": readers, "notes": notes(draft, opinion.evidence, asked_for)}
+        found = opinion.evidence if seen == draft or not judge.readers else evidence(draft, prompt, judge.readers.embed)
+        told = {"readers": readers, "notes": (*note_of(draft), *notes(draft, found, asked_for))}
         evaluation = evaluation.model_copy(update=told)
     yield Evaluated(attempt=attempt, evaluation=evaluation)
     return evaluation

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
+from writer_r1.acceptance import Verdict, accept, usable
 from writer_r1.calibration import Readers
 from writer_r1.checks import word_count
 from writer_r1.criteria import Analyst, Similarity, derive_rubric
@@ -24,6 +25,7 @@ from writer_r1.events import (
     Drafted,
     Event,
     Finished,
+    Part,
     Recalled,
     Reflected,
     Rejected,
@@ -32,23 +34,14 @@ from writer_r1.events import (
     Status,
     Stopped,
 )
-from writer_r1.facts import read_facts, voice_of
+from writer_r1.facts import facts_of_part, read_facts, voice_of
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
 from writer_r1.reflection import Critic, Recall, reflect
-from writer_r1.trajectory import Attempt, Criterion, Evaluation, Fault, Lesson, Reflection, Rubric, weighted_reward
+from writer_r1.story import Rest, Retell
+from writer_r1.trajectory import Attempt, Criterion, Evaluation, Lesson, Reflection, Rubric
 
-ONE_POINT = 1 / 9  # one step of the ten shown to the user
-DELTA = 0.1 / 9  # the least gain that counts, even from a judge without range
 BESIDE = 700  # tokens that the longest question about a text takes beside it
-UNUSABLE: tuple[Fault, ...] = (
-    "empty",
-    "looping",
-    "off-language",
-    "copied",
-    "echoes the instructions",
-    "asks instead of writing",
-)
 
 
 class Task(NamedTuple):
@@ -71,12 +64,18 @@ class Task(NamedTuple):
     dismissed: tuple[Criterion, ...] = ()  # and these are left out
     stop_after: Literal["criteria", "rounds"] = "rounds"
     text: str = ""
+    part: Part | None = None  # the scene that is worked on, of a longer manuscript
+    rest: tuple[Rest, ...] = ()  # and what stands around it there
+    story: str = ""  # that in short, once it is told
+    protected: tuple[str, ...] = ()  # passages of the manuscript that a revision keeps as they stand
+    adapter: str = ""  # that the writer wears, by name, and how strongly
+    strength: float = 1.0
 
 
 class Team(NamedTuple):
     """Who works: models by role, likeness of texts (None without the embedding model), lessons, and a way to stop.
 
-    `readers` stand in for people where the judge was calibrated.
+    `readers` stand in for people where the judge was calibrated; `retell` reads what is around a scene.
     """
 
     writer: LLM
@@ -85,24 +84,23 @@ class Team(NamedTuple):
     recall: Recall
     cancel: Cancel
     readers: Readers | None = None
-
-
-class Verdict(NamedTuple):
-    accepted: bool
-    why: str
-    gain: float
+    retell: Retell | None = None
 
 
 def write(task: Task, team: Team) -> Iterator[Event]:
     """Yield everything that happens from the request to the best attempt."""
-    settings: dict[str, str | int | float | bool | None] = {
-        "rounds": task.rounds,
-        "depth": task.depth,
-        "target": task.target,
-        "max_words": task.max_words,
-    }
+    settings = {name: getattr(task, name) for name in ("rounds", "depth", "target", "max_words")}
     _check_fits(task, team.judge)
-    yield Started(prompt=task.prompt, model=team.writer.name, judge=team.judge.name, seed=task.seed, settings=settings)
+    yield Started(
+        prompt=task.prompt,
+        model=team.writer.name,
+        judge=team.judge.name,
+        seed=task.seed,
+        adapter=task.adapter,
+        strength=task.strength,
+        settings=settings,
+        part=task.part,
+    )
     analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
     rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept, task.dismissed))
     if task.rubric is not None:
@@ -135,6 +133,8 @@ def _rounds(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
     for number in range(1, task.rounds + 2):
         if team.cancel():
             break
+        if task.rest and team.retell and (number > 1 or not task.text):  # once, and not where a text is only judged
+            task = task._replace(story=(yield from team.retell(task.rest)), rest=())
         attempt = yield from _attempt(number, task, rubric, best, team)
         if team.cancel():
             break
@@ -165,13 +165,16 @@ def _attempt(
     """Return attempt `number`: a first text while there is nothing usable, else a revision of the best; evaluated."""
     began = time.monotonic()
     facts, voice = read_facts(task.prompt), voice_of(rubric.criteria)
-    writer = Writer(team.writer, team.cancel, facts, task.seed, task.max_words, voice)
+    label, length = task.part.label if task.part else "", task.max_words
+    if task.part:
+        facts, length = facts_of_part(facts), length or word_count(task.part.text) or None
+    writer = Writer(team.writer, team.cancel, facts, task.seed, length, voice, task.protected, label, task.story)
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)
     else:
         yield Status(text="reflecting on the weakest criteria")
-        critic = Critic(team.judge, team.recall, team.cancel, task.seed + number)
+        critic = Critic(team.judge, team.recall, team.cancel, task.seed + number, label, task.story)
         reflection = yield from reflect(task.prompt, rubric, best, critic)
         yield Reflected(attempt=number, reflection=reflection)
         yield Status(text="revising")
@@ -180,7 +183,7 @@ def _attempt(
     evaluation: Evaluation | None = None
     if usable(written) and not written.cancelled:
         yield Status(text="judging")
-        judge = Judge(team.judge, team.similarity, team.cancel, team.readers)
+        judge = Judge(team.judge, team.similarity, team.cancel, team.readers, part=task.part is not None)
         evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge)
     return Attempt(
         number=number,
@@ -206,54 +209,6 @@ def _first_text(number: int, task: Task, writer: Writer, recall: Recall) -> Gene
         yield Recalled(lesson=lesson, origin="recalled")
     yield Status(text="drafting")
     return (yield from write_draft(number, task.prompt, writer, lessons, harder=number > 1))
-
-
-def usable(written: Written | Attempt) -> bool:
-    """Return whether a text is worth judging. A cut one is: it is marked, and its missing end lowers its scores."""
-    return not set(written.faults) & set(UNUSABLE)
-
-
-def accept(rubric: Rubric, best: Attempt | None, new: Attempt) -> Verdict:
-    """Return whether `new` replaces `best`: the judge's two ranges part, and no criterion is down by more than a point.
-
-    Rewards are compared over the criteria scored in both. Source: `docs/papers.md` 3, rule of ours.
-    """
-    if new.evaluation is None or new.evaluation.reward is None:
-        what = ", ".join(f for f in new.faults if f in UNUSABLE) or "not scored"
-        return Verdict(False, f"not judged: {what}", 0.0)
-    if best is None or best.evaluation is None:
-        notes = ["your own text", *new.faults] if new.by == "user" else new.faults
-        note = f" ({', '.join(notes)})" if notes else ""
-        return Verdict(True, f"first draft{note}", 0.0)
-    before, after = _values(best.evaluation), _values(new.evaluation)
-    if missing := [c.name for c in rubric.criteria if before.get(c.id) is not None and after.get(c.id) is None]:
-        return Verdict(False, f"{missing[0]} could not be scored", 0.0)
-    both = {k for k, v in after.items() if v is not None and before.get(k) is not None}
-    now = weighted_reward(rubric, {k: after[k] for k in both}) or 0.0
-    then = weighted_reward(rubric, {k: before[k] for k in both}) or 0.0
-    for c in rubric.criteria:
-        old, fresh = before.get(c.id), after.get(c.id)
-        if old is None or fresh is None:
-            continue
-        if c.locked and fresh < old - 1e-9:
-            return Verdict(False, f"{c.name} is locked and fell by {(old - fresh) * 9:.1f}", now - then)
-        if fresh < old - ONE_POINT - 1e-9:
-            return Verdict(False, f"{c.name} fell by {(old - fresh) * 9:.1f}", now - then)
-    delta = max(DELTA, (judge_range(rubric, best.evaluation) + judge_range(rubric, new.evaluation)) / 2)
-    if now - then < delta:
-        return Verdict(False, f"no clear difference ({(now - then) * 9:+.1f} of 10)", now - then)
-    return Verdict(True, f"better by {(now - then) * 9:.1f} of 10", now - then)
-
-
-def _values(evaluation: Evaluation) -> dict[str, float | None]:
-    return {s.criterion_id: s.value for s in evaluation.scores}
-
-
-def judge_range(rubric: Rubric, evaluation: Evaluation) -> float:
-    """Return the width of the judge's own range, weighted as the reward is."""
-    high = weighted_reward(rubric, {s.criterion_id: s.high for s in evaluation.scores})
-    low = weighted_reward(rubric, {s.criterion_id: s.low for s in evaluation.scores})
-    return (high or 0.0) - (low or 0.0)
 
 
 def reached(rubric: Rubric, best: Attempt, task: Task) -> bool:

@@ -16,6 +16,7 @@ from writer_r1.store import Piece, Store
 
 Form = Literal["docx", "md", "txt", "epub"]
 FORMS: tuple[Form, ...] = get_args(Form)
+NOTED: tuple[Form, ...] = ("docx", "md")
 NAME_CHARS, NAME_BYTES = 80, 200  # most disks take a name of 255 bytes
 UNFIT = re.compile(
     r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
@@ -31,21 +32,22 @@ class Arrived(NamedTuple):
     note: str = ""
 
 
-def piece_file(piece: Piece, form: Form) -> bytes:
-    """Return a piece's manuscript as a file of this form.
+def piece_file(piece: Piece, form: Form, note: str = "") -> bytes:
+    """Return a piece's manuscript as a file of this form; in a Word or Markdown file `note` stands below it.
 
     Raises:
         WriterError: there is nothing in it.
     """
     if not piece.text.strip():
         raise WriterError("Your manuscript is empty; write or take over a text first, then export it.")
+    text = f"{piece.text.rstrip()}\n\n---\n\n*{note}*\n" if note and form in NOTED else piece.text
     match form:
         case "docx":
-            return to_docx(piece.text, piece.title, piece.updated)
+            return to_docx(text, piece.title, piece.updated)
         case "epub":
             return to_epub(piece.text, Book(piece.id, piece.title, piece.created, piece.updated))
         case _:
-            return piece.text.encode()
+            return text.encode()
 
 
 def file_name(title: str, ending: str) -> str:

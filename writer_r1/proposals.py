@@ -45,6 +45,7 @@ class Proposal(NamedTuple):
     old: str
     new: str
     asked: Asked | None = None
+    protected: bool = False  # it would alter a passage that the writer protected
 
 
 class Decision(NamedTuple):
@@ -70,6 +71,28 @@ def proposals(manuscript: str, text: str, stretches: Sequence[Stretch] = ()) -> 
     return tuple(_named(manuscript, found))
 
 
+def placed(found: Iterable[Proposal], text: str, manuscript: str) -> tuple[Proposal, ...]:
+    """Return those proposals on `text` that can be put into a manuscript, at their places there.
+
+    That are those whose words, or the place between two words, stand there as they do in the text.
+    """
+    if text == manuscript:
+        return tuple(found)
+    kept, at, there = list[tuple[int, int, int]](), 0, 0  # start and end in the text, and how far from there
+    for kind, part in changes(text, manuscript):
+        if kind == "same":
+            kept.append((at, at + len(part), there - at))
+        at += len(part) if kind != "insert" else 0
+        there += len(part) if kind != "delete" else 0
+    ends, rows = [end for _, end, _ in kept], list[Proposal]()
+    for one in found:
+        n = bisect_left(ends, one.end)
+        if n < len(kept) and kept[n][0] <= one.start:
+            shift = kept[n][2]
+            rows.append(one._replace(start=one.start + shift, end=one.end + shift))
+    return tuple(rows)
+
+
 def is_rewritten(manuscript: str, text: str) -> bool:
     """Return whether the two share so few words that only paragraphs side by side can be read."""
     return rewritten(manuscript, text) > REWRITTEN
@@ -85,7 +108,7 @@ def apply(manuscript: str, found: Iterable[Proposal], decisions: Mapping[str, De
     for one in found:
         if manuscript[one.start : one.end] != one.old:
             raise ValueError(f"proposal {one.id} does not stand at {one.start} of this text")
-        parts += [manuscript[at : one.start], _chosen(one, decisions.get(one.id))]
+        parts += [manuscript[at : one.start], chosen(one, decisions.get(one.id))]
         at = one.end
     return "".join([*parts, manuscript[at:]])
 
@@ -171,7 +194,8 @@ def _named(manuscript: str, found: list[Proposal]) -> Iterator[Proposal]:
         yield one._replace(id=f"{id_}-{used[id_]}")
 
 
-def _chosen(one: Proposal, decision: Decision | None) -> str:
+def chosen(one: Proposal, decision: Decision | None) -> str:
+    """Return what stands in the place of a proposal once this was decided."""
     if decision is None or decision.verdict == "reject":
         return one.old
     return one.new if decision.verdict == "accept" else decision.text

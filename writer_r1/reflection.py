@@ -14,6 +14,7 @@ from writer_r1.facts import TOLD
 from writer_r1.judge import occurs
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
 from writer_r1.prompts import render
+from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Reflection, Rubric, Score
 
 WEAKEST = 2
@@ -25,6 +26,8 @@ class Critic(NamedTuple):
     recall: Recall
     cancel: Cancel
     seed: int = 0
+    part: str = ""  # what the scene is called that the draft is, of a longer manuscript
+    story: str = ""  # and what stands around it there, in short
 
 
 def weakest(rubric: Rubric, attempt: Attempt, most: int = WEAKEST) -> list[tuple[Criterion, Score]]:
@@ -49,7 +52,7 @@ def reflect(prompt: str, rubric: Rubric, best: Attempt, critic: Critic) -> Gener
             if lesson.id not in used:
                 used.append(lesson.id)
                 yield Recalled(lesson=lesson, origin="recalled")
-        request = reflection_request(prompt, criterion, best.text, lessons)
+        request = with_story(reflection_request(prompt, criterion, best.text, lessons), critic.part, critic.story)
         sampling = Sampling(max_tokens=160, temperature=0.4, repeat_penalty=1.05, seed=critic.seed + best.number)
         text, _ = complete(critic.llm, request, sampling, critic.cancel)
         if (found := read_advice(text, criterion, best.text)) is not None:

@@ -9,6 +9,7 @@ one pass.
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+from writer_r1.acceptance import accept, usable
 from writer_r1.events import (
     BY_USER,
     CRITERIA_CHANGED,
@@ -21,11 +22,11 @@ from writer_r1.events import (
     Scored,
     Status,
     Stopped,
-    fold,
+    part_of,
 )
+from writer_r1.folding import fold
 from writer_r1.judge import CUT, Judge, evaluate, settled
 from writer_r1.llm import Cancel
-from writer_r1.loop import accept, usable
 from writer_r1.trajectory import Attempt, Rubric, Score, Trajectory
 
 Load = Callable[[Cancel], Judge | None]  # None where that turned true while the judge was waited for
@@ -93,6 +94,8 @@ class _Case:
 
     def __init__(self, run: Trajectory, earlier: Iterable[Event]) -> None:
         self.run = run
+        earlier = tuple(earlier)
+        self.part = part_of(earlier) is not None
         self._evaluations = [(e.attempt, e.evaluation) for e in earlier if isinstance(e, Evaluated)]
         self._evaluations += [(a.number, a.evaluation) for a in run.attempts if a.evaluation is not None]
 
@@ -126,7 +129,7 @@ def _pass(case: _Case, rubric: Rubric, load: Load, halted: Cancel) -> Iterator[E
         yield from case.tell([Status(text=f"judging again, text {k} of {len(texts)}")])
         if (judge := load(halted)) is None:
             return
-        judge = judge._replace(cancel=halted)
+        judge = judge._replace(cancel=halted, part=case.part)
         same = attempt.evaluation is not None and attempt.evaluation.judge.same(judge.info)
         known |= {s.criterion_id: s for s in attempt.scores if s.value is not None}
         rows = tuple(known.values()) if same else ()

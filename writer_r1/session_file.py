@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from writer_r1.errors import StoreError, WriterError
-from writer_r1.events import EVENT, Event, Started, fold
+from writer_r1.errors import WriterError
+from writer_r1.events import EVENT, Event, Started
+from writer_r1.folding import fold
 from writer_r1.manuscript_file import shown
-from writer_r1.store import Arrival, OwnScore, Piece, Store
+from writer_r1.store import Arrival, OwnScore, Piece, Store, no_session
 from writer_r1.trajectory import Criterion, Trajectory
 
 FORMAT: Literal["writer-r1 session"] = "writer-r1 session"
@@ -69,7 +70,7 @@ def session_json(store: Store, run_id: str) -> str:
     """
     run = store.run(run_id)
     if run is None:
-        raise StoreError(f"The session {run_id!r} is not in the library any more.")
+        raise no_session(run_id)
     piece = store.piece(store.piece_of(run_id) or "")
     own = [Given.model_validate(o._asdict() | {"criterion": o.criterion}) for o in store.own_scores(run_id)]
     session = Session(

@@ -38,6 +38,7 @@ Fault = Literal[
     "echoes the instructions",
     "asks instead of writing",
     "stopped at length",
+    "alters a protected passage",
 ]
 
 

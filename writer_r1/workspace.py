@@ -13,9 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import catalog, places
+from writer_r1 import adapters, catalog, embedding, places
 from writer_r1.calibration import Readers, calibration_of
-from writer_r1.embedding import embed
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
@@ -31,6 +30,7 @@ from writer_r1.rescoring import Wanted, rescore
 from writer_r1.room import machine, refuse_without_room, training
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
+from writer_r1.story import Teller, retell
 from writer_r1.trajectory import Lesson, Rubric, prompt_id
 
 PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
@@ -113,7 +113,7 @@ class Workspace:
         chosen judge judges, or where none was chosen the model that writes.
 
         Raises:
-            WriterError: an empty request, a model that is not there, or a piece that was deleted.
+            WriterError: an empty request, a model or adapter that is not there, or a piece that was deleted.
         """
         if not task.prompt.strip():
             raise WriterError("Say in a sentence what the piece should do.")
@@ -121,9 +121,12 @@ class Workspace:
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
+        by = catalog.find(writer, self.models)
+        worn = adapters.weights_for(task.adapter, by, self.home) if task.adapter else None
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
-        task = task._replace(trajectory_id=run_id, dismissed=dismissed)
+        kept = tuple(one.passage.text for one in self.store.protected(piece_id))
+        task = task._replace(trajectory_id=run_id, dismissed=dismissed, protected=kept)
 
         def work(stop: Cancel) -> Iterator[Event]:
             if self._free({writer, judging}) or not self._likeness_ready:
@@ -131,7 +134,9 @@ class Workspace:
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
             readers = self.readers(self.name_of(judging))
-            team = Team(self.llm(writer), self.llm(judging), self.similarity, self.recall, stop, readers)
+            writing = self.llm(writer).adapted(worn, task.strength) if worn else self.llm(writer)
+            tell = partial(retell, Teller(self.llm(writer), stop, self.store, piece_id or ""))
+            team = Team(writing, self.llm(judging), self.similarity, self.recall, stop, readers, tell)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -212,8 +217,7 @@ class Workspace:
 
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
-        fit = calibration_of(model, self.home)
-        return Readers(fit, embed) if fit else None
+        return Readers(fit, embedding.embed) if (fit := calibration_of(model, self.home)) else None
 
     @contextmanager
     def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
@@ -260,8 +264,8 @@ class Workspace:
                 judge, writer = self.judge, self.writer
                 if training() or not self._free({judge, writer}):
                     return
-                steps: list[Callable[[], object]] = [lambda: self.llm(judge)]
-                steps += [partial(self._pin, judge, prompt) for prompt in PINNED]
+                pins = (partial(self._pin, judge, prompt) for prompt in PINNED)
+                steps: list[Callable[[], object]] = [lambda: self.llm(judge), *pins]
                 steps += [lambda: self.llm(writer), lambda: self._ready_likeness()]
                 for step in steps:
                     if self.jobs.waiting():
@@ -279,8 +283,6 @@ class Workspace:
 
     def similarity(self, text: str, others: Sequence[str]) -> Sequence[float]:
         """Return the cosine of `text` with each of `others` (MiniLM)."""
-        from writer_r1 import embedding
-
         return embedding.similarity(text, list(others))
 
     def recall(self, prompt: str, criterion: str | None) -> Sequence[Lesson]:
@@ -290,11 +292,9 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
-        tested = self.qualifying.close()
-        left = self.jobs.close()
+        tested, left = self.qualifying.close(), self.jobs.close()
         if tested and not left:
-            for model in self._loaded.values():
-                model.close()
-            self._loaded.clear()
+            while self._loaded:
+                self._loaded.popitem()[1].close()
         if self._studio_lock is not None:
             self._studio_lock.release()

@@ -30,7 +30,11 @@ MEAN, LARGEST = 0.02, 0.05  # of a score on [0, 1] that an attack may gain over 
 
 def version(model_sha256: str, fit: str) -> str:
     """Return what the lines depend on: model, fit, prompt, questions, drafts, and the code that judges and fences."""
-    code = [(ROOT / "writer_r1" / name).read_text("utf-8") for name in ("judge.py", "prompts/__init__.py")]
+    code = [
+        (ROOT / "writer_r1" / name).read_text("utf-8")
+        for name in ("judge.py", "checks/addressed.py", "prompts/__init__.py")
+    ]
+    code.append((ROOT / "assets/marking_words.txt").read_text("utf-8"))
     return digest(model_sha256, fit, prompt_hash("judge"), *QUESTIONS, FIXTURE.read_text("utf-8"), *code)
 
 

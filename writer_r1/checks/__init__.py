@@ -11,7 +11,7 @@ from writer_r1.checks.requirements import asked_dialogue, requirements
 from writer_r1.checks.shape import completeness, copied_share, is_looping, length_fit, repetition, size
 from writer_r1.checks.style import dialogue, stock_phrases, variety
 from writer_r1.checks.talk import meta_talk
-from writer_r1.checks.text import Measure, Span, paragraphs, sentences, word_count
+from writer_r1.checks.text import Measure, Span, paragraphs, sentences, sentences_around, word_count
 from writer_r1.checks.voice import voice
 from writer_r1.checks.wording import language, must_include, must_not, person, tense
 from writer_r1.facts import detect_language
@@ -48,6 +48,7 @@ __all__ = [
     "repetition",
     "requirements",
     "sentences",
+    "sentences_around",
     "size",
     "stock_phrases",
     "tense",

@@ -23,7 +23,7 @@ class Measure(Noun):
 
 def word_count(text: str) -> int:
     """Return the number of words, where each Chinese or Japanese character counts as one."""
-    return sum(1 for _ in WORD.finditer(text))
+    return len(WORD.findall(text))
 
 
 def words(text: str) -> list[str]:
@@ -59,6 +59,12 @@ def sentences(text: str) -> list[Span]:
         start = m.end()
     _add(found, text, start, len(text))
     return found
+
+
+def sentences_around(text: str, start: int, end: int) -> Span:
+    """Return start and end of the whole sentences that this part of a text is in."""
+    inside = [span for span in sentences(text) if span[0] < max(end, start + 1) and span[1] > start]
+    return min([start, *(first for first, _ in inside)]), max([end, *(last for _, last in inside)])
 
 
 def _goes_on(text: str, m: re.Match[str]) -> bool:

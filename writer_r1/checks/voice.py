@@ -62,7 +62,8 @@ def voice(text: str, sample: str) -> Measure:
 
     Source: function words and punctuation as in stylometry (Mosteller and Wallace 1964), compared by the distance of
     Hellinger; the ends are ours. Of passages by six authors of the public domain, 250 words each, those of one author
-    from two pieces were nearer than those of two authors in 70 of 100 cases (400 words: 77), so it is a hint.
+    from two pieces were nearer than those of two authors in 70 of 100 cases (400 words: 77), so it is a hint. Likeness
+    of meaning (MiniLM) was tried and left out: it finds subjects (`docs/decisions/0019-a-voice-is-no-meaning.md`).
     """
     if min(len(words(text)), len(words(sample))) < VOICE_WORDS:
         return Measure(value=None, reason=f"Not measured: the piece and the sample need {VOICE_WORDS} words each.")

@@ -24,6 +24,7 @@ __all__ = [
     "VOICE_WORDS",
     "codes",
     "detect_language",
+    "facts_of_part",
     "measured_criteria",
     "read_facts",
     "voice_criterion",
@@ -77,6 +78,12 @@ class Facts(Noun):
     must_include: tuple[Fact, ...] = ()
     must_not: tuple[Fact, ...] = ()
     letters_not: tuple[Fact, ...] = ()
+
+
+def facts_of_part(facts: Facts) -> Facts:
+    """Return those that hold for each part of a piece: not how long the whole is, or what must be somewhere in it."""
+    whole = {"length": None, "form": None, "opening": None, "ending": None, "must_include": ()}
+    return facts.model_copy(update=whole)
 
 
 def read_facts(request: str) -> Facts:

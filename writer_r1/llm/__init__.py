@@ -115,6 +115,14 @@ class LLM(Protocol):
         """Return how many tokens `text` is."""
         ...
 
+    def adapted(self, path: Path, strength: float) -> "LLM":
+        """Return this model with a LoRA adapter on while it answers; this one itself never has it on.
+
+        Raises:
+            ModelError: the adapter does not fit the model.
+        """
+        ...
+
     def close(self) -> None:
         """Free the model."""
         ...

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from writer_r1.llm import Cancel, Finish, Message, Reading, Reply, Request, Sampling, never
 
@@ -20,6 +21,7 @@ class FakeLLM:
         self.seen: list[Request] = []
         self.judge: Callable[[str, str], float] = lambda draft, question: 5.0  # mean digit of the verdict
         self.closed = False
+        self.worn: list[tuple[Path, float]] = []
 
     def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
         """Return the scripted reply in pieces of four characters, one "token" each."""
@@ -67,6 +69,11 @@ class FakeLLM:
     def count(self, text: str) -> int:
         """Return one token for every four characters."""
         return -(-len(text) // 4)
+
+    def adapted(self, path: Path, strength: float) -> "FakeLLM":
+        """Return this model, and remember what it was to wear."""
+        self.worn.append((path, strength))
+        return self
 
     def close(self) -> None:
         """Remember that the model was freed."""

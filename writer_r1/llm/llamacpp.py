@@ -19,6 +19,7 @@ from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
 from writer_r1.llm.chat import Template, encode, piece, template_of
 from writer_r1.llm.deltas import Deltas
+from writer_r1.llm.lora import Adapted, load_lora
 from writer_r1.llm.sequences import MAIN, Cancelled, Item, Row, Sequences
 
 FORKS = 24
@@ -48,11 +49,23 @@ class LlamaCpp:
         cells, both = self.context_tokens + FORK_CELLS, (self.threads, threads or cores)
         self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both)
         self._template = template_of(self._model, path.name)
+        self._loras: dict[tuple[Path, int], Any] = {}
 
     def close(self) -> None:
         """Free the model and its context."""
         self._seq.close()
         self._c.llama_model_free(self._model)
+
+    def adapted(self, path: Path, strength: float) -> Adapted:
+        """Return this model with a LoRA adapter on; see `LLM.adapted`."""
+        key = path, path.stat().st_mtime_ns
+        if key not in self._loras:
+            self._loras[key] = load_lora(self._model, path)
+        return Adapted(self, self._loras[key], strength)
+
+    def wear(self, adapter: Any, strength: float) -> None:
+        """Put a loaded adapter on, or where it is None take it off; what was evaluated before is dropped."""
+        self._seq.wear(adapter, strength)
 
     # text <-> tokens
 

@@ -11,7 +11,6 @@ llama-cpp-python's own `Llama` never sets `n_seq_max`, hence the low-level calls
 import ctypes
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +18,12 @@ import numpy.typing as npt
 
 from writer_r1.errors import ModelError
 from writer_r1.llm import Cancel, Sampling
+from writer_r1.llm.tap import Tap
 
 Row = npt.NDArray[np.float32]  # (n_vocab,)
 MAIN = (0,)  # the working sequence
 PINS = 6
+Pins = dict[tuple[int, ...], Any]  # tokens -> the state they leave, oldest first
 STEP = 128  # prompt tokens evaluated between two looks at `cancel`: about a second for a 1.5B model on two cores
 
 
@@ -84,7 +85,7 @@ class Sequences:
         params.n_seq_max = forks + 1
         params.n_threads, params.n_threads_batch = threads
         params.kv_unified = True  # one pool of cells, so that forks share their prefix
-        self._tap = _Tap(2 * llama_cpp.llama_model_n_layer(model) // 3, llama_cpp.llama_model_n_embd(model))
+        self._tap = Tap(2 * llama_cpp.llama_model_n_layer(model) // 3, llama_cpp.llama_model_n_embd(model))
         params.cb_eval = self._tap.callback
         self._ctx = llama_cpp.llama_init_from_model(model, params)
         if not self._ctx:
@@ -92,12 +93,25 @@ class Sequences:
         self._memory = llama_cpp.llama_get_memory(self._ctx)
         self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, params.n_seq_max)
         self.held: list[int] = []
-        self._pins: dict[tuple[int, ...], Any] = {}  # tokens -> the state they leave, oldest first
+        self._pins: Pins = {}
+        self._base_pins = self._pins  # those that hold without an adapter
 
     def close(self) -> None:
         """Free the context."""
         self._c.llama_batch_free(self._batch)
         self._c.llama_free(self._ctx)
+
+    def wear(self, adapter: Any, strength: float) -> None:
+        """Evaluate with this LoRA adapter from now on, or where it is None with the base alone.
+
+        What was evaluated before says nothing any more and is dropped; the base's pins are kept for the base.
+        """
+        handles, scales = (self._c.llama_adapter_lora_p_ctypes * 1)(adapter), (ctypes.c_float * 1)(strength)
+        on = (handles, 1, scales) if adapter else (None, 0, None)
+        if code := self._c.llama_set_adapters_lora(self._ctx, *on):
+            raise RuntimeError(f"llama_set_adapters_lora returned {code}")
+        self.forget()
+        self._pins = {} if adapter else self._base_pins
 
     def decode(self, items: Sequence[Item], cancel: Cancel) -> None:
         """Evaluate `items` in steps. Logits of the last step stay readable with `row` by index in that step."""
@@ -258,42 +272,3 @@ class Sequences:
     def is_end(self, token: int) -> bool:
         """Return whether the token ends a reply."""
         return bool(self._c.llama_vocab_is_eog(self.vocab, token))
-
-
-class _Tap:
-    """Sums the states that a layer gives out while it is open.
-
-    llama.cpp offers each tensor of its graph to a callback, and computes up to it where the callback wants it. Shut, it
-    costs a call per tensor, which is not measurable beside a token.
-    """
-
-    def __init__(self, layer: int, width: int) -> None:
-        import llama_cpp
-
-        self._name, self._width = f"l_out-{layer - 1}".encode(), width
-        library = next((Path(llama_cpp.__file__).parent / "lib").glob("*ggml-base.*"))
-        self._ggml = ctypes.CDLL(str(library))
-        self._ggml.ggml_get_name.argtypes, self._ggml.ggml_get_name.restype = [ctypes.c_void_p], ctypes.c_char_p
-        self._ggml.ggml_nbytes.argtypes, self._ggml.ggml_nbytes.restype = [ctypes.c_void_p], ctypes.c_size_t
-        sizes: list[Any] = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
-        self._ggml.ggml_backend_tensor_get.argtypes, self._ggml.ggml_backend_tensor_get.restype = sizes, None
-        self._open, self._sum, self._count = False, np.zeros(width), 0
-        self.callback = llama_cpp.ggml_backend_sched_eval_callback(self._offered)
-
-    def open(self) -> None:
-        self._open, self._sum, self._count = True, np.zeros(self._width), 0
-
-    def close(self) -> Row | None:
-        """Return the mean of the states seen since it was opened; None where the model names its layers otherwise."""
-        self._open = False
-        return np.asarray(self._sum / self._count, dtype=np.float32) if self._count else None
-
-    def _offered(self, tensor: int, ask: bool, _: Any) -> bool:
-        if not self._open or self._ggml.ggml_get_name(tensor) != self._name:
-            return not ask  # "go on" after a tensor, "not wanted" before it
-        if not ask:
-            states = np.empty((self._ggml.ggml_nbytes(tensor) // 4 // self._width, self._width), dtype=np.float32)
-            self._ggml.ggml_backend_tensor_get(tensor, states.ctypes.data, 0, states.nbytes)
-            self._sum += states.sum(0, dtype=np.float64)
-            self._count += len(states)
-        return True

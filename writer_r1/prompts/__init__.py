@@ -18,7 +18,20 @@ from typing import NamedTuple
 from writer_r1.llm import Message, Request
 from writer_r1.trajectory import digest
 
-FENCES = ("request", "draft", "paragraph", "before", "after", "sample", "lesson", "criterion", "change", "categories")
+FENCES = (
+    "request",
+    "draft",
+    "paragraph",
+    "before",
+    "after",
+    "sample",
+    "lesson",
+    "criterion",
+    "change",
+    "categories",
+    "part",
+    "story",
+)
 _UNSEEN = (  # characters that take no room on a page: `</dra\u200bft>` looks like a fence, and may be read as one
     r"\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"

@@ -1,36 +1,44 @@
 """The library: what the user wrote and what was written for them -> one SQLite file, and back.
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
-`Dismissals` those not to be proposed again, `OwnScores` what the writer gives a text, `Arrivals` runs that come from
-elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under them all. Text that
-is not valid Unicode (lone surrogates) becomes U+FFFD here.
+`Dismissals` those not to be proposed again, `Protections` passages that stay as they stand, `OwnScores` what the writer
+gives a text, `Choices` what was decided in reviews, `Summaries` what the parts of a long one say in short, `Arrivals`
+runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under
+them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
 """
 
 from contextlib import suppress
 from pathlib import Path
 
-from writer_r1.errors import Busy, StaleSave, StoreError
+from writer_r1.errors import StaleSave, StoreError
 from writer_r1.processes import alive, this_process
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
+from writer_r1.store.choices import Choice, Choices
 from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores
 from writer_r1.store.pieces import Hit, Piece, Pieces
+from writer_r1.store.protections import Protected, Protections
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
-from writer_r1.store.runs import Run, Runs, State, whole
-from writer_r1.store.versions import Step, Version
+from writer_r1.store.runs import WRITTEN, Run, Runs, State, no_session, refuse_while_written, whole
+from writer_r1.store.summaries import Summaries
+from writer_r1.store.versions import Source, Step, Version
 
 __all__ = [
     "MIGRATIONS",
+    "WRITTEN",
     "Arrival",
     "Backup",
+    "Choice",
     "Hit",
     "OwnScore",
     "Piece",
+    "Protected",
     "Run",
     "SavedRubric",
+    "Source",
     "StaleSave",
     "State",
     "Step",
@@ -38,13 +46,16 @@ __all__ = [
     "Version",
     "alive",
     "check_library",
+    "no_session",
     "restore_newest",
     "this_process",
     "whole",
 ]
 
 
-class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups, Copies):
+class Store(
+    Runs, Pieces, SavedRubrics, Dismissals, Protections, OwnScores, Choices, Summaries, Arrivals, Backups, Copies
+):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
     def __init__(self, path: Path) -> None:
@@ -59,10 +70,11 @@ class Store(Runs, Pieces, SavedRubrics, Dismissals, OwnScores, Arrivals, Backups
             Busy: a run is still being written; nothing was removed.
         """
         with self._transaction(WRITE) as db:
-            owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
-            if any(alive(owner) for (owner,) in owners):
-                raise Busy("A session is still being written; stop it first, then delete everything.")
-            of_runs, of_pieces = ("found", "texts", "events", "lessons", "own_scores"), ("versions", "dismissed")
+            refuse_while_written(db, "delete everything")
+            of_runs, of_pieces = (
+                ("found", "texts", "events", "lessons", "own_scores"),
+                ("versions", "dismissed", "decisions", "summaries", "protected"),
+            )
             for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
                 db.execute(f"DELETE FROM {table}")
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from writer_r1.events import Event, Finished, Recalled, fold
+from writer_r1.events import Event, Finished, Recalled
+from writer_r1.folding import fold
 from writer_r1.store.file import WRITE, File, as_json
 from writer_r1.store.own_scores import OwnScore
 from writer_r1.store.pieces import Piece, add_piece

@@ -1,7 +1,6 @@
-"""The library's backups -> a list of them, and one of them as the library again, what stood there kept.
+"""The library's backups -> a list of them, and the newest whole one in the place of a library that is damaged.
 
-A backup goes into the library as one transaction of SQLite's: a kill, or another page that reads meanwhile, meets the
-whole old library or the whole new one. A library that cannot be opened any more is moved aside instead, never removed.
+A library that cannot be opened any more is moved aside, never removed. A whole one is replaced by `backup.restore`.
 """
 
 import os
@@ -18,8 +17,7 @@ from typing import NamedTuple
 from filelock import FileLock
 
 from writer_r1.errors import StoreError
-from writer_r1.store.file import BUSY_S, MADE, READ, File, faults_of
-from writer_r1.store.runs import refuse_while_written
+from writer_r1.store.file import BUSY_S, MADE, File, faults_of
 
 STAMP = "library-%Y-%m-%dT%H-%M-%S.zip"  # of one that is made before another takes the library's place
 NOT_WHOLE = "The backup {name!r} is not whole; choose another one."
@@ -61,23 +59,16 @@ class Backups(File):
             time.sleep(0.1)  # never over another that was made within this second
         return target
 
-    def restore_backup(self, name: str) -> Path:
-        """Put the backup of this name in the library's place, and return a backup of what stood there.
+    def kept_backup(self, name: str) -> Path:
+        """Return the backup of this name.
 
         Raises:
-            Busy: a run is being written; nothing was changed.
-            StoreError: there is no such backup, or it is not whole; nothing was changed.
+            StoreError: there is none.
         """
         found = next((b.path for b in self.kept_backups() if b.path.name == name), None)
         if found is None:
             raise StoreError(f"There is no backup {name!r} any more; open the settings again for those there are.")
-        with self._explained(), FileLock(f"{self.path}.lock", timeout=BUSY_S), unpacked(found, self.path) as copy:
-            with self._transaction(READ) as db:
-                refuse_while_written(db)
-            before = self._back_up_to(self.place_before_restore())
-            with self._connected("rw") as db, closing(sqlite3.connect(copy)) as whole:
-                whole.backup(db)
-        return before
+        return found
 
 
 def kept(folder: Path) -> list[Backup]:

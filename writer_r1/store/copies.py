@@ -13,7 +13,8 @@ from writer_r1.store.file import MIGRATIONS, WRITE, File, faults_of
 from writer_r1.store.runs import refuse_while_written
 
 # Each after those that it refers to.
-TABLES = ("pieces", "runs", "events", "texts", "lessons", "versions", "rubrics", "dismissed", "own_scores")
+RUNS = ("runs", "events", "texts", "lessons", "own_scores")
+TABLES = ("pieces", *RUNS, "versions", "rubrics", "dismissed", "decisions", "summaries", "protected")
 STORED_AS = {"TEXT": "('text', 'null')", "REAL": "('real', 'integer', 'null')", "INTEGER": "('integer', 'null')"}
 NO_LIBRARY = "The library in it is damaged ({why}); choose another backup."
 
@@ -35,7 +36,7 @@ class Copies(File):
         with self._explained(), self._connected("rw") as db:
             db.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
             db.execute(WRITE)
-            refuse_while_written(db)
+            refuse_while_written(db, "restore the backup")
             for table in ("found", *reversed(TABLES)):
                 db.execute(f"DELETE FROM main.{table}")
             try:

@@ -85,7 +85,7 @@ class File:
                 archive.write(copy, self.path.name)
             os.replace(part, target)
             copy.unlink(missing_ok=True)
-            self._thin_out(folder, "T" in target.name)
+            self.thin_out(folder)
         except OSError as error:
             why = error.strerror or error
             raise StoreError(
@@ -93,11 +93,12 @@ class File:
             ) from error
         return target
 
-    def _thin_out(self, folder: Path, before_restore: bool) -> None:
-        """Remove all but the ten newest of the daily backups, or of those made before another took their place."""
+    def thin_out(self, folder: Path) -> None:
+        """Remove all but the ten newest of the daily backups, and of those made before another took their place."""
         made = sorted(p for p in folder.glob("library-*.zip") if MADE.fullmatch(p.name))
-        for old in [p for p in made if ("T" in p.name) == before_restore][:-BACKUPS_KEPT]:
-            old.unlink(missing_ok=True)
+        for before_restore in (False, True):
+            for old in [p for p in made if ("T" in p.name) == before_restore][:-BACKUPS_KEPT]:
+                old.unlink(missing_ok=True)
 
     def _compact(self) -> None:
         """Write the file anew, so that nothing removed can be read in it or in its log."""

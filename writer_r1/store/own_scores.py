@@ -11,9 +11,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from writer_r1.errors import StoreError
-from writer_r1.events import Started, fold
+from writer_r1.events import Started
+from writer_r1.folding import fold
 from writer_r1.store.file import READ, WRITE, File, as_json
-from writer_r1.store.runs import stored
+from writer_r1.store.runs import no_session, stored
 from writer_r1.trajectory import Attempt, Criterion, Trajectory
 
 OWN_SCORES = """SELECT trajectory_id, attempt, criterion, score, value, judge, prompt, own_scores.created
@@ -69,7 +70,7 @@ def _asked(db: sqlite3.Connection, run_id: str, number: int, criterion_id: str) 
     kept = "piece_id IS NULL OR piece_id IN (SELECT id FROM pieces WHERE deleted IS NULL)"
     row = db.execute(f"SELECT prompt, {kept} FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
-        raise StoreError(f"The session {run_id!r} is not in the library any more.")
+        raise no_session(run_id)
     if not row[1]:
         raise StoreError("This piece was deleted; restore it to score its texts.")
     events = [event for _, event in stored(db, run_id)]

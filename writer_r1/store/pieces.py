@@ -12,10 +12,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from writer_r1.errors import StaleSave, StoreError
-from writer_r1.events import fold
+from writer_r1.folding import fold
 from writer_r1.store.file import READ, WRITE, as_json
-from writer_r1.store.runs import stored, texts_with
-from writer_r1.store.versions import Version, Versions, keep_version, version_of
+from writer_r1.store.runs import no_session, stored, texts_with
+from writer_r1.store.versions import Source, Version, Versions, keep_version, version_of
 from writer_r1.store.words import most_telling, pure, shortened, terms
 from writer_r1.trajectory import Rubric, Trajectory
 
@@ -51,10 +51,10 @@ class Hit(NamedTuple):
 class Pieces(Versions):
     """The user's documents."""
 
-    def new_piece(self, brief: str = "", text: str = "", title: str = "") -> Piece:
-        """Return a new piece, at revision 1."""
+    def new_piece(self, brief: str = "", text: str = "", title: str = "", source: Source | None = None) -> Piece:
+        """Return a new piece, at revision 1; `source` is what its text is a copy of."""
         with self._transaction(WRITE) as db:
-            return add_piece(db, pure(brief), pure(text), " ".join(pure(title).split()))
+            return add_piece(db, pure(brief), pure(text), " ".join(pure(title).split()), source=source)
 
     def piece(self, piece_id: str) -> Piece | None:
         """Return the piece with this id, or None where there is none or it was deleted."""
@@ -70,10 +70,20 @@ class Pieces(Versions):
         """Return the id of the piece worked on last."""
         return next((p.id for p in self.pieces(1)), None)
 
-    def save_piece(self, piece_id: str, brief: str, text: str, base_revision: int, why: str = "") -> Piece:
+    def save_piece(
+        self,
+        piece_id: str,
+        brief: str,
+        text: str,
+        base_revision: int,
+        why: str = "",
+        *,
+        source: Source | None = None,
+    ) -> Piece:
         """Return the piece as it is after the save; `why` names the version, empty where the page saves by itself.
 
-        Where nothing changed nothing is written, except that `why` then names the version that is there.
+        `source` is what its new words were put in from. Where nothing changed nothing is written, except that `why`
+        then names the version that is there.
 
         Raises:
             StaleSave: the piece is not at `base_revision` any more and holds other words; nothing was written.
@@ -89,7 +99,7 @@ class Pieces(Versions):
                 return piece
             if base_revision != piece.revision:
                 raise StaleSave(f"{piece.title!r} was changed in another window; choose which text to keep.", piece)
-            return _changed(db, piece, Version(piece.revision + 1, brief, text, why, now))
+            return _changed(db, piece, Version(piece.revision + 1, brief, text, why, now, source=source))
 
     def restore_version(self, piece_id: str, revision: int, base_revision: int, why: str = "restored") -> Piece:
         """Return the piece with the words that it held at `revision`; what it holds now is kept.
@@ -151,7 +161,7 @@ class Pieces(Versions):
         with self._transaction(WRITE) as db:
             run = db.execute("SELECT prompt, piece_id FROM runs WHERE id = ?", (run_id,)).fetchone()
             if run is None:
-                raise StoreError(f"The session {run_id!r} is not in the library any more.")
+                raise no_session(run_id)
             prompt, piece_id = run
             if piece_id is None:
                 rubric = fold((e for _, e in stored(db, run_id)), Trajectory(id=run_id, prompt=prompt)).rubric
@@ -198,19 +208,29 @@ class Pieces(Versions):
                 f"runs WHERE piece_id IN ({old})",
                 f"versions WHERE piece_id IN ({old})",
                 f"dismissed WHERE piece_id IN ({old})",
+                f"decisions WHERE piece_id IN ({old})",
+                f"summaries WHERE piece_id IN ({old})",
+                f"protected WHERE piece_id IN ({old})",
                 "pieces WHERE deleted < :before",
             ):
                 db.execute(f"DELETE FROM {rows}", at)
 
 
-def add_piece(db: sqlite3.Connection, brief: str, text: str, title: str, rubric: Rubric | None = None) -> Piece:
+def add_piece(
+    db: sqlite3.Connection,
+    brief: str,
+    text: str,
+    title: str,
+    rubric: Rubric | None = None,
+    source: Source | None = None,
+) -> Piece:
     """Return a piece that was added, at revision 1."""
     id_, now = secrets.token_hex(6), time.time()
     row = (id_, title, brief, text, as_json(rubric) if rubric else None, now, now)
     columns = "id, title, brief, text, rubric, created, updated, revision"
     db.execute(f"INSERT INTO pieces ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, 1)", row)
     why = "begun" if brief or text else ""  # an empty beginning is not worth a version of its own
-    keep_version(db, id_, Version(1, brief, text, why, now))
+    keep_version(db, id_, Version(1, brief, text, why, now, source=source))
     return _kept(db, id_)
 
 

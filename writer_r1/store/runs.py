@@ -11,20 +11,23 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from writer_r1.errors import Busy, StoreError
-from writer_r1.events import EVENT, Accepted, DraftDelta, Drafted, Event, Failed, Finished, Recalled, Stopped, fold
+from writer_r1.events import EVENT, Accepted, DraftDelta, Drafted, Event, Failed, Finished, Marked, Recalled, Stopped
+from writer_r1.folding import fold
 from writer_r1.processes import alive
 from writer_r1.store.file import READ, WRITE, File, as_json, parsed
 from writer_r1.store.words import SURROGATES, pure, shortened, terms
 from writer_r1.trajectory import Lesson, Trajectory
 
+WRITTEN = "A session is still being written; stop it first, then {then}."
 State = Literal["running", "finished", "stopped", "failed", "interrupted"]
+
 
 RUNS = """SELECT id, prompt, state, model, created, updated, owner, coalesce(
     (SELECT text FROM texts WHERE trajectory_id = runs.id AND attempt = runs.best),
     (SELECT text FROM texts WHERE trajectory_id = runs.id AND attempt IS NOT NULL ORDER BY attempt DESC LIMIT 1), '')
     FROM runs"""
 NEWEST = "ORDER BY created DESC, rowid DESC"
-LISTED = "(piece_id IS NULL OR piece_id IN (SELECT id FROM pieces WHERE deleted IS NULL))"
+LISTED = "NOT passage AND (piece_id IS NULL OR piece_id IN (SELECT id FROM pieces WHERE deleted IS NULL))"
 CONTAINS = "SELECT trajectory_id FROM texts WHERE instr(folded(text), folded(?))"
 # A run that is being written (or was killed while it was) is not in the index yet.
 INDEXED = f"""SELECT trajectory_id FROM texts WHERE id IN (SELECT rowid FROM found WHERE found MATCH ?)
@@ -44,15 +47,20 @@ class Run(NamedTuple):
     title: str
 
 
-def refuse_while_written(db: sqlite3.Connection) -> None:
-    """Return where no run is being written, so that another library may take this one's place.
+def no_session(run_id: str) -> StoreError:
+    """Return what is said where there is no run of this id."""
+    return StoreError(f"The session {run_id!r} is not in the library any more.")
+
+
+def refuse_while_written(db: sqlite3.Connection, then: str) -> None:
+    """Return where no run is being written; `then` is what would be done.
 
     Raises:
         Busy: one is.
     """
     owners = db.execute("SELECT DISTINCT owner FROM runs WHERE state = 'running'").fetchall()
     if any(alive(owner) for (owner,) in owners):
-        raise Busy("A session is still being written; stop it first, then restore the backup.")
+        raise Busy(WRITTEN.format(then=then))
 
 
 def whole(event: Event) -> Event:
@@ -78,8 +86,19 @@ def stored(db: sqlite3.Connection, trajectory_id: str, after: int = 0) -> list[t
 class Runs(File):
     """The writing runs of the library, and the lessons learned in them."""
 
-    def begin(self, trajectory_id: str, prompt: str, model: str, owner: str, piece_id: str | None = None) -> None:
+    def begin(
+        self,
+        trajectory_id: str,
+        prompt: str,
+        model: str,
+        owner: str,
+        piece_id: str | None = None,
+        *,
+        passage: bool = False,
+    ) -> None:
         """Record a run that `owner` (see `this_process`) is about to write, for the piece with this id.
+
+        One about a passage is in no list or search; see `passage_run`.
 
         Raises:
             StoreError: the piece was deleted.
@@ -89,11 +108,12 @@ class Runs(File):
             piece = "UPDATE pieces SET updated = ? WHERE id = ? AND deleted IS NULL"
             if piece_id is not None and not db.execute(piece, (now, piece_id)).rowcount:
                 raise StoreError("This piece was deleted; restore it, or begin a new one.")
-            columns = "id, prompt, model, owner, state, created, updated, piece_id"
-            run = (trajectory_id, prompt, model, owner, "running", now, now, piece_id)
-            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", run)
-            db.execute("INSERT INTO texts (trajectory_id, text) VALUES (?, ?)", (trajectory_id, prompt))
-            index_texts(db, trajectory_id)
+            columns = "id, prompt, model, owner, state, created, updated, piece_id, passage"
+            run = (trajectory_id, prompt, model, owner, "running", now, now, piece_id, passage)
+            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", run)
+            if not passage:
+                db.execute("INSERT INTO texts (trajectory_id, text) VALUES (?, ?)", (trajectory_id, prompt))
+                index_texts(db, trajectory_id)
 
     def reopen(self, trajectory_id: str, owner: str) -> int:
         """Record that `owner` goes on with a run that was over, and return the number of its last event.
@@ -105,7 +125,7 @@ class Runs(File):
         with self._transaction(WRITE) as db:
             row = db.execute("SELECT state, owner FROM runs WHERE id = ?", (trajectory_id,)).fetchone()
             if row is None:
-                raise StoreError(f"The session {trajectory_id!r} is not in the library any more.")
+                raise no_session(trajectory_id)
             if row[0] == "running" and alive(row[1]):
                 raise Busy("This session is still being written; wait until it ends, or stop it.")
             again = "state = 'running', owner = ?, stop_asked = 0, stopped = NULL, updated = ?"
@@ -147,7 +167,11 @@ class Runs(File):
 
     def runs_of(self, piece_id: str) -> list[Run]:
         """Return every run of this piece, newest first."""
-        return self._runs(f"WHERE piece_id = ? {NEWEST}", piece_id)
+        return self._runs(f"WHERE piece_id = ? AND NOT passage {NEWEST}", piece_id)
+
+    def passage_run(self, piece_id: str) -> Run | None:
+        """Return the newest run about a passage of this piece."""
+        return next(iter(self._runs(f"WHERE piece_id = ? AND passage {NEWEST} LIMIT 1", piece_id)), None)
 
     def loose_runs(self, limit: int = 50) -> list[Run]:
         """Return the newest runs that belong to no piece, newest first."""
@@ -218,11 +242,14 @@ def derive(db: sqlite3.Connection, trajectory_id: str, event: Event) -> None:
     mine = {"id": trajectory_id} | event.model_dump(include={"attempt", "text", "best_attempt", "why"})
     match event:
         case DraftDelta() | Drafted():
-            row = "INSERT INTO texts (trajectory_id, attempt, text) VALUES (:id, :attempt, :text)"
+            row = "INSERT INTO texts (trajectory_id, attempt, text) SELECT :id, :attempt, :text"
+            row += " WHERE EXISTS (SELECT 1 FROM runs WHERE id = :id AND NOT passage)"
             text = "text || excluded.text" if isinstance(event, DraftDelta) else "excluded.text"
             db.execute(f"{row} ON CONFLICT (trajectory_id, attempt) DO UPDATE SET text = {text}", mine)
         case Accepted():
             db.execute("UPDATE runs SET best = :attempt WHERE id = :id", mine)
+        case Marked():
+            db.execute("UPDATE runs SET passage = 1 WHERE id = :id", mine)
         case Stopped():
             db.execute("UPDATE runs SET stopped = :why WHERE id = :id", mine)
         case Finished():

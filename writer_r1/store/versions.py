@@ -1,12 +1,13 @@
 """What a piece held -> its versions in the library, a tree that grows and is never pruned, and back.
 
 Each version knows the one that it was made of, so that restoring an old one begins a branch and takes nothing away.
-Only the last minute of saves that the page makes by itself shares a version, and not where half of a text went.
+Only the last minute of saves that the page makes by itself shares a version, and not where half of a text went. Of a
+long text a version holds what differs from an earlier one, or a novel would grow its library by its length each minute.
 """
 
 import sqlite3
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 from writer_r1.errors import StoreError
 from writer_r1.store.file import READ, WRITE, File
@@ -15,7 +16,8 @@ from writer_r1.store.words import pure
 AUTOSAVE_S = 60.0  # saves that the page makes by itself share a version for so long
 NAME_CHARS = 120
 
-VERSIONS = """SELECT revision, brief, text, why, created, parent, name FROM versions
+LONG = 16_000  # characters of a text from which on a version may hold what differs from an earlier one
+VERSIONS = """SELECT revision, brief, text, why, created, parent, name, source FROM whole_versions
     WHERE piece_id = ? ORDER BY revision DESC"""
 STEPS = "SELECT revision, parent, why, name, created FROM versions WHERE piece_id = ? ORDER BY revision DESC"
 # The way back from what the piece holds, and the first text on it that is a text of the run.
@@ -27,15 +29,31 @@ EDITED = """WITH RECURSIVE line (revision, parent) AS (
         WHERE piece_id = :piece
     )
     SELECT line.revision = (SELECT max(revision) FROM line), attempt FROM line
-    JOIN versions ON versions.piece_id = :piece AND versions.revision = line.revision
-    JOIN texts ON trajectory_id = :run AND attempt IS NOT NULL AND texts.text = versions.text AND texts.text != ''
+    JOIN whole_versions AS held ON held.piece_id = :piece AND held.revision = line.revision
+    JOIN texts ON trajectory_id = :run AND attempt IS NOT NULL AND texts.text = held.text AND texts.text != ''
     ORDER BY line.revision DESC, attempt LIMIT 1"""
+
+
+Held = tuple[str, int | None, int | None, int | None]  # a row's text, base, head and tail
+Kind = Literal["run", "piece"]
+
+
+class Source(NamedTuple):
+    """What words were put in from: the text of a run with this number, or the version of a piece with this revision."""
+
+    kind: Kind
+    id: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} {self.number}"
 
 
 class Version(NamedTuple):
     """What a piece held at a revision. `why` is empty where the page saved by itself, from `created` on.
 
-    `parent` is the revision of the version that it was made of, `name` what the user calls it.
+    `parent` is the revision of the version that it was made of, `name` what the user calls it, `source` what the words
+    that came in with it were put in from: None where they were typed, or came back with the parent.
     """
 
     revision: int
@@ -45,6 +63,7 @@ class Version(NamedTuple):
     created: float
     parent: int | None = None
     name: str = ""
+    source: Source | None = None
 
 
 class Step(NamedTuple):
@@ -63,7 +82,7 @@ class Versions(File):
     def versions(self, piece_id: str) -> list[Version]:
         """Return the kept versions of this piece, newest first; the newest is what the piece holds."""
         with self._transaction(READ) as db:
-            return [Version(*row) for row in db.execute(VERSIONS, (piece_id,))]
+            return [_version(row) for row in db.execute(VERSIONS, (piece_id,))]
 
     def steps(self, piece_id: str) -> list[Step]:
         """Return what is known of the versions of this piece besides their words, newest first."""
@@ -73,7 +92,7 @@ class Versions(File):
     def texts_of(self, piece_id: str, revisions: Sequence[int]) -> dict[int, str]:
         """Return the texts of those of these versions of the piece that there are."""
         with self._transaction(READ) as db:
-            one = "SELECT text FROM versions WHERE piece_id = ? AND revision = ?"
+            one = "SELECT text FROM whole_versions WHERE piece_id = ? AND revision = ?"
             found = {r: db.execute(one, (piece_id, r)).fetchone() for r in set(revisions)}
         return {revision: row[0] for revision, row in found.items() if row}
 
@@ -107,7 +126,7 @@ class Versions(File):
 def version_of(db: sqlite3.Connection, piece_id: str, revision: int) -> Version | None:
     """Return the version of this piece with this revision."""
     row = db.execute(VERSIONS.replace("ORDER", "AND revision = ? ORDER"), (piece_id, revision)).fetchone()
-    return Version(*row) if row else None
+    return _version(row) if row else None
 
 
 def keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
@@ -116,15 +135,57 @@ def keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
     The newest is brought up to date instead where both were saved by the page within a minute.
     """
     row = db.execute(f"{VERSIONS} LIMIT 1", (piece_id,)).fetchone()
-    last = Version(*row) if row else None
+    last = _version(row) if row else None
     if last and not (last.why or last.name or new.why) and _soon(last, new) and not _shrank(last, new):
-        values = (new.revision, new.brief, new.text, piece_id, last.revision)
-        db.execute("UPDATE versions SET revision = ?, brief = ?, text = ? WHERE piece_id = ? AND revision = ?", values)
+        held = _against_base(db, piece_id, new.text, last.revision)
+        values = (new.revision, new.brief, *held, piece_id, last.revision)
+        changed = "revision = ?, brief = ?, text = ?, base = ?, head = ?, tail = ?"
+        db.execute(f"UPDATE versions SET {changed} WHERE piece_id = ? AND revision = ?", values)
         return
     parent = new.parent if new.parent is not None or last is None else last.revision
-    columns = "piece_id, revision, brief, text, why, created, parent, name"
-    values_ = (piece_id, *new._replace(parent=parent))
-    db.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values_)
+    columns = "piece_id, revision, brief, why, created, parent, name, source, text, base, head, tail"
+    source = str(new.source) if new.source else None
+    told = (piece_id, new.revision, new.brief, new.why, new.created, parent, new.name, source)
+    held = _against_base(db, piece_id, new.text, new.revision)
+    db.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*told, *held))
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    return Version(*row)._replace(source=_source(row[-1]))
+
+
+def _source(stored: str | None) -> Source | None:
+    kind, _, rest = (stored or "").partition(" ")
+    id_, _, number = rest.rpartition(" ")
+    return Source(kind, id_, int(number)) if kind in get_args(Kind) and number.isdecimal() else None  # type: ignore[arg-type]
+
+
+def _against_base(db: sqlite3.Connection, piece_id: str, text: str, before: int) -> Held:
+    """Return `text` as a version of this piece holds it: what differs from the last whole one before this revision.
+
+    Whole where it is short, where much differs, and where SQLite would count its characters otherwise than we do.
+    """
+    if len(text) < LONG or "\0" in text:
+        return text, None, None, None
+    whole = "SELECT revision, text FROM versions WHERE piece_id = ? AND revision < ? AND base IS NULL"
+    row = db.execute(f"{whole} ORDER BY revision DESC LIMIT 1", (piece_id, before)).fetchone()
+    if row is None or "\0" in row[1]:
+        return text, None, None, None
+    revision, base = row
+    most = min(len(base), len(text))
+    head = _shared(most, lambda n: base[:n] == text[:n])
+    tail = _shared(most - head, lambda n: base[len(base) - n :] == text[len(text) - n :])
+    middle = text[head : len(text) - tail]
+    return (middle, revision, head, tail) if 4 * len(middle) < len(text) else (text, None, None, None)
+
+
+def _shared(most: int, same: Callable[[int], bool]) -> int:
+    """Return the largest number up to `most` of which this is true; it is for all below it."""
+    low = 0
+    while low < most:
+        middle = (low + most + 1) // 2
+        low, most = (middle, most) if same(middle) else (low, middle - 1)
+    return low
 
 
 def _soon(last: Version, new: Version) -> bool:

@@ -15,7 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from writer_r1 import catalog
 from writer_r1.errors import Busy, WriterError
-from writer_r1.ui import compare_tab, models_tab, render, settings_tab, train_tab, write_tab
+from writer_r1.ui import adapter_choice, compare_tab, models_tab, render, settings_tab, train_tab, write_tab
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.alive import Alive
 from writer_r1.ui.board import QUIET, Board
@@ -28,14 +28,17 @@ from writer_r1.workspace import Workspace
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 BESIDE_S = 15.0  # how often Write looks whether a run trains
-SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js")  # the others belong to their boards
+SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js", "scenes.js")  # the others belong to their boards
 STYLES = (
     "style.css",
+    "outline.css",
     "welcome.css",
     "criteria_board.css",
     "round_board.css",
     "proposals_board.css",
+    "passage.css",
     "version_board.css",
+    "hands_board.css",
     "compare.css",
     "training.css",
     "tabs.css",
@@ -75,6 +78,12 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         for shown_again in (write.select, app.load):
             shown_again(lambda: (heading(workspace), first_steps(workspace), train_tab.note()), None, around, **QUIET)
         gr.Timer(BESIDE_S).tick(train_tab.note, None, beside, **QUIET)
+        worn: dict[str, Any] = {
+            "fn": lambda: adapter_choice.shown(workspace),
+            "outputs": list(parts.wishes[-2:]),
+        } | QUIET
+        for fresh in (write.select, app.load, cards.acted.then):
+            fresh(**worn)
         for other in (write, compare, train, settings):
             other.select(cards.leave, None, cards.timer, **QUIET)
         for other in (write, compare, models, settings):

@@ -4,9 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from pathlib import Path
 
+from writer_r1.backup import Restored, restore
 from writer_r1.catalog import amount
-from writer_r1.errors import WriterError
+from writer_r1.errors import Busy, WriterError
 from writer_r1.store import Backup
 from writer_r1.ui.alive import renew
 from writer_r1.workspace import Workspace
@@ -44,12 +46,24 @@ def row(backup: Backup) -> str:
     return f'<li><span>{when}<span class="quiet"> · {size}{why}</span></span>{button}</li>'
 
 
+def restored(workspace: Workspace, archive: Path) -> Restored:
+    """Return what came of putting a backup in the place of the library.
+
+    Raises:
+        Busy: a session is being written or a judge is being tested; nothing was changed.
+        WriterError: it is no whole backup; nothing was changed.
+    """
+    if workspace.qualifying.running():
+        raise Busy("A judge is being tested; press Stop on the Models page first, then restore the backup.")
+    return restore(workspace.store, workspace.home, archive)
+
+
 def on_backups(workspace: Workspace, wish: dict[str, str]) -> tuple[str, bool]:
     """Return what came of restoring a backup, in a sentence, and whether it went wrong."""
     if wish["act"] != "restore":
         return "", False
     try:
-        before = workspace.store.restore_backup(wish.get("name", ""))
+        before = restored(workspace, workspace.store.kept_backup(wish.get("name", ""))).before
     except WriterError as error:
         return str(error), True
     renew()

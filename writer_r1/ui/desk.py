@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from writer_r1.errors import WriterError
+from writer_r1.manuscript_file import LONGEST
 from writer_r1.store import Piece
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
 from writer_r1.ui.library import Shelf, library
 from writer_r1.workspace import Workspace
+
+LONG = 20_000  # characters; as in `outline.js`
 
 _numbers = itertools.count(1)
 
@@ -26,6 +29,7 @@ class Place(BaseModel):
     piece: str = Field(default="", max_length=64)
     base: int = 0
     run: str = Field(default="", max_length=64)
+    part: str = Field(default="", max_length=LONGEST)  # the words of the scene to work on; empty: the whole text
 
 
 class Desk(NamedTuple):
@@ -51,7 +55,7 @@ def place_of(said: str) -> Place:
 def mark(piece: Piece | None, run_id: str = "") -> str:
     """Return the part that tells the page's script which piece and revision it holds."""
     id_, revision, title = (piece.id, piece.revision, piece.title) if piece else ("", 0, "")
-    return render.mark(id_, revision, run_id, title)
+    return render.mark(id_, revision, run_id, title, long=bool(piece and len(piece.text) > LONG))
 
 
 def still(piece: Piece, place: Place, run_id: str) -> str:

@@ -57,7 +57,8 @@
   const exported = async (form) => {
     const place = JSON.parse(await window.studio.flush());
     if (document.querySelector('#saved .state[data-state="failed"]')) return say(UNSAVED, true);
-    const answer = await ask("export", { as: form, piece: place.piece ?? "", run: place.run ?? "" });
+    const chosen = [...document.querySelectorAll(".export [data-extra]:checked")].map((box) => [box.dataset.extra, "yes"]);
+    const answer = await ask("export", { as: form, piece: place.piece ?? "", run: place.run ?? "", ...Object.fromEntries(chosen) });
     if (answer) await keep(answer);
   };
 
@@ -135,6 +136,12 @@
     if (button.dataset.export) once(() => exported(button.dataset.export));
     else if (button.dataset.import) imported(button.dataset.import);
     else if (button.dataset.library === "backup") once(backedUp);
+    else if (button.dataset.library === "preferences") {
+      once(async () => {
+        const answer = await ask("preferences");
+        if (answer) await keep(answer);
+      });
+    }
     else restored();
   });
   addEventListener(

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.background import BackgroundTask
@@ -19,13 +20,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from writer_r1.backup import restore, write_backup
-from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.authorship import written_by
+from writer_r1.backup import write_backup
+from writer_r1.errors import StoreError, WriterError
 from writer_r1.manuscript_file import MOST_BYTES
-from writer_r1.piece_files import FORMS, Form, file_name, piece_file, take_in
+from writer_r1.piece_files import FORMS, NOTED, Form, file_name, piece_file, take_in
+from writer_r1.preferences import preference_lines
+from writer_r1.provenance import told
 from writer_r1.session_file import session_json
-from writer_r1.store import Store
+from writer_r1.store import Store, no_session
 from writer_r1.trajectory import Trajectory
+from writer_r1.ui.backups_board import restored
 from writer_r1.ui.report import report
 from writer_r1.ui.view import View, advance
 from writer_r1.workspace import Workspace
@@ -39,10 +44,12 @@ KINDS = {
     "epub": "application/epub+zip",
     "html": "text/html; charset=utf-8",
     "json": "application/json",
+    "jsonl": "application/jsonl",
     "zip": "application/zip",
 }
 NO_PIECE = "There is nothing to export yet; write or open a piece first."
 NO_SESSION = "This piece has no session yet; press Start or “Judge my text”, then export it."
+NO_PREFERENCES = "No two texts were told apart in a review yet, so there is nothing to export."
 LEAVING = "leaving-"  # how folders begin that a download lies in while it is sent
 
 Answer = Callable[[Workspace, Request], Awaitable[Response]]
@@ -80,13 +87,23 @@ class Files:
 
 async def on_export(workspace: Workspace, request: Request) -> Response:
     """Return a piece's manuscript or a session as the file that is asked for."""
-    told = request.query_params
-    return await run_in_threadpool(
-        exported, workspace.store, told.get("as", ""), told.get("piece", ""), told.get("run", "")
-    )
+    asked = request.query_params
+    extras = Extras(asked.get("shares") == "yes", asked.get("radar") == "yes")
+    form, piece_id, run_id = (asked.get(field, "") for field in ("as", "piece", "run"))
+    return await run_in_threadpool(exported, workspace.store, form, piece_id, run_id, extras)
 
 
-def exported(store: Store, form: str, piece_id: str, run_id: str) -> Response:
+class Extras(NamedTuple):
+    """What a file tells besides: whose words they are, in per cent; a report's scores as a picture too."""
+
+    shares: bool = False
+    radar: bool = False
+
+
+PLAIN = Extras()
+
+
+def exported(store: Store, form: str, piece_id: str, run_id: str, extras: Extras = PLAIN) -> Response:
     """Return a piece, or one of its sessions, as a file of this form.
 
     Raises:
@@ -97,7 +114,8 @@ def exported(store: Store, form: str, piece_id: str, run_id: str) -> Response:
         if piece is None:
             raise WriterError(NO_PIECE)
         chosen: Form = form
-        return _file(piece_file(piece, chosen), file_name(piece.title, form))
+        note = told(written_by(store, piece.id)) if extras.shares and chosen in NOTED else ""
+        return _file(piece_file(piece, chosen, note), file_name(piece.title, form))
     if form not in ("report", "session"):
         raise WriterError(f"{form[:20]!r} is no form that a piece can be exported in; choose one of the menu.")
     run_id = run_id or next((run.id for run in store.runs_of(piece_id)), "")
@@ -105,11 +123,11 @@ def exported(store: Store, form: str, piece_id: str, run_id: str) -> Response:
         raise WriterError(NO_SESSION)
     name = _name(store, run_id)
     if form == "report":
-        return _file(report_of(store, run_id).encode(), file_name(f"{name} - critique", "html"))
+        return _file(report_of(store, run_id, extras).encode(), file_name(f"{name} - critique", "html"))
     return _file(session_json(store, run_id).encode(), file_name(f"{name} - session", "json"))
 
 
-def report_of(store: Store, run_id: str) -> str:
+def report_of(store: Store, run_id: str, extras: Extras = PLAIN) -> str:
     """Return the critique report of a run.
 
     Raises:
@@ -117,10 +135,12 @@ def report_of(store: Store, run_id: str) -> str:
     """
     run = store.run(run_id)
     if run is None:
-        raise StoreError(f"The session {run_id!r} is not in the library any more.")
+        raise no_session(run_id)
     view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
     view = view._replace(own=tuple(store.own_scores(run.id)), ended=run.state != "running")
-    return report(view, _name(store, run_id), run.created)
+    piece_id = store.piece_of(run_id)
+    shares = told(written_by(store, piece_id)) if extras.shares and piece_id else ""
+    return report(view, _name(store, run_id), run.created, shares=shares, picture=extras.radar)
 
 
 def _name(store: Store, run_id: str) -> str:
@@ -134,6 +154,14 @@ def _file(data: bytes, name: str) -> Response:
 
 def _called(name: str) -> dict[str, str]:
     return {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+
+
+async def on_preferences(workspace: Workspace, request: Request) -> Response:
+    """Return what was decided in reviews as pairs of texts to train on."""
+    lines = await run_in_threadpool(lambda: preference_lines(workspace.store.decisions()))
+    if not lines:
+        raise WriterError(NO_PREFERENCES)
+    return _file(lines.encode(), time.strftime("Writer-R1 preferences %Y-%m-%d.jsonl"))
 
 
 async def on_import(workspace: Workspace, request: Request) -> Response:
@@ -165,15 +193,13 @@ async def on_backup(workspace: Workspace, request: Request) -> Response:
 
 async def on_restore(workspace: Workspace, request: Request) -> Response:
     """Return what came of putting the library in the request in the place of this one."""
-    if workspace.qualifying.running():
-        raise Busy("A judge is being tested; press Stop on the Models page first, then restore the backup.")
     folder = await run_in_threadpool(_folder, workspace)
     path = folder / (Path(request.query_params.get("name", "")[-100:]).name or "backup.zip")
     try:
         with path.open("wb") as file:
             async for part in request.stream():
                 await asyncio.to_thread(file.write, part)
-        done = await run_in_threadpool(restore, workspace.store, workspace.home, path)
+        done = await run_in_threadpool(restored, workspace, path)
     except OSError as error:
         raise StoreError(f"The backup cannot be read in ({error.strerror or error}); nothing was changed.") from error
     finally:
@@ -191,6 +217,7 @@ def _folder(workspace: Workspace) -> Path:
 ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "export"): on_export,
     ("GET", "backup"): on_backup,
+    ("GET", "preferences"): on_preferences,
     ("POST", "import"): on_import,
     ("POST", "restore"): on_restore,
 }

@@ -4,6 +4,8 @@ from html import escape
 
 MANUSCRIPT = {"docx": "Word (.docx)", "md": "Markdown (.md)", "txt": "Plain text (.txt)", "epub": "E-book (.epub)"}
 SESSION = {"report": "Critique report, to print (.html)", "session": "Session, for another machine (.json)"}
+SHARES = "With who wrote what, in per cent (Word, Markdown, report)"
+RADAR = "With the scores as a radar as well (report)"
 TAKEN = ".txt,.text,.md,.markdown,.docx,.json"
 
 
@@ -13,6 +15,11 @@ def export_menu() -> str:
     groups = "".join(
         f'<div role="group" aria-label="{name}"><p>{name}</p>{_buttons(forms)}</div>' for name, forms in parts
     )
+    extras = "".join(
+        f'<label><input type="checkbox" data-extra="{extra}"> <span>{words}</span></label>'
+        for extra, words in (("shares", SHARES), ("radar", RADAR))
+    )
+    groups += f'<div role="group" aria-label="In the file besides"><p>In the file besides</p>{extras}</div>'
     return f'<details class="export"><summary>Export</summary><div class="forms">{groups}</div></details>'
 
 
@@ -26,6 +33,18 @@ def import_button() -> str:
     """Return the button in the sidebar that makes a piece of a file."""
     about = "A text, Markdown or Word file, or a session, becomes a new piece"
     return f'<button type="button" class="bring" data-import="{TAKEN}" title="{about}">Import</button>'
+
+
+def preferences_part(count: int) -> str:
+    """Return how many decisions of reviews are kept, and the button that takes them out."""
+    if not count:
+        return (
+            '<p class="quiet">What you accept and reject in reviews is kept here, to train a model on if you like.</p>'
+        )
+    kept = "1 decision of your reviews is" if count == 1 else f"{count:,} decisions of your reviews are"
+    about = f"{kept} kept on this machine; a model can be trained on them. A line a pair: brief, chosen, rejected."
+    button = '<button type="button" data-library="preferences">Export decisions (.jsonl)</button>'
+    return f'<div class="library-files"><p>{about}</p><p>{button}</p></div>'
 
 
 def library_files() -> str:

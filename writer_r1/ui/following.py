@@ -18,6 +18,7 @@ from writer_r1.ui.criteria_board import criteria_board
 from writer_r1.ui.criteria_dialogs import Stock
 from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.round_board import round_board
+from writer_r1.ui.story import corrected
 from writer_r1.ui.view import View, advance, over
 from writer_r1.workspace import Workspace
 
@@ -165,7 +166,9 @@ def _views(workspace: Workspace, run: Run, piece_id: str) -> Iterator[tuple[View
             began = run.updated - view.t  # a run that goes on lay still for a while
         yield view, time.time() - began
     edited = workspace.store.edited_round(piece_id, run.id) if piece_id else None
-    yield view._replace(ended=True, own=tuple(workspace.store.own_scores(run.id)), edited=edited), view.t
+    story = corrected(workspace, piece_id, view.story)
+    own = tuple(workspace.store.own_scores(run.id))
+    yield view._replace(ended=True, own=own, edited=edited, story=story), view.t
 
 
 def buttons(busy: bool) -> list[Any]:

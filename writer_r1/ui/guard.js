@@ -16,15 +16,32 @@ const local = {
       return null; // no storage in this browser, or a copy that was cut: the library has its own
     }
   },
+  // Reading the others is left to when one more is kept, or a few long texts would be read at each pause.
+  oldest() {
+    return Object.keys(localStorage)
+      .filter((k) => k.startsWith(PREFIX))
+      .map((k) => [local.get(k.slice(PREFIX.length))?.at ?? 0, k])
+      .sort(([a], [b]) => a - b)
+      .map(([, k]) => k);
+  },
+  // A browser keeps about five million characters: where they are full the oldest copies make room, one by one.
+  fit(key, words) {
+    const others = () => local.oldest().filter((k) => k !== key);
+    for (;;) {
+      try {
+        return localStorage.setItem(key, words);
+      } catch (full) {
+        const [oldest] = others();
+        if (!oldest) throw full;
+        localStorage.removeItem(oldest);
+      }
+    }
+  },
   set(key, value) {
     try {
-      localStorage.setItem(PREFIX + key, JSON.stringify(value));
-      const old = Object.keys(localStorage)
-        .filter((k) => k.startsWith(PREFIX))
-        .map((k) => [local.get(k.slice(PREFIX.length))?.at ?? 0, k])
-        .sort()
-        .slice(0, -KEEP);
-      for (const [, k] of old) localStorage.removeItem(k);
+      const more = localStorage.getItem(PREFIX + key) === null;
+      local.fit(PREFIX + key, JSON.stringify(value));
+      if (more) for (const k of local.oldest().slice(0, -KEEP)) localStorage.removeItem(k);
     } catch {
       // No storage, or full: the text then lives in the page and the library.
     }

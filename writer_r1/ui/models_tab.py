@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, get_args
 import gradio as gr
 import psutil
 
-from writer_r1 import catalog
+from writer_r1 import adapters, catalog
 from writer_r1.catalog import Model
 from writer_r1.errors import Busy, WriterError
 from writer_r1.pulls import kept_bytes, pulls_into, remove
 from writer_r1.qualification import qualification_of
 from writer_r1.qualifying import begun
 from writer_r1.settings import change_settings, read_settings
-from writer_r1.ui import render
+from writer_r1.ui import adapter_cards, adapter_choice, render
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import Machine, Role, Shelf, cards
 from writer_r1.ui.trust import LABEL
@@ -38,6 +38,7 @@ class Wiring(NamedTuple):
     outputs: list[Any]
     leave: Callable[[], gr.Timer]
     timer: gr.Timer
+    acted: Any  # what happens after a button was heard can be added to it
 
 
 def look(workspace: Workspace) -> Shelf:
@@ -73,7 +74,19 @@ def show(workspace: Workspace, watched: list[str]) -> Page:
     for name in watched:
         _tell(shelf, name)
     running = pulls_into(workspace.models).running() + [TESTED + name for name in workspace.qualifying.running()]
-    return cards(shelf), running, gr.Timer(active=bool(running))
+    return cards(shelf) + adapter_cards.cards(known(workspace, shelf)), running, gr.Timer(active=bool(running))
+
+
+def known(workspace: Workspace, shelf: Shelf) -> list[adapter_cards.Known]:
+    """Return the adapters as the cards show them."""
+    kept = adapters.adapters(workspace.home)
+    ready = {adapters.base_digest(m): m for m in shelf.models if m.state == "ready"} if kept else {}
+    worn, writer = workspace.settings.adapter, shelf.named(shelf.using["writer"])
+    return [
+        adapter_cards.Known(a, worn=a.name == worn and base == writer, base=base.label if base else "")
+        for a in kept
+        for base in [ready.get(a.base_sha256)]
+    ]
 
 
 def _tell(shelf: Shelf, name: str) -> None:
@@ -105,6 +118,9 @@ def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Pa
 
 def _act(workspace: Workspace, wish: dict[str, str]) -> None:
     """Do what a browser asked; it may have sent anything, so only listed models and known wishes count."""
+    if wish["act"] in ("try-adapter", "delete-adapter"):
+        _act_on_adapter(workspace, wish)
+        return
     model = next((m for m in catalog.rows(workspace.models) if m.name == wish.get("name")), None)
     if model is None:
         return
@@ -124,6 +140,21 @@ def _act(workspace: Workspace, wish: dict[str, str]) -> None:
             workspace.qualifying.start(model.name)
         case "untest":
             workspace.qualifying.stop(model.name)
+
+
+def _act_on_adapter(workspace: Workspace, wish: dict[str, str]) -> None:
+    """Delete an adapter, or let the writer wear it, as the model that it fits.
+
+    Raises:
+        WriterError: it is not there, is in use, or the model that it fits is not.
+    """
+    adapter = adapters.find(wish.get("name", ""), workspace.home)
+    if wish["act"] == "try-adapter":
+        adapter_choice.choose(workspace, adapter)
+    elif workspace.store.running():
+        raise Busy(f"A piece is being written; delete {adapter.name!r} when that has ended, or press Stop first.")
+    else:
+        adapters.delete(adapter.name, workspace.home)
 
 
 def _remove(workspace: Workspace, model: Model) -> None:
@@ -184,9 +215,9 @@ def build(workspace: Workspace) -> Wiring:
         html, running, clock = show(workspace, now)
         return html, running, gr.skip() if running else clock
 
-    board.submit(acted, watched, page, **EACH)
+    heard = board.submit(acted, watched, page, **EACH)
     timer.tick(ticked, watched, page, **QUIET)
     for event in (add.click, path.submit):
         added = event(lambda text: on_add(workspace, text), path, [answer, path], **QUIET)
         added.then(looked, watched, page, **QUIET)
-    return Wiring(looked, [watched], page, lambda: gr.Timer(active=False), timer)
+    return Wiring(looked, [watched], page, lambda: gr.Timer(active=False), timer, heard)

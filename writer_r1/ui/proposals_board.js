@@ -1,11 +1,12 @@
-// A round that is gone through change by change. What is decided is shown and kept in this browser at once; the studio is
+// A round, or a version, that is gone through change by change. What is decided is shown and kept in this browser at once; the studio is
 // asked to compare, and to put what was decided into the manuscript as one save.
 // Kept with the guard's copies of pieces, so that it is pruned and, when everything is deleted, forgotten with them.
 const PREFIX = "writer-r1.piece.review.";
-const TOLD_MS = 4000;
 const DONE = { accept: "accepted", reject: "rejected", edit: "in your own words" };
+const PROTECTED = "It would alter a passage that you protected, so it is not put into your manuscript.";
 const MARK = { accept: "✓", reject: "✕", edit: "✎" };
 let now = null; // the open review: its wish, what the studio told of it, what was decided, and the steps back
+let last = {}; // the wish that was asked for last
 let back = null; // what was put into the manuscript last, until the review is closed
 
 const box = () => document.querySelector("#manuscript textarea");
@@ -15,8 +16,8 @@ const find = (selector) => element.querySelector(selector);
 const text = (tag, string) => Object.assign(document.createElement(tag), { textContent: string });
 const nodes = () => [...element.querySelectorAll(".proposal")];
 const id = (n) => now.changes[n].id;
-const slot = (wish) => `${PREFIX}${wish.piece}.${wish.run}.${wish.attempt}`;
-const open = () => now.changes.map((_, n) => n).filter((n) => !now.decisions[id(n)]);
+const slot = (w) => `${PREFIX}${w.piece}.${w.revision ? `version-${w.against}.${w.revision}` : `${w.run}.${w.attempt}`}`;
+const open = () => now.changes.map((_, n) => n).filter((n) => !now.decisions[id(n)] && !now.changes[n].protected);
 
 const kept = (wish) => {
   try {
@@ -34,17 +35,7 @@ const keep = (wish, decisions) => {
   }
 };
 
-// Said in the page's one polite region, beside what the studio tells there.
-let silence = 0;
-const say = (sentence) => {
-  const region = document.querySelector("#announce");
-  const line = region?.querySelector("[data-said]") ?? region?.appendChild(document.createElement("span"));
-  if (!line) return;
-  line.dataset.said = "";
-  line.textContent = sentence;
-  clearTimeout(silence);
-  silence = setTimeout(() => line.remove(), TOLD_MS);
-};
+const { say } = window.studio;
 
 // What the page shows
 const paint = (n, node) => {
@@ -64,7 +55,7 @@ const counted = () => {
   return left ? `${now.changes.length - left} of ${now.changes.length} reviewed` : "All reviewed";
 };
 const settle = () => {
-  const { criterion, reason } = now.changes[now.at];
+  const { criterion, reason, protected: stays } = now.changes[now.at];
   const left = open();
   const alike = left.filter((n) => criterion && now.changes[n].criterion === criterion).length;
   const over = Object.values(now.decisions).filter((d) => d.verdict !== "reject").length;
@@ -76,7 +67,9 @@ const settle = () => {
   find(".which").textContent = `Change ${now.at + 1} of ${now.changes.length}`;
   find(".reviewed").textContent = counted();
   find(".criterion-tag").textContent = criterion;
-  find(".reason").textContent = criterion ? reason : "No criterion asked for this one: it is where the two texts differ.";
+  const why = criterion ? reason : "No criterion asked for this one: it is where the two texts differ.";
+  find(".reason").textContent = stays ? PROTECTED : why;
+  find("[data-do=accept]").disabled = stays;
   const verdict = now.decisions[id(now.at)]?.verdict;
   for (const name of Object.keys(DONE)) find(`[data-do=${name}]`).setAttribute("aria-pressed", String(verdict === name));
   const same = find("[data-do=accept-alike]");
@@ -87,8 +80,8 @@ const settle = () => {
   const moved = lines(words()) !== lines(now.text);
   find(".moved").hidden = !moved;
   const put = find("[data-do=put]");
-  put.disabled = !over || moved || now.busy;
-  const nothing = left.length ? "Put into my manuscript" : "Nothing to put: your manuscript stays as it is";
+  put.disabled = (!over && left.length > 0) || moved || now.busy;
+  const nothing = left.length ? "Put into my manuscript" : "Finish: your manuscript stays as it is";
   put.textContent = over ? `Put ${over} ${over === 1 ? "change" : "changes"} into my manuscript` : nothing;
 };
 const go = (n, focus) => {
@@ -178,13 +171,17 @@ const refuse = (sentence) => {
   find(".moved").textContent = sentence;
   find("button").focus();
 };
+const clear = () => {
+  now = back = null;
+  element.innerHTML = "";
+};
 const show = async (wish) => {
   const place = JSON.parse(await window.studio.flush());
   Object.assign(wish, { piece: place.piece, base: place.base });
   const told = await asking(server.compare(wish));
   now = back = null;
   if (told.error) return refuse(told.error);
-  if (lines(told.text) !== lines(words())) return refuse("Your latest words are not saved yet; review the round again in a moment.");
+  if (lines(told.text) !== lines(words())) return refuse("Your latest words are not saved yet; review it again in a moment.");
   element.innerHTML = told.html;
   if (!told.changes.length) {
     find("[data-do=close]").focus();
@@ -208,9 +205,8 @@ const put = async () => {
   begun.busy = false;
   settle();
   if (answer.error || answer.changed) {
-    const line = find(".moved");
-    line.hidden = false;
-    line.firstChild.data = `${answer.error ?? answer.changed} `;
+    find(".moved").hidden = false;
+    find(".moved").firstChild.data = `${answer.error ?? answer.changed} `;
     find("[data-do=put]").disabled = true;
     return;
   }
@@ -235,10 +231,8 @@ const takeOut = async () => {
   say("The changes are out again; your manuscript is as it was.");
 };
 const close = () => {
-  const from = now?.wish.attempt ?? back?.wish.attempt;
-  now = back = null;
-  element.innerHTML = "";
-  document.querySelector(`#rounds [data-review="${CSS.escape(from ?? "")}"]`)?.focus();
+  clear();
+  document.querySelector(`${last.revision ? "#versions" : "#rounds"} [data-review="${last.revision ?? last.attempt}"]`)?.focus();
 };
 
 const alike = () => open().filter((n) => now.changes[n].criterion && now.changes[n].criterion === now.changes[now.at].criterion);
@@ -251,7 +245,7 @@ const ACTS = {
   again: () => show((now ?? back).wish),
   next: () => go(now.at + 1, focused()),
   previous: () => go(now.at - 1, focused()),
-  accept: () => decide(now.at, { verdict: "accept" }),
+  accept: () => (now.changes[now.at].protected ? say(PROTECTED) : decide(now.at, { verdict: "accept" })),
   reject: () => decide(now.at, { verdict: "reject" }),
   edit: () => edit(now.at),
   "accept-all": () => decideAll("accept", open()),
@@ -282,10 +276,11 @@ element.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", async ({ target }) => {
-  const button = target.closest?.("#rounds [data-review]");
+  const button = target.closest?.(":is(#rounds, #versions) [data-review]");
   if (!button) return;
-  const { run } = button.closest(".round-board").dataset;
-  await show({ run, attempt: +button.dataset.review });
+  const [number, since] = [+button.dataset.review, button.closest(".compare-with")?.querySelector("select")];
+  last = since ? { revision: number, against: +since.value } : { run: button.closest(".round-board").dataset.run, attempt: number };
+  await show({ ...last });
   element.querySelector(".review")?.scrollIntoView({ block: "start" });
 });
 document.addEventListener("input", ({ target }) => now && target === box() && settle());
@@ -293,8 +288,5 @@ document.addEventListener("input", ({ target }) => now && target === box() && se
 new MutationObserver(() => {
   const piece = document.querySelector("#piece [data-piece]")?.dataset.piece;
   const open = (now ?? back)?.wish;
-  if (open && piece !== open.piece) {
-    now = back = null;
-    element.innerHTML = "";
-  }
+  if (open && piece !== open.piece) clear();
 }).observe(document.querySelector("#piece") ?? document.body, { attributes: true, childList: true, subtree: true });

@@ -1,4 +1,4 @@
-"""What a round would change in the manuscript -> HTML to go through change by change. Pure; knows no gradio.
+"""What a round, or a version, would change in the manuscript -> HTML to go through change by change. Pure.
 
 Drawn once for each comparison: what its reader decides is shown by the page's script (`proposals_board.js`), which
 waits for no server.
@@ -14,23 +14,31 @@ from writer_r1.proposals import Proposal
 from writer_r1.ui.prose import marked, plural
 
 OPEN = '<p class="marked" dir="auto">'
+KEPT = '<span class="kept" title="You protected this">'
 BLANK = re.compile(r"(?:\r?\n[^\S\n]*){2,}")  # between paragraphs
 SPOKEN = 60  # characters of a change that are read out with its number
-NOTHING = "No changes in this round: your manuscript already holds the same words."
+NOTHING = "No changes in this one: your manuscript already holds the same words."
+ELSEWHERE = "None of its changes can be put into your manuscript, where other words stand by now."
 PROMISE = "Your manuscript stays as it is until you put the changes there. What you leave open is left alone."
 REWRITTEN = "Rewritten: more than half of the words are new, so whole paragraphs stand side by side."
-CHANGED = "The text changed since this round was compared with it, so nothing is put there."
+CHANGED = "The text changed since this was compared with it, so nothing is put there."
 KEYS = {"accept": ("Accept", "A"), "reject": ("Reject", "R"), "edit": ("Edit …", "E")}
 
 
 class Compared(NamedTuple):
-    """A round held against the manuscript. `key` tells whether another comparison is the same: texts and changes."""
+    """A round or a version held against the manuscript, or against another version.
+
+    `key` tells whether another comparison is the same: texts and changes; `left_out` counts changes that have no place
+    in the manuscript any more.
+    """
 
     title: str
     key: str
     manuscript: str
     found: tuple[Proposal, ...]
     rewritten: bool = False
+    spans: tuple[tuple[int, int], ...] = ()  # of the manuscript, protected
+    left_out: int = 0
 
 
 def review(compared: Compared) -> str:
@@ -40,13 +48,18 @@ def review(compared: Compared) -> str:
     close = '<button type="button" data-do="close">Close</button>'
     head = f'<header><h2 id="review-title">{title}</h2>{close}</header>'
     if not count:
-        return f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet">{NOTHING}</p></section>'
+        nothing = ELSEWHERE if compared.left_out else NOTHING
+        return f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet">{nothing}</p></section>'
     again = '<button type="button" data-do="again">Compare again</button>'
     moved = f'<p class="moved" role="alert" hidden>{CHANGED} {again}</p>'
     body = f'<div class="review-body">{text(compared)}{panel(count)}</div>'
+    lost = ""
+    if compared.left_out:
+        lost = f"{plural(compared.left_out, 'more change')} of it: other words stand there by now, so not shown here."
+        lost = f'<p class="quiet lost">{lost}</p>'
     return (
-        f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet promise">{PROMISE}</p>{moved}'
-        f"{body}</section>"
+        f'<section class="review" aria-labelledby="review-title">{head}<p class="quiet promise">{PROMISE}</p>'
+        f"{lost}{moved}{body}</section>"
     )
 
 
@@ -59,6 +72,7 @@ def changes(compared: Compared) -> list[dict[str, Any]]:
             "new": p.new,
             "criterion": p.asked.criterion if p.asked else "",
             "reason": p.asked.reason if p.asked else "",
+            "protected": p.protected,
         }
         for p in compared.found
     ]
@@ -78,17 +92,24 @@ def text(compared: Compared) -> str:
 def _inline(compared: Compared) -> Iterator[str]:
     at = 0
     for n, one in enumerate(compared.found):
-        yield _same(compared.manuscript[at : one.start])
+        yield _same(compared, at, one.start)
         gone = marked(Change("delete", one.old)) if one.old else ""
         come = marked(Change("insert", one.new)) if one.new else ""
         yield f"<span {_named(compared, n)}>{gone}{come}</span>"
         at = one.end
-    yield _same(compared.manuscript[at:])
+    yield _same(compared, at, len(compared.manuscript))
 
 
-def _same(words: str) -> str:
+def _same(compared: Compared, start: int, end: int) -> str:
     """Return words that stay, each paragraph of its own: one that held all would be laid out anew at each decision."""
-    return BLANK.sub(f"</p>{OPEN}", escape(words))
+    parts, at = list[str](), start
+    for one in compared.spans:
+        first, last = max(one[0], at), min(one[1], end)
+        if first < last:
+            words = BLANK.sub(f"</span></p>{OPEN}{KEPT}", escape(compared.manuscript[first:last]))
+            parts += [BLANK.sub(f"</p>{OPEN}", escape(compared.manuscript[at:first])), KEPT, words, "</span>"]
+            at = last
+    return "".join([*parts, BLANK.sub(f"</p>{OPEN}", escape(compared.manuscript[at:end]))])
 
 
 def _rows(compared: Compared) -> Iterator[str]:
@@ -107,7 +128,10 @@ def _rows(compared: Compared) -> Iterator[str]:
 def _named(compared: Compared, n: int, kind: str = "") -> str:
     """Return the attributes of a change; one of them at a time can be reached with Tab, the keys J and K go on."""
     one = compared.found[n]
-    said = f"Change {n + 1} of {len(compared.found)}{f', {one.asked.criterion}' if one.asked else ''}: {_spoken(one)}"
+    by = f", {one.asked.criterion}" if one.asked else ""
+    by += ", touches a protected passage" if one.protected else ""
+    said = f"Change {n + 1} of {len(compared.found)}{by}: {_spoken(one)}"
+    kind += " protected" if one.protected else ""
     reach = f'role="group" tabindex="{-1 if n else 0}" aria-label="{escape(said)}"'
     return f'class="proposal{kind}" data-n="{n}" {reach}'
 
@@ -157,15 +181,31 @@ def panel(count: int) -> str:
     return f'<div class="side-panel">{this}{whole}</div>'
 
 
-def taken(title: str, taken_over: int, count: int, left: int) -> str:
+def taken_whole(title: str, left_out: int, where: str = "your manuscript") -> str:
+    """Return what was done once a round stands there, but for what alters a protected passage."""
+    if not left_out:
+        return f"{title} is {where} now. What stood there is kept."
+    which = "1 change that touches" if left_out == 1 else f"{left_out} changes that touch"
+    return f"{title} is {where} now, without {which} what you protected. What stood there is kept."
+
+
+def taken(title: str, taken_over: int, count: int, left: int, refused: int = 0) -> str:
     """Return what was done, and the way back, once changes stand in the manuscript."""
     head = "All reviewed" if not left else f"{plural(left, 'change')} left to review"
+    if not taken_over:
+        told = f"{plural(count, 'change')} of {escape(title)} rejected. Your manuscript is as it was."
+        return _done(head, told, '<button type="button" data-do="close">Close</button>')
     told = f"{taken_over} of {plural(count, 'change')} of {escape(title)} {'is' if taken_over == 1 else 'are'} in your "
     told += "manuscript now. What stood there before is kept."
+    told += f" {plural(refused, 'change')} left out, to keep what you protected as it stands." if refused else ""
     more = '<button type="button" data-do="again">Review the rest</button>' if left else ""
     back = '<button type="button" data-do="back">Take them out again</button>'
     close = '<button type="button" data-do="close">Close</button>'
+    return _done(head, told, more + back + close)
+
+
+def _done(head: str, told: str, buttons: str) -> str:
     return (
         f'<section class="review" aria-labelledby="review-title"><h2 id="review-title" tabindex="-1">{head}</h2>'
-        f'<p class="done">{told}</p><p class="choose">{more}{back}{close}</p></section>'
+        f'<p class="done">{told}</p><p class="choose">{buttons}</p></section>'
     )

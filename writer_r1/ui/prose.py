@@ -18,6 +18,7 @@ FAULTS: dict[Fault, str] = {
     "echoes the instructions": "repeats the instructions",
     "asks instead of writing": "asks you back instead of writing",
     "stopped at length": "stopped at the length asked for",
+    "alters a protected passage": "changed what you protected",
 }
 
 

@@ -1,12 +1,17 @@
 """View -> HTML: the parts of the page, every word of the user's and the model's escaped. Pure; knows no gradio."""
 
+import json
 from html import escape
 
 from writer_r1.checks import word_count
-from writer_r1.events import CRITERIA_READY
+from writer_r1.events import CRITERIA_READY, Summary
 from writer_r1.ui.prose import plural, prose
-from writer_r1.ui.view import View, over, phase_of, shown, standing, title
+from writer_r1.ui.view import View, over, phase_of, shown, standing, title, wearing
 
+CORRECT = """<template data-dialog="summary"><form method="dialog" data-act="summary"><h2 data-fill="title"></h2>
+<label>What the model is told of it
+<textarea name="text" rows="6" maxlength="4000" dir="auto" autofocus></textarea></label>
+<footer><button type="button" data-close>Cancel</button><button class="main">Keep</button></footer></form></template>"""
 RATE_AFTER_S = 2.0  # before that, words per second would jump about
 BRIEF_CHARS = 160
 
@@ -18,6 +23,7 @@ def phase(view: View | None, elapsed_s: float = 0.0) -> str:
     state = "busy" if not over(view) else "failed" if view.now.error or not view.now.finished else "done"
     text = attempt.text if (attempt := shown(view)) else ""
     facts = [clock(view.t if over(view) else max(elapsed_s, view.t))]
+    facts += [f"adapter {escape(wearing(view))}"] if view.adapter else []
     if text:
         facts.append(plural(word_count(text), "word"))
     if attempt and attempt.parent is None and view.writing_since is not None and not over(view):
@@ -77,11 +83,39 @@ def manuscript(view: View | None) -> str:
         state = "unfinished" if over(view) else "being written"
     elif over(view) and state:
         state = "best" if sum(a.complete for a in view.now.attempts) > 1 else ""
-    label = f'<p class="label">{title(attempt)}{f" · {state}" if state else ""}</p>'
+    part = f" · {escape(view.part.label)}" if view.part else ""
+    label = f'<p class="label" dir="auto">{title(attempt)}{part}{f" · {state}" if state else ""}</p>'
     busy = " writing" if state == "being written" else ""
-    take = f'<p class="take"><button type="button" data-use="{attempt.number}">Use this as my manuscript</button></p>'
+    use = f"Use this for {escape(view.part.label)}" if view.part else "Use this as my manuscript"
+    take = f'<p class="take"><button type="button" data-use="{attempt.number}">{use}</button></p>'
     take = take if over(view) and attempt.complete else ""
     return f'<div class="sheet">{head}{label}<article class="text{busy}">{prose(attempt.text)}</article>{take}</div>'
+
+
+def story_so_far(view: View) -> str:
+    """Return what the models were told of the manuscript around the scene, folded; empty where it was nothing."""
+    rows = "".join(
+        f"<dt>{escape(s.title)}</dt><dd>{escape(s.text)}{_correct(s) if over(view) and s.key else ''}</dd>"
+        for s in view.story
+    )
+    if not rows:
+        return ""
+    about = (
+        "Read by the model that writes, and kept: only what you change in a chapter is read again. It can be wrong; "
+        "what you put right here is what the next round is told."
+    )
+    return (
+        '<details class="story-so-far" data-key="story"><summary>What the model knows of the rest of your manuscript'
+        f'</summary><p class="quiet">{about}</p><dl dir="auto">{rows}</dl>{CORRECT}</details>'
+    )
+
+
+def _correct(summary: Summary) -> str:
+    fill = escape(json.dumps({"key": summary.key, "text": summary.text, "title": summary.title}))
+    name = escape(summary.title)
+    return (
+        f' <button type="button" data-dialog="summary" data-fill="{fill}" aria-label="Correct {name}">Correct</button>'
+    )
 
 
 def clock(seconds: float) -> str:
@@ -122,9 +156,10 @@ def welcome(model: str, *, begun: bool) -> str:
     return f'<section class="welcome{"" if model else " no-model"}" aria-label="First steps"><ol>{rows}</ol></section>'
 
 
-def mark(piece_id: str, revision: int, run_id: str, name: str) -> str:
-    """Return the unseen part that tells the page's script what is open."""
-    data = f'data-piece="{escape(piece_id)}" data-revision="{revision}" data-run="{escape(run_id)}"'
+def mark(piece_id: str, revision: int, run_id: str, name: str, *, long: bool = False) -> str:
+    """Return the unseen part that tells the page's script what is open; the box of a `long` text keeps one height."""
+    data = "data-long " if long else ""
+    data += f'data-piece="{escape(piece_id)}" data-revision="{revision}" data-run="{escape(run_id)}"'
     return f'<div hidden {data} data-title="{escape(name)}"></div>'
 
 

@@ -11,22 +11,27 @@ from writer_r1.checks import word_count
 from writer_r1.trajectory import Advice, Attempt, Criterion, Rubric, Score
 from writer_r1.ui.own_scores import yours
 from writer_r1.ui.prose import chip, plural, prose
+from writer_r1.ui.radar import radar_of
 from writer_r1.ui.scores import GUIDE, bar, score_of, ten
 from writer_r1.ui.trust import HONEST, LABEL, MEANING
-from writer_r1.ui.view import View, own_of, phase_of, title
+from writer_r1.ui.view import View, own_of, phase_of, title, wearing
 
 STYLE = Path(__file__).with_name("report.css")
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'"  # whatever stood in a text, a browser would not fetch it
 FEW_WORDS = 0.005  # a range narrower than this is none
 
 
-def report(view: View, name: str, begun: float) -> str:
-    """Return the critique report of a run of the piece of this name; `begun` is in seconds since the epoch."""
+def report(view: View, name: str, begun: float, *, shares: str = "", picture: bool = False) -> str:
+    """Return the critique report of a run of the piece of this name; `begun` is in seconds since the epoch.
+
+    `shares` says who wrote what of the manuscript as it is now; `picture` adds the scores as a radar.
+    """
     rubric, attempts = view.now.rubric, [a for a in view.now.attempts if a.text]
     parts = [
-        _head(view, name, begun),
+        _head(view, name, begun, shares),
         _criteria(rubric) if rubric else "<p>No criteria were found.</p>",
         _overview(view, rubric, attempts) if rubric and len(attempts) > 1 else "",
+        radar_of(view, rubric, attempts) if rubric and picture else "",
         *(_round(view, rubric, attempt) for attempt in attempts),
         f'<footer><p>{HONEST}</p><p class="quiet">Made by Writer-R1 Studio on the machine of its writer.</p></footer>',
     ]
@@ -36,16 +41,18 @@ def report(view: View, name: str, begun: float) -> str:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>\n'
 
 
-def _head(view: View, name: str, begun: float) -> str:
+def _head(view: View, name: str, begun: float, shares: str) -> str:
     moment = datetime.fromtimestamp(begun)
-    models = f"Written by {escape(view.model)}, judged by {escape(view.judge)}" if view.model else ""
+    worn = f", wearing {escape(wearing(view))}" if view.adapter else ""
+    models = f"Written by {escape(view.model)}{worn}, judged by {escape(view.judge)}" if view.model else ""
     facts = " · ".join(part for part in (f"{moment.day} {moment:%B %Y}", models, escape(phase_of(view))) if part)
     trusts = dict.fromkeys(a.evaluation.judge.trust for a in view.now.attempts if a.evaluation)
     trusted = "".join(f"<p><b>{LABEL[t].capitalize()}.</b> {escape(MEANING[t])}</p>" for t in trusts)
     return (
         f'<header><p class="kind">Critique report</p><h1 dir="auto">{escape(name)}</h1><p class="quiet">{facts}</p>'
         f'<h2>What was asked for</h2><div class="request">{prose(view.now.prompt)}</div>'
-        f"{f'<h2>How far to trust the scores</h2>{trusted}' if trusted else ''}</header>"
+        f"{f'<h2>How far to trust the scores</h2>{trusted}' if trusted else ''}"
+        f"{f'<h2>The manuscript as it is now</h2><p>{escape(shares)}</p>' if shares else ''}</header>"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the board of versions and the offer to undo ask for -> a piece with the words of an earlier version.
+"""What the boards of versions and of hands and the offer to undo ask for -> a piece with the words of a version.
 
 Before anything is put into the manuscript what was typed is kept, so every step back can be gone forward again.
 """
@@ -7,11 +7,14 @@ import itertools
 from html import escape
 from typing import Any, NamedTuple
 
+from writer_r1.authorship import written_by
 from writer_r1.errors import Busy, WriterError
-from writer_r1.store import Piece
+from writer_r1.provenance import Written
+from writer_r1.store import Piece, Source
 from writer_r1.ui import gradio as gr
-from writer_r1.ui.board import EACH, Board, asked
+from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, opened, place_of, refused, ticket
+from writer_r1.ui.hands_board import hands_board
 from writer_r1.ui.saving import Sent, keep
 from writer_r1.ui.version_board import AT_ONCE, Tree, listed, moment, version_board
 from writer_r1.workspace import Workspace
@@ -25,15 +28,21 @@ _offers = itertools.count(1)
 
 
 class Parts(NamedTuple):
-    """The two boards, for wiring."""
+    """The boards, for wiring."""
 
     undo: Board
     versions: Board
+    hands: Board
 
 
 def place_versions() -> Board:
     """Place the list of versions, closed."""
     return Board(version_board(None), elem_id="versions", script="version_board.js")
+
+
+def place_hands() -> Board:
+    """Place who wrote what, closed."""
+    return Board(hands_board(None), elem_id="hands", script="hands_board.js")
 
 
 def place_undo() -> Board:
@@ -42,7 +51,7 @@ def place_undo() -> Board:
 
 
 def wire(workspace: Workspace, parts: Parts, desk: list[Any], typed: list[Any], js: str) -> None:
-    """Connect both boards with the parts of the desk; `typed` holds the brief, the text and the place."""
+    """Connect the boards with the parts of the desk; `typed` holds the brief, the text and the place."""
     told = EACH | {"js": js}
 
     def listed_(brief: str, text: str, place: str, event: gr.EventData) -> tuple[Any, ...]:
@@ -53,6 +62,10 @@ def wire(workspace: Workspace, parts: Parts, desk: list[Any], typed: list[Any], 
     def undone(brief: str, text: str, place: str, event: gr.EventData) -> Desk:
         return on_undo(workspace, place, brief, text, asked(event))
 
+    def read(place: str, event: gr.EventData) -> str:
+        return on_hands(workspace, place) if asked(event)["act"] == "show" else gr.skip()
+
+    parts.hands.submit(read, typed[-1], parts.hands, **QUIET | {"js": js})
     parts.versions.submit(listed_, typed, [*desk, parts.versions], **told)
     parts.undo.submit(undone, typed, desk, **told)
 
@@ -93,6 +106,15 @@ def on_versions(workspace: Workspace, said: str, brief: str, text: str, wish: di
     return unchanged(), same
 
 
+def on_hands(workspace: Workspace, said: str) -> str:
+    """Return who wrote what of the open piece."""
+    piece = place_of(said).piece
+    try:
+        return hands_board(written_by(workspace.store, piece) if piece else Written("", ""))
+    except WriterError as error:
+        return hands_board(str(error))
+
+
 def on_undo(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Desk:
     """Bring back what stood in the manuscript before a round was taken over or a version restored."""
     place = place_of(said)
@@ -126,7 +148,8 @@ def copied(workspace: Workspace, place: Place, revision: int) -> Desk:
     piece, old = store.piece(place.piece), store.version(place.piece, revision)
     if piece is None or old is None:
         raise WriterError(GONE)
-    copy = store.new_piece(old.brief, old.text, f"{piece.title} ({old.name or moment(old.created)})")
+    source = Source("piece", piece.id, revision)
+    copy = store.new_piece(old.brief, old.text, f"{piece.title} ({old.name or moment(old.created)})", source)
     if piece.rubric is not None:
         store.set_rubric(copy.id, piece.rubric)
     desk = opened(workspace, store.piece(copy.id))

@@ -1,39 +1,70 @@
-"""A round that is gone through change by change -> what to show of it, and what was decided into the manuscript.
+"""A round or version that is gone through change by change -> what to show, and what was decided into the manuscript.
 
 The page decides by itself; it comes here to compare, to put what was decided into the manuscript as one save with a
 name, and to take that out again. Nothing is put where either text is not the one that was compared.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from writer_r1.errors import Busy, StaleSave, WriterError
+from writer_r1.errors import Busy, StaleSave, StoreError, WriterError
 from writer_r1.manuscript_file import LONGEST
-from writer_r1.proposals import Decision, Verdict, apply, is_rewritten, proposals, stretches_of
-from writer_r1.store import Piece
-from writer_r1.trajectory import Attempt, digest
+from writer_r1.preferences import Review, choices
+from writer_r1.proposals import Decision, Stretch, Verdict, apply, is_rewritten, placed, proposals, stretches_of
+from writer_r1.protection import allowed, guarded, protected_spans, within
+from writer_r1.store import Piece, Source, Store, Version
+from writer_r1.trajectory import digest
 from writer_r1.ui.proposals_board import CHANGED, Compared, changes, review, taken
+from writer_r1.ui.scene import Span, part_of_run, span_of
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
 NO_TEXT = "Your manuscript is empty; “Use this round” puts the whole round there."
-ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then review the round."
+ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then review again."
 NO_ROUND = "This round is not in the library any more, or is not finished; reload the page."
-NOT_READ = "What you decided could not be read; reload the page and review the round again."
+NO_VERSION = "This version is not in the library any more; open the list of versions again."
+NOT_READ = "What you decided could not be read; reload the page and review again."
 SINCE = "Your manuscript was changed since, so nothing was taken out; what stood there before is kept as a version."
 
 
 class Wish(BaseModel):
-    """Which round against which piece, typed upon which revision."""
+    """Which round, or which version against which other, of which piece, typed upon which revision.
+
+    A version against 0 is held against the manuscript.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     piece: str = Field(default="", max_length=64)
     base: int = 0
     run: str = Field(default="", max_length=64)
-    attempt: int = Field(ge=1)
+    attempt: int = Field(default=0, ge=0)
+    revision: int = Field(default=0, ge=0, lt=1 << 62)
+    against: int = Field(default=0, ge=0, lt=1 << 62)
+
+    @model_validator(mode="after")
+    def _names_a_text(self) -> Self:
+        if not (self.revision or self.attempt):
+            raise ValueError("neither a round nor a version")
+        return self
+
+
+class Other(NamedTuple):
+    """What the manuscript is reviewed by: a text, what it is called, where it is kept, and who asked for what in it.
+
+    `span` is the part of the manuscript in whose place it would stand.
+    """
+
+    title: str
+    text: str
+    source: Source
+    prompt: str
+    span: Span
+    stretches: Sequence[Stretch] = ()
 
 
 class Decided(BaseModel):
@@ -103,17 +134,25 @@ def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
     Raises:
         WriterError: as for `on_compare`; or either text is not what was compared, and nothing was saved.
     """
-    piece, attempt, compared = _compared(workspace, wish)
+    piece, other, compared = _compared(workspace, wish)
     if compared.key != wish.key:
         return {"changed": CHANGED}
     known = {one.id for one in compared.found}
-    decisions = {i: Decision(d.verdict, d.text) for i, d in wish.decisions.items() if i in known}
+    wanted = {i: Decision(d.verdict, d.text) for i, d in wish.decisions.items() if i in known}
+    decisions = allowed(compared.manuscript, compared.found, wanted, compared.spans)
     over = sum(d.verdict != "reject" for d in decisions.values())
-    count, left = len(compared.found), len(compared.found) - len(decisions)
-    words = apply(piece.text, compared.found, decisions)
-    why = reason(title(attempt), count, decisions)
-    saved = workspace.store.save_piece(piece.id, piece.brief, words, wish.base, why)
-    return _answer(saved) | {"before": piece.revision, "html": taken(compared.title, over, count, left)}
+    undecided = [one for one in compared.found if one.id not in decisions]
+    stay = sum(one.protected or one.id in wanted for one in undecided)  # what is refused cannot be left to review
+    count, left = len(compared.found), len(undecided) - stay
+    saved, store, (start, end) = piece, workspace.store, other.span
+    if over:
+        words = piece.text[:start] + apply(compared.manuscript, compared.found, decisions) + piece.text[end:]
+        why = reason(compared.title, count, decisions)
+        saved = store.save_piece(piece.id, piece.brief, words, wish.base, why, source=other.source)
+    done = Review(other.prompt, str(other.source), saved.revision)
+    with suppress(StoreError):  # the words are saved by now, and a full disk is told by the next save
+        store.keep_choices(choices(piece._replace(text=compared.manuscript), compared.found, decisions, done))
+    return _answer(saved) | {"before": piece.revision, "html": taken(compared.title, over, count, left, stay)}
 
 
 def on_take_out(workspace: Workspace, wish: Returning) -> dict[str, Any]:
@@ -126,7 +165,10 @@ def on_take_out(workspace: Workspace, wish: Returning) -> dict[str, Any]:
     piece, earlier = store.piece(wish.piece), [v for v in store.versions(wish.piece) if v.revision == wish.before]
     if piece is None or not earlier or piece.revision != wish.base:
         raise Busy(SINCE)
-    return _answer(store.save_piece(piece.id, piece.brief, earlier[0].text, wish.base, "changes taken out again"))
+    why, source = "changes taken out again", Source("piece", piece.id, wish.before)
+    saved = store.save_piece(piece.id, piece.brief, earlier[0].text, wish.base, why, source=source)
+    store.forget_choices(piece.id, wish.base)
+    return _answer(saved)
 
 
 def reason(title: str, count: int, decisions: Mapping[str, Decision]) -> str:
@@ -141,21 +183,52 @@ def reason(title: str, count: int, decisions: Mapping[str, Decision]) -> str:
     return ", ".join([f"{over} of {count} changes of {title} taken over", *more])
 
 
-def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Attempt, Compared]:
+def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Other, Compared]:
     store = workspace.store
     piece = store.piece(wish.piece) if wish.piece else None
     if piece is None or not piece.text.strip():
         raise WriterError(NO_TEXT)
     if piece.revision != wish.base:
         raise Busy(ELSEWHERE)
-    now = store.trajectory(wish.run)
+    other = _version(store, piece, wish) if wish.revision else _round(workspace, piece, wish)
+    text = piece.text[slice(*other.span)]
+    begun = _kept(store, piece, wish.against).text if wish.against else text
+    every = proposals(begun, other.text, other.stretches)
+    spans = within(protected_spans(piece.text, [p.passage for p in store.protected(piece.id)]), other.span)
+    found = guarded(text, placed(every, begun, text) if wish.against else every, spans)
+    # Of both texts, and of what was found between them: a busy machine may find larger changes, with other ids.
+    key = digest(piece.text, other.text, *(f"{one.id}@{one.start}" for one in found))
+    apart, lost = is_rewritten(begun, other.text), len(every) - len(found)
+    return piece, other, Compared(other.title, key, text, found, apart, tuple(spans), lost)
+
+
+def _round(workspace: Workspace, piece: Piece, wish: Wish) -> Other:
+    now, part = workspace.store.trajectory(wish.run), part_of_run(workspace, wish.run)
     attempt = now.attempt(wish.attempt)
     if attempt is None or not attempt.complete:
         raise WriterError(NO_ROUND)
-    found = proposals(piece.text, attempt.text, stretches_of(now, attempt))
-    # Of both texts, and of what was found between them: a busy machine may find larger changes, with other ids.
-    key = digest(piece.text, attempt.text, *(one.id for one in found))
-    return piece, attempt, Compared(title(attempt), key, piece.text, found, is_rewritten(piece.text, attempt.text))
+    source = Source("run", now.id, attempt.number)
+    called = f"{title(attempt)} in {part.label}" if part else title(attempt)
+    return Other(called, attempt.text, source, now.prompt, span_of(piece, part, now), stretches_of(now, attempt))
+
+
+def _version(store: Store, piece: Piece, wish: Wish) -> Other:
+    version = _kept(store, piece, wish.revision)
+    since = f" since {_called(_kept(store, piece, wish.against))}" if wish.against else ""
+    source = Source("piece", piece.id, wish.revision)
+    return Other(f"{_called(version)}{since}", version.text, source, piece.brief, (0, len(piece.text)))
+
+
+def _kept(store: Store, piece: Piece, revision: int) -> Version:
+    version = store.version(piece.id, revision)
+    if version is None:
+        raise WriterError(NO_VERSION)
+    return version
+
+
+def _called(version: Version) -> str:
+    at = datetime.fromtimestamp(version.created)
+    return f"“{version.name}”" if version.name else f"the version of {at.day} {at:%B %Y}, {at:%H:%M}"
 
 
 def _answer(piece: Piece) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.prose import chip, differing, longer, plural, prose
+from writer_r1.ui.render import story_so_far
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
 from writer_r1.ui.view import View, outdated, over, own_of, standing, title
 
@@ -56,9 +57,11 @@ def head(view: View) -> str:
     best = view.now.attempt(view.now.best) if view.now.best is not None else None
     if best and len(view.now.attempts) > 1:
         ending += f'<button type="button" class="go" data-go="{best.number}">Best: {title(best)}</button>'
+    of = f'<p class="ending" dir="auto">Of {escape(view.part.label)}</p>' if view.part else ""
     choose = segments("What the rounds show", "show", SHOWN)
     only = '<label class="only"><input type="checkbox" data-only> only what changed</label>'
-    return f'<header class="board-head"><h2>Rounds</h2>{ending}<div class="board-tools">{only}{choose}</div></header>'
+    tools = f'<div class="board-tools">{only}{choose}</div>'
+    return f'<header class="board-head"><h2>Rounds</h2>{of}{ending}{tools}</header>{story_so_far(view)}'
 
 
 def segments(label: str, name: str, choices: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from writer_r1.errors import StaleSave, WriterError
 from writer_r1.manuscript_file import LONGEST
+from writer_r1.store import Source
 from writer_r1.workspace import Workspace
 
 
@@ -47,7 +48,8 @@ def keep(workspace: Workspace, sent: Sent) -> dict[str, Any]:
     if sent.copy_of:
         original = store.piece(sent.copy_of)
         title = f"{original.title} (copy)" if original else ""
-        piece = store.new_piece(sent.brief, sent.text, title)
+        source = Source("piece", original.id, original.revision) if original else None
+        piece = store.new_piece(sent.brief, sent.text, title, source)
     elif not sent.piece:
         if not (sent.brief.strip() or sent.text.strip()):
             return {"piece": "", "revision": 0}

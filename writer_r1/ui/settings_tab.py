@@ -21,7 +21,7 @@ from writer_r1.training import job
 from writer_r1.ui import help as pages
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
-from writer_r1.ui.files_menu import library_files
+from writer_r1.ui.files_menu import library_files, preferences_part
 from writer_r1.ui.prose import plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
@@ -132,11 +132,12 @@ def library_facts(workspace: Workspace) -> str:
             size += path.stat().st_size
     try:
         count = plural(len(workspace.store.pieces()), "piece")
+        decided = preferences_part(workspace.store.decision_count())
     except WriterError as error:
         return answer(str(error), wrong=True)
     kept = workspace.store.kept_backups()
     last = f"last backup: {datetime.fromtimestamp(kept[0].made):%Y-%m-%d}" if kept else "no backup yet"
-    return f'<p class="quiet">{count} · {amount(size) if size >= 1e6 else "under 1 MB"} · {last}</p>'
+    return f'<p class="quiet">{count} · {amount(size) if size >= 1e6 else "under 1 MB"} · {last}</p>{decided}'
 
 
 def answer(sentence: str, wrong: bool = False) -> str:

@@ -2,6 +2,8 @@
 // back. What is typed is kept by guard.js.
 (() => {
   const PING_MS = 5000;
+  const TOLD_MS = 4000;
+  let silence = 0;
   const stored = (key) => {
     try {
       return localStorage.getItem(key);
@@ -16,6 +18,18 @@
     save: async () => {},
     fill: (text) => text,
     took: () => {},
+    offer: () => {},
+    // Said in the page's one polite region, beside what the studio tells there.
+    say: (sentence) => {
+      const region = document.querySelector("#announce");
+      const line = region?.querySelector("[data-said]") ?? region?.appendChild(document.createElement("span"));
+      if (!line) return;
+      line.dataset.said = "";
+      line.textContent = sentence;
+      clearTimeout(silence);
+      silence = setTimeout(() => line.remove(), TOLD_MS);
+    },
+    part: () => null,
   });
 
   // Keys. Single letters act only inside boards (see their scripts), never in a text field.

@@ -2,6 +2,7 @@
 const OFFERED_MS = 10000;
 const TICK_MS = 250;
 let ticket = "";
+window.studio.offer = (html) => (element.innerHTML = html); // where a script put something into the manuscript
 let left = 0;
 const note = () => element.querySelector(".note");
 const leave = () => {

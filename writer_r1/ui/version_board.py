@@ -140,8 +140,22 @@ def reading(tree: Tree, version: Version, now: bool) -> str:
         then = escape(version.brief) or '<span class="quiet">empty</span>'
         body += f'<p class="then">The brief then, which comes back with it: <span dir="auto">{then}</span></p>'
     key = f"whole-{version.revision}"
+    body += comparing(tree, version)
     body += f'<details data-key="{key}"><summary>Read it whole</summary>{box.format("This version", whole)}</details>'
     return f'<div class="read">{body}<p class="acts">{acts}</p></div>'
+
+
+def comparing(tree: Tree, version: Version) -> str:
+    """Return the choice of what the changes to this version are reviewed against: the manuscript, or a version."""
+    others = [s for s in tree.steps[1 : tree.shown] if s.revision != version.revision]
+    options = '<option value="0">your manuscript</option>' + "".join(
+        f'<option value="{s.revision}">{escape(f"“{s.name}”" if s.name else label(s))}, {moment(s.created)}</option>'
+        for s in others
+    )
+    return (
+        f'<p class="compare-with"><label>Changes since <select>{options}</select></label>'
+        f'<button type="button" data-review="{version.revision}">Review the changes to this one</button></p>'
+    )
 
 
 def label(step: Step) -> str:

@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from writer_r1.events import DraftDelta, Drafted, Edited, Event, Finished, Proposed, RubricReady, Started, fold
+from writer_r1.events import (
+    DraftDelta,
+    Drafted,
+    Edited,
+    Event,
+    Finished,
+    Part,
+    Proposed,
+    Retold,
+    RubricReady,
+    Started,
+    Summary,
+)
+from writer_r1.folding import fold
 from writer_r1.store import OwnScore
 from writer_r1.trajectory import Attempt, Trajectory
 
@@ -29,6 +42,8 @@ class View(NamedTuple):
     t: float = 0.0
     model: str = ""
     judge: str = ""
+    adapter: str = ""  # that the model wore, and how strongly
+    strength: float = 1.0
     proposed: tuple[Proposed, ...] = ()
     dropped: tuple[str, ...] = ()
     writing_since: float | None = None  # when the attempt now being written began; None between attempts
@@ -36,6 +51,8 @@ class View(NamedTuple):
     own: tuple[OwnScore, ...] = ()  # what the writer gave its texts
     trouble: str | None = None  # why the last events are not on disk
     ended: bool = False  # nothing more will come, even where no event said so
+    part: Part | None = None  # the scene it works on; None: the whole manuscript
+    story: tuple[Summary, ...] = ()  # what the models were told of the rest of it
     edited: int | None = None  # the text that the manuscript was made of and changed since; see `Versions.edited_round`
 
 
@@ -44,7 +61,10 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
     for _, event in batch:
         match event:
             case Started():
-                view = view._replace(model=event.model, judge=event.judge)
+                view = view._replace(model=event.model, judge=event.judge, part=event.part)
+                view = view._replace(adapter=event.adapter, strength=event.strength)
+            case Retold():
+                view = view._replace(story=event.summaries)
             case Proposed():
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():
@@ -122,3 +142,8 @@ def title(attempt: Attempt) -> str:
     if attempt.by == "user":
         return "Your text"
     return "First draft" if attempt.number == 1 else f"Round {attempt.number - 1}"
+
+
+def wearing(view: View) -> str:
+    """Return which adapter the model wore, and how strongly; empty where none."""
+    return f"“{view.adapter}” at strength {view.strength:g}" if view.adapter else ""

@@ -4,33 +4,39 @@ A page owns nothing: it may be reloaded, closed or opened twice. Handlers begin 
 typed; what goes on is followed by `following.follow`.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
-from writer_r1.places import data
-from writer_r1.store import Piece
+from writer_r1.protection import protected_spans, put_whole, within
+from writer_r1.scenes import joined
+from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, refused, ticket
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
-from writer_r1.ui.files_menu import export_menu
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
 from writer_r1.ui.saving import Sent, keep
+from writer_r1.ui.scene import part_at, part_of_run, span_of
+from writer_r1.ui.story import on_summary
 from writer_r1.ui.view import title
+from writer_r1.ui.writing import html, place_brief, place_manuscript
 from writer_r1.workspace import Workspace
 
 CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
-TONES = ("plain", "warm", "dry", "playful", "tense", "tender", "lyrical", "angry")
 NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
+WITH_PART = """async (...given) => {
+    const place = JSON.parse(await window.studio.flush());
+    return [...given.slice(0, -1), JSON.stringify({...place, part: window.studio.part()?.text ?? ""})];
+}"""
 
 
 class Wishes(NamedTuple):
@@ -41,13 +47,20 @@ class Wishes(NamedTuple):
     look_first: bool = False
     anew: bool = False
     own: str = ""  # the user's text to judge, where none is to be drafted
+    adapter: str = ""
+    strength: float = 1.0
 
 
 def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wishes) -> Desk:
     """Keep what was typed, begin a run for `brief`, and follow it."""
     try:
-        piece = _kept(workspace, place_of(said), brief, text)
-        run_id = workspace.start(task_of(piece, brief, wishes), piece_id=piece.id if piece else None)
+        place = place_of(said)
+        piece = _kept(workspace, place, brief, text)
+        task = task_of(piece, brief, wishes)
+        if piece and place.part and task.stop_after != "criteria":
+            part, rest = part_at(piece, place.part)
+            task = task._replace(part=part, rest=rest, text=part.text if task.text else "")
+        run_id = workspace.start(task, piece_id=piece.id if piece else None)
     except WriterError as error:
         return refused(str(error))
     shelf = library(workspace.store, Shelf(piece.id if piece else ""))
@@ -84,7 +97,14 @@ def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
         kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
         stop_after="criteria" if wishes.look_first and not here else "rounds",
         text=wishes.own,
+        adapter=wishes.adapter,
+        strength=wishes.strength,
     )
+
+
+def wished(rounds: float, thorough: bool, look_first: bool, adapter: str, strength: float) -> Wishes:
+    """Return how a run shall go, as the page has it set."""
+    return Wishes(rounds, thorough, look_first, adapter=adapter or "", strength=strength)
 
 
 def mine(criterion: Criterion) -> bool:
@@ -106,21 +126,27 @@ def on_stop(workspace: Workspace, said: str) -> Any:
 
 
 def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> Desk:
-    """Put a round's text into the manuscript; what stood there is kept as a version."""
+    """Put a round's text into the manuscript; protected passages stay, and what stood there is kept as a version."""
     place, store, same = place_of(said), workspace.store, gr.skip()
     number = wish.get("attempt", "")
+    if wish["act"] == "summary":
+        return on_summary(workspace, place, wish)
     if wish["act"] != "use" or not number.isdigit() or not place.run:
         return Desk(same, same, same, same, same)
     try:
-        attempt = store.trajectory(place.run).attempt(int(number))
-        piece = _kept(workspace, place, brief, text)
+        now, part = store.trajectory(place.run), part_of_run(workspace, place.run)
+        attempt, piece = now.attempt(int(number)), _kept(workspace, place, brief, text)
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
-        before = piece.revision
-        piece = store.save_piece(piece.id, piece.brief, attempt.text, before, f"{title(attempt)} taken over")
+        before, where, span = piece.revision, f" in {part.label}" if part else "", span_of(piece, part, now)
+        spans = within(protected_spans(piece.text, [p.passage for p in store.protected(piece.id)]), span)
+        words, left = put_whole(piece.text[slice(*span)], attempt.text, spans)
+        words = joined(piece.text, span, words) if part else words
+        why, source = f"{title(attempt)} taken over{where}", Source("run", place.run, attempt.number)
+        piece = store.save_piece(piece.id, piece.brief, words, before, why, source=source)
     except WriterError as error:
         return refused(str(error))
-    said = f"{title(attempt)} is your manuscript now. What stood there is kept."
+    said = taken_whole(title(attempt), left, part.label if part else "your manuscript")
     note = restoring.offer(said, piece.id, before) if piece.revision != before else restoring.done(said)
     return Desk(mark(piece, place.run), same, piece.text, ticket(piece, place.run), same, "", note)
 
@@ -131,23 +157,25 @@ class Parts(NamedTuple):
     brief: gr.Textbox
     text: gr.Textbox
     page: Page
-    wishes: tuple[Any, ...]
+    wishes: tuple[Any, ...]  # the last two say which adapter is worn
     back: restoring.Parts
 
 
 def build(workspace: Workspace) -> Parts:
     """Place the tab's parts in the open tab."""
-    brief, wishes = _place_brief()
+    brief, wishes = place_brief(workspace)
     with gr.Row(elem_id="actions"):
         start = gr.Button("Start", variant="primary", elem_id="start", min_width=96, scale=0)
         judge = gr.Button("Judge my text", elem_id="judge", min_width=96, scale=0)
         stop = gr.Button("Stop", elem_id="stop", min_width=96, scale=0, interactive=False)
-        phase = _html(render.phase(None), "phase")
-    announce, trouble = _html("", "announce"), _html("", "trouble")
+        phase = html(render.phase(None), "phase")
+    announce, trouble = html("", "announce"), html("", "trouble")
     with gr.Row(elem_id="desk"):
         with gr.Column(elem_id="paper", min_width=0):
-            sheet = _html(render.manuscript(None), "sheet")
-            text = _place_manuscript()
+            sheet = html(render.manuscript(None), "sheet")
+            Board("", elem_id="outline", script="outline.js", html_template="")  # its script draws it
+            text = place_manuscript(workspace)
+            hands = restoring.place_hands()
             versions = restoring.place_versions()
         criteria = Board("", elem_id="criteria", script="criteria_board.js")
     functions = reviewer(workspace)
@@ -155,17 +183,17 @@ def build(workspace: Workspace) -> Parts:
     rounds = Board("", elem_id="rounds", script="round_board.js", html_template="")  # its script draws it
     since = Board("", elem_id="rounds-since", script="round_since.js", html_template="")
     page = Page(phase, announce, trouble, sheet, criteria, rounds, since, start, judge, stop)
-    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions))
+    return Parts(brief, text, page, wishes, restoring.Parts(restoring.place_undo(), versions, hands))
 
 
 def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None:
     """Connect the tab, the sidebar and the part that knows the open piece."""
     said, wish_to_follow, page = gr.Textbox(visible=False), gr.State(""), parts.page
-    answer = _html("", "answer")
+    answer = html("", "answer")
     desk = [piece, parts.brief, parts.text, wish_to_follow, shelf, page.trouble, parts.back.undo]
     typed = [parts.brief, parts.text, said]
-    told: dict[str, Any] = QUIET | {"js": WITH_PLACE}
-    each: dict[str, Any] = EACH | {"js": WITH_PLACE}
+    told, each = (how | {"js": WITH_PLACE} for how in (QUIET, EACH))
+    begun: dict[str, Any] = QUIET | {"js": WITH_PART, "concurrency_id": "start", "trigger_mode": "once"}
     follower = Follower(workspace)
 
     def followed(wish: str, request: gr.Request) -> Iterator[Page]:
@@ -177,11 +205,11 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     def loaded(request: gr.Request) -> Desk:
         return on_load(workspace, request.query_params.get("piece"), request.query_params.get("run"))
 
-    def started(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
-        return on_start(workspace, place, brief, text, Wishes(rounds, thorough, look))
+    def started(brief: str, text: str, *given: Any) -> Desk:
+        return on_start(workspace, given[-1], brief, text, wished(*given[:-1]))
 
-    def judged(brief: str, text: str, rounds: float, thorough: bool, look: bool, place: str) -> Desk:
-        return on_judge(workspace, place, brief, text, Wishes(rounds, thorough, look))
+    def judged(brief: str, text: str, *given: Any) -> Desk:
+        return on_judge(workspace, given[-1], brief, text, wished(*given[:-1]))
 
     def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
         wish, same = asked(event), gr.skip()
@@ -207,8 +235,8 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     root.load(loaded, None, desk, **QUIET)
     root.unload(left)
     start = [parts.brief, parts.text, *parts.wishes, said]
-    page.start.click(started, start, desk, concurrency_id="start", trigger_mode="once", **told)
-    page.judge.click(judged, start, desk, concurrency_id="start", trigger_mode="once", **told)
+    page.start.click(started, start, desk, **begun)
+    page.judge.click(judged, start, desk, **begun)
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
@@ -218,58 +246,3 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     parts.brief.blur(
         lambda brief, place: on_suggest(workspace, place, brief), [parts.brief, said], page.criteria, **told
     )
-
-
-def _html(value: str, elem_id: str) -> gr.HTML:
-    return gr.HTML(value, elem_id=elem_id, apply_default_css=False)  # its type would fight ours
-
-
-def tones() -> str:
-    """Return the chips that set words in the brief's last line (`tones.js`)."""
-    chips = "".join(f'<button type="button" data-tone="{tone}" aria-pressed="false">{tone}</button>' for tone in TONES)
-    return f'<div class="tones" role="group" aria-label="Tone"><span>Tone</span>{chips}</div>'
-
-
-def _place_brief() -> tuple[gr.Textbox, tuple[Any, ...]]:
-    brief = gr.Textbox(
-        label="What should the piece do?",
-        placeholder="What it is, for whom, how long, and what must be in it.",
-        lines=3,
-        max_lines=14,
-        interactive=True,
-        elem_id="brief",
-    )
-    with gr.Row(elem_id="examples"):
-        for example in json.loads(data("assets/examples.json").read_text("utf-8")):
-            button = gr.Button(example["label"], size="sm", min_width=40, scale=0, elem_classes="example")
-            fill = f"() => window.studio.fill({json.dumps(example['prompt'])})"
-            button.click(None, None, brief, js=fill, api_visibility="private")
-    _html(tones(), "tones")
-    with gr.Row(elem_id="setup"):
-        rounds = gr.Slider(0, 6, 3, step=1, label="Rounds of revision", elem_id="count", scale=0, min_width=240)
-        thorough = gr.Checkbox(
-            False, label="Thorough criteria", info="Short sample drafts are written first; takes longer.", min_width=220
-        )
-        look = gr.Checkbox(
-            False,
-            label="Show me the criteria first",
-            info="Stops before the draft, so you can change them.",
-            min_width=220,
-        )
-    return brief, (rounds, thorough, look)
-
-
-def _place_manuscript() -> gr.Textbox:
-    text = gr.Textbox(
-        label="Your manuscript",
-        placeholder="Yours alone: nothing is written here unless you type it, or put a round or its changes here.",
-        lines=12,
-        max_lines=40,
-        interactive=True,
-        elem_id="manuscript",
-        buttons=["copy"],
-    )
-    with gr.Row(elem_id="under"):
-        _html('<p class="saved"><span class="words"></span><span class="state"></span></p>', "saved")
-        _html(export_menu(), "export")
-    return text

@@ -1,0 +1,252 @@
+"""One MRPO or SFT step, ours and TRL's, on the same model, rows and sampler: CPU seconds on one thread and peak memory.
+
+    python benchmarks/training_step.py                 all pairs that can be measured here, one RESULT line each
+    python benchmarks/training_step.py ours mrpo tiny  one of them, as one JSON line
+
+The first step is dropped. `tiny` is a random Llama of 12.5 million parameters with 32,000 words, `smol` the starter. A
+prompt of 128 tokens, 8 replies of 128; for SFT 8 rows of 256. TRL is the extra `trl` of pyproject.toml.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+ROWS, PROMPT, REPLY, STEPS = 8, 128, 128, int(os.environ.get("BENCH_STEPS", "3"))
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+class Peak(threading.Thread):
+    """The most memory seen, looked at every 20 ms: the system's own peak could not leave out the loading."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.mib = 0
+
+    def run(self) -> None:
+        import psutil
+
+        own = psutil.Process()
+        while True:
+            self.mib = max(self.mib, own.memory_info().rss >> 20)
+            time.sleep(0.02)
+
+
+def base_of(size: str, folder: Path) -> Path:
+    if size == "smol":
+        from writer_r1.training.weights import prepared
+
+        return prepared("starter").folder
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    vocab = {"<pad>": 0, "<|im_start|>": 1, "<|im_end|>": 2}
+    vocab |= {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()), 3)}
+    vocab |= {f"<unused{i}>": i for i in range(len(vocab), 32000)}
+    raw = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<|im_end|>")
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    import torch
+
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=32000,
+        hidden_size=256,
+        intermediate_size=688,
+        num_hidden_layers=6,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        max_position_embeddings=2048,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=2,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(shape).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def prompt_ids(tokenizer: Any, number: int, length: int = PROMPT) -> list[int]:
+    words = "Write a short scene about a lighthouse keeper who finds a letter in a bottle, and keep the tone calm. "
+    ids: list[int] = tokenizer(f"{number}: " + 20 * words, add_special_tokens=False)["input_ids"][:length]
+    return ids
+
+
+def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
+    import torch
+
+    from writer_r1.training import mrpo
+    from writer_r1.training.config import configured
+    from writer_r1.training.objective import advantages, supervised_loss
+    from writer_r1.training.optimizer import Crew, Optimizer, micro_batches
+    from writer_r1.training.policy import open_policy
+    from writer_r1.training.replay import Buffer, Under
+    from writer_r1.training.rewards import Reward
+    from writer_r1.training.weights import Base
+
+    torch.set_num_threads(1)
+    base = Base("bench", folder, base_of(size, folder), "0")
+    chosen = {"name": "bench", "base": str(folder), "data": "-", "steps": STEPS + 1, "text_tokens": REPLY, "prompts": 1}
+    objective = {"kl": 0.0}  # as TRL's default
+    config = configured("mrpo", **chosen, group=ROWS, micro_tokens=4096, learning_rate=1e-4, objective=objective)
+    policy = open_policy(base, config)
+    policy.ends = ()  # every reply takes its full length, as it does for TRL
+    learner: Any = type("Bench", (), {})()
+    learner.policy, learner.config, learner.crew = policy, config, Crew()
+    learner.optimizer, learner.state = Optimizer(policy.parameters, config, learner.crew), {"step": 0, "drawn": 0}
+    learner.beat, learner.stopping, learner.folder = lambda *_, **__: None, lambda: False, folder
+    buffer, under, peak = Buffer(config.replay), Under("p", "r", "j", "t"), Peak()
+    peak.start()
+    seconds, parts = list[float](), list[dict[str, float]]()
+    for step in range(STEPS + 1):
+        learner.state |= {"step": step, "drawn": step}
+        began = time.process_time()
+        clock = mrpo.Clock()
+        if loop == "mrpo":
+            prompt = prompt_ids(policy.tokenizer, step)
+            (rollouts,) = mrpo.write_groups(learner, [prompt], clock)
+            values = torch.tensor([sum(t % 2 for t in r.tokens) / REPLY for r in rollouts])
+            rewards = [Reward(v, {}) for v in values.tolist()]
+            ours_, theirs = advantages(values, torch.empty(0))
+            texts = [""] * ROWS
+            group = mrpo.Group(prompt, under, rollouts, texts, rewards, [], ours_, theirs)
+            mrpo.update(learner, [group], buffer, clock)
+        else:
+            rows = [prompt_ids(policy.tokenizer, ROWS * step + i, 2 * PROMPT) for i in range(ROWS)]
+            for batch in micro_batches([len(r) for r in rows], 4096):
+                scored = policy.score([rows[i][:1] for i in batch], [rows[i][1:] for i in batch])
+                supervised_loss(scored.logp, scored.mask, ROWS * (2 * PROMPT - 1)).backward()
+            learner.optimizer.step(step)
+        seconds.append(time.process_time() - began)
+        parts.append(clock.spent)
+    spent = {k: round(fmean(p.get(k, 0.0) for p in parts[1:]), 3) for k in parts[-1]}
+    return {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib, "wall": spent}
+
+
+def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
+    import pyarrow
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+
+    torch.set_num_threads(1)
+    where = base_of(size, folder)
+    model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
+    shared = {
+        "output_dir": str(folder / "out"),
+        "per_device_train_batch_size": ROWS,
+        "max_steps": STEPS + 1,
+        "learning_rate": 1e-4,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "save_strategy": "no",
+        "report_to": [],
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "logging_strategy": "no",
+    }
+    trainer: Any
+    if loop == "mrpo":
+        texts = [tokenizer.decode(prompt_ids(tokenizer, i)) for i in range(64)]
+        settings = GRPOConfig(
+            **shared,
+            num_generations=ROWS,
+            max_completion_length=REPLY,
+            beta=0.0,
+            loss_type="dapo",
+            temperature=1.0,
+            generation_kwargs={"min_new_tokens": REPLY},
+        )
+
+        def reward(completions: Any, completion_ids: Any, **_: Any) -> list[float]:
+            return [sum(t % 2 for t in ids) / max(1, len(ids)) for ids in completion_ids]
+
+        trainer = GRPOTrainer(
+            model=model,
+            reward_funcs=reward,
+            args=settings,
+            train_dataset=Dataset(pyarrow.table({"prompt": texts}), fingerprint="prompts"),
+            processing_class=tokenizer,
+            peft_config=lora,
+        )
+    else:
+        ids = [prompt_ids(tokenizer, i, 2 * PROMPT) for i in range(64)]
+        trainer = SFTTrainer(
+            model=model,
+            args=SFTConfig(**shared, max_length=2 * PROMPT),
+            train_dataset=Dataset(pyarrow.table({"input_ids": ids}), fingerprint="rows"),
+            processing_class=tokenizer,
+            peft_config=lora,
+        )
+    seconds, step, peak = list[float](), trainer.training_step, Peak()
+
+    def timed(*args: Any, **named: Any) -> Any:
+        began = time.process_time()
+        found = step(*args, **named)
+        seconds.append(time.process_time() - began)
+        return found
+
+    trainer.training_step = timed
+    peak.start()
+    trainer.train()
+    return {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib}
+
+
+def measured(who: str, loop: str, size: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, __file__, who, loop, size],
+        env={**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
+    return found
+
+
+def main() -> None:
+    if len(sys.argv) == 4:
+        who, loop, size = sys.argv[1:]
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps({"ours": ours, "trl": trl}[who](loop, size, Path(folder))))
+        return
+    for size in os.environ.get("BENCH_SIZES", "tiny smol").split():
+        for loop in ("mrpo", "sft"):
+            mine, theirs = measured("ours", loop, size), measured("trl", loop, size)
+            row = {
+                "name": f"{loop}_{size}",
+                "ratio_time": round(theirs["seconds"] / mine["seconds"], 2),
+                "ratio_memory": round(mine["peak_mib"] / theirs["peak_mib"], 2),
+                "ours": mine,
+                "trl": theirs,
+                "steps": STEPS,
+            }
+            print("RESULT " + json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What fine-tuning made -> adapters by name, each in a folder with a manifest that says what it is and what it fits.
+
+An adapter changes the weights of one base and means nothing to another, so it is handed out only for the base whose
+digest it names. Its folder holds `adapter.gguf`, which llama.cpp reads, and the files of PEFT it was made of.
+"""
+
+import os
+import re
+import shutil
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from writer_r1.catalog import Model, digest_file
+from writer_r1.errors import Busy, ModelError, WriterError
+from writer_r1.trajectory import Noun
+
+MANIFEST, WEIGHTS = "manifest.json", "adapter.gguf"
+NAME = re.compile(r"[^\W_][\w .-]{0,59}")
+STRONGEST = 1.5  # past it most adapters only repeat themselves
+
+
+class Adapter(Noun):
+    """What is known of an adapter. `trained_on` are ids of requests, see `trajectory.prompt_id`.
+
+    `source` says in words what it learned from; `metrics` are the figures of its run by name; `created` is in seconds
+    since 1970; `judge` is the model whose scores it was trained by, if any.
+    """
+
+    name: str = Field(min_length=1, max_length=60)
+    kind: Literal["sft", "mrpo"]
+    base: str
+    base_sha256: str
+    format: Literal["gguf"] = "gguf"
+    trained_on: tuple[str, ...]
+    pieces: int
+    source: str = ""
+    metrics: dict[str, float] = {}
+    judge: str | None = None
+    created: float = 0.0
+
+
+def register(folder: Path, adapter: Adapter, home: Path) -> Adapter:
+    """Return the adapter, which is from now on kept in `home` with all that the folder holds.
+
+    Raises:
+        WriterError: its name is taken or no name for a folder, or the folder holds no adapter for llama.cpp.
+    """
+    if not NAME.fullmatch(adapter.name) or adapter.name != adapter.name.strip(" ."):
+        raise WriterError(f"{adapter.name!r} cannot be an adapter's name; use letters, digits, spaces and dashes.")
+    if not (folder / WEIGHTS).is_file():
+        raise WriterError(f"{str(folder)!r} holds no {WEIGHTS}; export the run as gguf-adapter first.")
+    target = _shelf(home) / adapter.name
+    part = _shelf(home) / f".{adapter.name}.{os.getpid()}.part"
+    if any(a.name.casefold() == adapter.name.casefold() for a in adapters(home)) or target.exists():
+        raise WriterError(f"There is an adapter named {adapter.name!r} already; choose another name or delete it.")
+    try:
+        shutil.copytree(folder, part)
+        (part / MANIFEST).write_text(adapter.model_dump_json(indent=1), "utf-8")
+        os.replace(part, target)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise WriterError(
+            f"The adapter {adapter.name!r} could not be kept ({error.strerror}); it is still in {str(folder)!r}."
+        ) from error
+    return adapter
+
+
+def adapters(home: Path) -> list[Adapter]:
+    """Return the adapters kept in `home`, newest first; a folder without a sound manifest is none."""
+    found = (_read(path.parent) for path in _shelf(home).glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+    return sorted((a for a in found if a), key=lambda a: a.created, reverse=True)
+
+
+def find(name: str, home: Path) -> Adapter:
+    """Return the adapter with this name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    kept = adapters(home)
+    if adapter := next((a for a in kept if a.name == name), None):
+        return adapter
+    known = f"choose one of {', '.join(a.name for a in kept)}" if kept else "none was trained yet: see Train"
+    raise ModelError(f"There is no adapter named {name[:60]!r}; {known}.")
+
+
+def delete(name: str, home: Path) -> None:
+    """Remove an adapter for good; the base it was trained on is not touched.
+
+    Raises:
+        ModelError: there is none of this name.
+        Busy: the system refuses.
+    """
+    folder = folder_of(find(name, home), home)
+    gone = folder.with_name(f".{folder.name}.{os.getpid()}.gone")
+    try:
+        os.replace(folder, gone)  # so that it is there whole or not at all
+    except OSError as error:
+        raise Busy(f"The adapter {name!r} cannot be deleted now ({error.strerror}); try again in a moment.") from error
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def folder_of(adapter: Adapter, home: Path) -> Path:
+    """Return the folder that an adapter is kept in."""
+    return _shelf(home) / adapter.name
+
+
+def fitting(model: Model, home: Path) -> list[Adapter]:
+    """Return the adapters that were trained on this model, newest first."""
+    kept = adapters(home)  # a large file is read for its digest only where there is something to compare
+    return [a for a in kept if a.base_sha256 == base_digest(model)] if kept else []
+
+
+def weights_for(name: str, model: Model, home: Path) -> Path:
+    """Return the file of an adapter that llama.cpp loads beside this model.
+
+    Raises:
+        ModelError: there is none, or it was trained on another model.
+    """
+    adapter = find(name, home)
+    if adapter.base_sha256 != base_digest(model):
+        raise ModelError(
+            f"The adapter {name!r} was trained on {adapter.base} and does not fit {model.label}: choose {adapter.base} "
+            "for writing on the Models page, or train an adapter on this model."
+        )
+    path = folder_of(adapter, home) / WEIGHTS
+    if not path.is_file():
+        raise ModelError(f"The file of the adapter {name!r} is gone ({str(path)!r}); delete it and train it again.")
+    return path
+
+
+def base_digest(model: Model) -> str:
+    """Return the SHA-256 of a model's file; of one of the user's own it is computed, once while it stays as it is."""
+    if model.sha256:
+        return model.sha256
+    try:
+        stat = model.path.stat()
+    except OSError:
+        return ""
+    return _digest(model.path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    return digest_file(path)
+
+
+def _shelf(home: Path) -> Path:
+    return home / "adapters"
+
+
+def _read(folder: Path) -> Adapter | None:
+    try:
+        adapter = Adapter.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return adapter if adapter.name == folder.name else None

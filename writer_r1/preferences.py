@@ -1,0 +1,75 @@
+"""What was accepted, rejected or reworded in reviews -> pairs of texts to train a model on.
+
+Of each change one pair: the paragraph with the words that its writer chose, and with those that they did not; around
+the change it is as it was in the manuscript. Where one of the two is blank there is nothing to compare.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypedDict
+
+from writer_r1.proposals import Decision, Proposal
+from writer_r1.store import Choice, Piece
+
+AROUND = 2000  # characters on each side of a change, where a paragraph is longer
+BLANK = re.compile(r"\r?\n[^\S\n]*\n")
+
+
+class Review(NamedTuple):
+    """What was asked for, what was reviewed (a source, as text), and the version that came of it."""
+
+    prompt: str
+    source: str
+    revision: int
+
+
+class Preference(TypedDict):
+    """A line of a file to train on."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    criterion: str
+
+
+def choices(piece: Piece, found: Iterable[Proposal], decisions: Mapping[str, Decision], review: Review) -> list[Choice]:
+    """Return what was decided on these changes of the piece's text, each with its paragraph."""
+    rows = []
+    for one in found:
+        if (decision := decisions.get(one.id)) is None:
+            continue
+        before, after = piece.text[max(0, one.start - AROUND) : one.start], piece.text[one.end : one.end + AROUND]
+        criterion, reason = one.asked or ("", "")
+        rows.append(
+            Choice(
+                piece_id=piece.id,
+                source=review.source,
+                change_id=one.id,
+                revision=review.revision,
+                prompt=review.prompt,
+                criterion=criterion,
+                reason=reason,
+                verdict=decision.verdict,
+                lead=BLANK.split(before)[-1],
+                old=one.old,
+                new=one.new,
+                own=decision.text,
+                trail=BLANK.split(after)[0],
+            )
+        )
+    return rows
+
+
+def preferences(chosen: Iterable[Choice]) -> Iterator[Preference]:
+    """Yield a pair for each decision: what its writer chose, and what they did not."""
+    for one in chosen:
+        of_two = {"accept": (one.new, one.old), "reject": (one.old, one.new), "edit": (one.own, one.new)}
+        better, worse = (f"{one.lead}{words}{one.trail}".strip() for words in of_two[one.verdict])
+        if better and worse and better != worse:
+            yield Preference(prompt=one.prompt, chosen=better, rejected=worse, criterion=one.criterion)
+
+
+def preference_lines(chosen: Iterable[Choice]) -> str:
+    """Return the pairs as JSON lines."""
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in preferences(chosen))

@@ -1,0 +1,78 @@
+"""A training run's folder -> an adapter of the home, ready for llama.cpp: what “Try it in Write” does first."""
+
+from pathlib import Path
+from typing import Any
+
+from writer_r1 import adapters
+from writer_r1.adapters import Adapter
+from writer_r1.errors import TrainingError
+from writer_r1.training import run_folder
+from writer_r1.training.config import Config, parsed
+from writer_r1.training.data import read, read_prompts
+from writer_r1.training.export import to_gguf_adapter
+from writer_r1.trajectory import prompt_id
+
+FIGURE = {"sft": "loss", "mrpo": "reward"}  # what the run was judged by on what it held out
+
+
+def adopt(folder: Path, home: Path) -> Adapter:
+    """Return the adapter of a run, kept in `home` under the run's name; of a run that went on, its newest state.
+
+    Raises:
+        WriterError: the run has no adapter, its base or data are gone, or another adapter has its name.
+    """
+    told = run_folder.record(folder)
+    config = parsed(told["config"])
+    made = folder / "adapter"
+    if not (made / "adapter_model.safetensors").is_file() or "base" not in told:
+        raise TrainingError(f"The run {folder.name!r} has no adapter yet; let it finish, or stop and save it.", "data")
+    base = base_of(told)
+    adapter = _manifest(folder, told, config)
+    to_gguf_adapter(made, base)
+    for earlier in adapters.adapters(home):
+        if (earlier.name, earlier.created) == (adapter.name, adapter.created):  # this run's, before it went on
+            adapters.delete(earlier.name, home)
+    return adapters.register(made, adapter, home)
+
+
+def base_of(told: dict[str, Any]) -> Path:
+    """Return the GGUF that a run was trained on, from what its `run.json` says.
+
+    Raises:
+        TrainingError: it was trained on other weights, or the file is gone.
+    """
+    base = Path(told["base"]["source"])
+    if base.suffix.casefold() != ".gguf":
+        raise TrainingError(
+            f"This run was trained on {str(base)!r}, and only an adapter of a GGUF model can be used here; train one "
+            "on a model of the Models page.",
+            "model",
+        )
+    if not base.is_file():
+        raise TrainingError(
+            f"The base of this run is not at {str(base)!r} any more; download or move it back.", "model"
+        )
+    return base
+
+
+def _manifest(folder: Path, told: dict[str, Any], config: Config) -> Adapter:
+    ids = set(told["data"]["trained_on"])
+    rows = read(Path(config.data)) if config.kind == "sft" else read_prompts(Path(config.data))
+    examples = [e for e in rows.examples if e.id in ids]
+    found = [
+        r[key] for r in run_folder.metrics(folder) if r.get("split") == "held_out" and (key := FIGURE[config.kind]) in r
+    ]
+    metrics = {f"held_out_{FIGURE[config.kind]}_before": found[0]} if len(found) > 1 else {}
+    metrics |= {f"held_out_{FIGURE[config.kind]}": found[-1]} if found else {}
+    return Adapter(
+        name=config.name,
+        kind=config.kind,
+        base=told["base"]["name"],
+        base_sha256=told["base"]["sha256"],
+        trained_on=tuple(sorted({prompt_id(e.prompt) for e in examples})),
+        pieces=len(ids),
+        source=Path(config.data).name,
+        metrics=metrics,
+        judge=config.judge if config.reward == "judge" else None,
+        created=told["created"],
+    )
