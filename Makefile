@@ -19,7 +19,7 @@ PIP = $(PY) -m pip install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-
 LLAMA = CMAKE_ARGS="-DGGML_OPENMP=OFF $$CMAKE_ARGS"
 HAS_OPENMP = import llama_cpp, sys; sys.exit(b"OPENMP = 1" not in llama_cpp.llama_print_system_info())
 
-.PHONY: help run check test proof bench models wheel lint
+.PHONY: help run check test proof bench bench-training models wheel lint
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo 'make test    everything that CI runs: also the starter model and a real browser'
 	@echo 'make proof   the long tests; what is done is not done again'
 	@echo 'make bench   the measurements                             [BENCH=NAME]'
+	@echo 'make bench-training  a training step beside TRL, which it installs'
 	@echo 'make models  get the starter model'
 	@echo 'make wheel   build the package into dist/'
 
@@ -52,6 +53,10 @@ proof: $(VENV)/.installed-test models
 
 bench: $(VENV)/.installed-test models
 	$(PY) -m writer_r1 bench '$(BENCH)'
+
+bench-training: $(VENV)/.installed-test models
+	$(PY) -m pip install -q -c constraints.txt -e '.[trl]'
+	$(PY) benchmarks/training_step.py
 
 models: $(VENV)/.installed-test
 	@$(PY) -m writer_r1 models pull starter
