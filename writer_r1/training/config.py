@@ -98,7 +98,14 @@ PRESETS: dict[Kind, dict[Preset, dict[str, Any]]] = {
     "mrpo": {
         "quick": {"steps": 30, "group": 4, "prompts": 2, "text_tokens": 96, "learning_rate": 2e-4},
         "standard": {"steps": 120, "group": 4, "prompts": 2, "text_tokens": 96, "learning_rate": 2e-4},
-        "thorough": {"steps": 400, "group": 8, "prompts": 2, "text_tokens": 256, "learning_rate": 1e-4, "evaluate_every": 40},
+        "thorough": {
+            "steps": 400,
+            "group": 8,
+            "prompts": 2,
+            "text_tokens": 256,
+            "learning_rate": 1e-4,
+            "evaluate_every": 40,
+        },
     },
 }
 """What a preset sets; measured on the starter, Quick takes about ten minutes on two cores."""

@@ -133,6 +133,7 @@ def _button(act: str, name: str, *, main: bool = False) -> str:
     asks = act in ("discard", "delete")
     fill = escape(json.dumps({"name": name}))
     wish = f'data-dialog="{act}" data-fill="{fill}"' if asks else f'data-act="{act}"'
+    wish += ' data-tab="write"' if act == "try" else ""
     tip = f' title="{TIP[act]}"' if act in TIP else ""
     return (
         f'<button type="button" class="act{" main" if main else ""}" {wish} data-name="{escape(name)}" '
