@@ -264,14 +264,9 @@ def build(workspace: Workspace) -> Wiring:
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
 
-    for field in form.fields:
-        field.input(
-            changed,
-            form.fields,
-            [form.path, form.reward, *form.numbers, *side],
-            trigger_mode="always_last",
-            **QUIET,
-        )
+    heeded = [f.input for f in form.choices] + [f.change for f in form.typed]  # gradio tells of a text before it has it
+    for event in heeded:
+        event(changed, form.fields, [form.path, form.reward, *form.numbers, *side], trigger_mode="always_last", **QUIET)
     started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
     heard = run.submit(acted, opened, everything, **EACH)
