@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 @pytest.fixture(autouse=True)
 def no_run_is_left(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TMPDIR", studio.environment["TMPDIR"])
-    (studio.home / "training_plan.json").write_text(json.dumps({"base": base_folder(tmp_path)}))
+    (studio.home / "training_plan.json").write_text(
+        json.dumps({"base": base_folder(tmp_path), "numbers": {"steps": 200}})
+    )
     tell(studio)
     yield
     for folder in job.folders(studio.home):
@@ -83,7 +85,7 @@ def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studi
 def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone(pages: Pages, studio: Studio) -> None:
     page = pages.open()
     run = begun(page)
-    expect(run).to_contain_text(re.compile(r"step [1-9]\d* of 60 *about .* left"), timeout=SOON_MS)
+    expect(run).to_contain_text(re.compile(r"step [1-9]\d* of 200\s*about .* left"), timeout=SOON_MS)
     expect(run.locator(".curve .s1").first).to_be_attached(timeout=SOON_MS)
     expect(run.locator(".samples blockquote").first).to_contain_text("<b>Nothing</b>")
     page.keyboard.press("Alt+1")
@@ -132,4 +134,5 @@ def test_a_failure_says_what_is_safe_and_retry_smaller_fills_the_form(
     found = Axe().run(page).response["violations"]
     assert [(v["id"], [node["target"] for node in v["nodes"]][:3]) for v in found] == []
     run.get_by_role("button", name="Retry smaller").click()
+    page.get_by_role("button", name="Numbers").click()
     expect(page.locator("#train-batch input")).to_have_value("2", timeout=SOON_MS)

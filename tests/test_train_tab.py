@@ -16,6 +16,7 @@ from writer_r1.llm.fake import FakeLLM
 from writer_r1.training import job
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import train_form
+from writer_r1.ui.settings_tab import WORD, on_delete
 from writer_r1.ui.train_tab import START, look, note, on_act, on_change, on_load, on_start
 from writer_r1.workspace import Workspace
 
@@ -109,3 +110,15 @@ def test_the_writing_model_is_let_go_and_taken_again_only_where_it_fits(
     with pytest.raises(ModelError, match=r"“sea” is training, and .* are free, less than"):
         room.refuse_without_room(model.model_copy(update={"memory_bytes": 1 << 60}))
     job.discard(folder, 1.0)
+
+
+def test_deleting_everything_takes_the_copies_that_runs_hold_along(workspace: Workspace, begin_run: Begin) -> None:
+    workspace.store.new_piece("A letter to the sea", "Dear sea, I have been meaning to write to you for years.")
+    folder = begin_run(pause=0.05)
+    job.copied_data(folder).write_text("{}")
+    said, *_ = on_delete(workspace, WORD, False)
+    assert "stop it in Train first" in said and workspace.store.pieces()
+    job.discard(folder, 1.0)
+    said, *_ = on_delete(workspace, WORD, False)
+    assert "Everything you wrote is deleted" in said and not workspace.store.pieces()
+    assert list(job.runs_in(workspace.home).iterdir()) == []

@@ -17,7 +17,7 @@ from training_data import run_config, write_rows
 from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.errors import Busy, TrainingError, WriterError
-from writer_r1.training import job, status
+from writer_r1.training import job, mark, status
 from writer_r1.training.report import report
 from writer_r1.training.run_folder import Beat, Exit
 from writer_r1.training.status import Signs, state_of
@@ -36,7 +36,7 @@ time.sleep(600)
 
 
 def pid_of(folder: Path) -> int:
-    return int((folder / job.PROCESS).read_text().partition(":")[0])
+    return int((folder / mark.FILE).read_text().partition(":")[0])
 
 
 # What is seen -> what it is doing
@@ -200,7 +200,7 @@ def test_a_process_that_heeds_nothing_is_ended_to_discard_it(begin_run: Begin) -
 def test_another_process_with_the_same_number_is_not_taken_for_the_run(begin_run: Begin) -> None:
     folder = begin_run(steps=1)
     ended(folder)
-    (folder / job.PROCESS).write_text(f"{os.getpid()}:{time.time() - 9999:.2f} {time.time()}")
+    (folder / mark.FILE).write_text(f"{os.getpid()}:{time.time() - 9999:.2f} {time.time()}")
     (folder / "exit").unlink()
     assert not job.is_alive(folder)
     assert job.status(folder).failure == "killed"

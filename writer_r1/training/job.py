@@ -22,8 +22,8 @@ from filelock import FileLock, Timeout
 
 from writer_r1 import places
 from writer_r1.errors import Busy, TrainingError
-from writer_r1.processes import alive, owner_of
-from writer_r1.training import run_folder
+from writer_r1.processes import alive
+from writer_r1.training import mark, run_folder
 from writer_r1.training.config import Config, Kind
 from writer_r1.training.process import environment
 from writer_r1.training.run_folder import Exit
@@ -31,7 +31,6 @@ from writer_r1.training.status import BEGUN, DISCARDED, Signs, Status, hopeless,
 
 # What a run's process is, after the interpreter and before its folder.
 PROGRAM: dict[Kind, tuple[str, ...]] = {kind: ("-m", f"writer_r1.training.{kind}") for kind in get_args(Kind)}
-PROCESS = "process"  # the owner string of the run's process, and since when
 GRACE_S = 10.0  # between asking to discard, SIGTERM and SIGKILL
 TAIL_BYTES = 20_000
 SECRET = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")  # no business of a training run
@@ -50,7 +49,7 @@ def signs_of(folder: Path, now: float | None = None) -> Signs:
         lives,
         beat,
         asked,
-        now - begun_at(folder),
+        now - mark.begun_at(folder),
         None if beat is None else now - beat.t,
         newest_step(folder),
         "" if lives or ended else log_tail(folder),
@@ -159,6 +158,19 @@ def delete(folder: Path) -> None:
         raise TrainingError(f"The run {folder.name!r} could not be deleted ({error.strerror}).", "disk") from error
 
 
+def delete_all(home: Path) -> None:
+    """Delete every run of a home, with the pieces and requests that were copied for it.
+
+    Raises:
+        Busy: one is training; nothing was deleted.
+        TrainingError: one cannot be deleted.
+    """
+    if (other := next((f for f in folders(home) if is_alive(f)), None)) is not None:
+        raise Busy(f"The run {other.name!r} is training; stop it in Train first, then delete everything.")
+    for folder in folders(home):
+        delete(folder)
+
+
 def running() -> Path | None:
     """Return the folder of the run that trains on this machine, whatever the home; None where none does."""
     with suppress(OSError):
@@ -186,7 +198,7 @@ def folders(home: Path) -> list[Path]:
 
 def is_alive(folder: Path) -> bool:
     """Return whether the run's process lives: it holds the run's lock, or is on its way to it."""
-    return run_folder.is_alive(folder) or alive(_process(folder))
+    return run_folder.is_alive(folder) or alive(mark.owner(folder))
 
 
 def newest_step(folder: Path) -> int | None:
@@ -252,38 +264,13 @@ def _begin(folder: Path) -> None:
             env=kept | environment(config),
             start_new_session=True,
         )
-    told = folder / "metrics.jsonl"
-    written = told.stat().st_size if told.exists() else 0
-    (folder / PROCESS).write_text(f"{owner_of(child.pid)} {time.time()} {written}", "utf-8")
+    mark.write(folder, child.pid)
     threading.Thread(target=child.wait, name=f"reaper {child.pid}", daemon=True).start()
-
-
-def _process(folder: Path) -> str:
-    try:
-        return (folder / PROCESS).read_text("utf-8").partition(" ")[0]
-    except OSError:
-        return ""
-
-
-def begun_at(folder: Path) -> float:
-    """Return when the run's process was begun, in seconds since 1970."""
-    try:
-        return float((folder / PROCESS).read_text("utf-8").split()[1])
-    except (OSError, ValueError, IndexError):
-        return time.time()
-
-
-def metrics_before(folder: Path) -> int:
-    """Return how many bytes of its metrics earlier processes of the run had written."""
-    try:
-        return int((folder / PROCESS).read_text("utf-8").split()[2])
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _end_process(folder: Path, grace_s: float) -> bool:
     """End a run's process and what it began, first kindly; return whether it is gone."""
-    owner = _process(folder)
+    owner = mark.owner(folder)
     for ending in (signal.SIGTERM, signal.SIGKILL):
         if not alive(owner):
             break

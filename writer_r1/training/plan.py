@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from writer_r1 import places
+from writer_r1.adapters import adapters
 from writer_r1.errors import TrainingError, WriterError
 from writer_r1.store import Store
 from writer_r1.training import job
@@ -97,17 +98,18 @@ def name_of(plan: Plan, home: Path) -> str:
     Raises:
         TrainingError: it is taken, or cannot be the name of a folder.
     """
-    runs = job.runs_in(home)
+    runs, kept = job.runs_in(home), {a.name.casefold() for a in adapters(home)}
     if not (name := plan.name.strip()):
         usual = USUAL_NAME[plan.goal]
         names = [usual, *(f"{usual}-{n}" for n in range(2, 10_000))]
-        return next(name for name in names if not (runs / name).exists())
+        return next(name for name in names if not (runs / name).exists() and name not in kept)
     if not NAME.fullmatch(name) or name.endswith((".", " ")):
         raise TrainingError(
             f"{name[:60]!r} cannot be a name; use letters, digits, dots, spaces and dashes, 59 at most.", "settings"
         )
-    if (runs / name).exists():
-        raise TrainingError(f"The name {name!r} is taken by another run; choose another name.", "settings")
+    if (runs / name).exists() or name.casefold() in kept:
+        whose = "run" if (runs / name).exists() else "adapter"
+        raise TrainingError(f"The name {name!r} is taken by another {whose}; choose another name.", "settings")
     return name
 
 

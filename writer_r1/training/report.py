@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
-from writer_r1.training import job, run_folder
+from writer_r1.training import job, mark, run_folder
 from writer_r1.training.config import Config, parsed
 from writer_r1.training.status import Status
 
@@ -48,7 +48,7 @@ def report(folder: Path, rows: Rows | None = None) -> Report:
         return Report(folder, fault=str(error))
     trained = [row for row in rows if row.get("split", "train") == "train"]
     step = int(trained[-1].get("step", 0)) if trained else 0
-    pace = None if status.over else pace_of(run_folder.metrics_since(folder, job.metrics_before(folder)))
+    pace = None if status.over else pace_of(run_folder.metrics_since(folder, mark.metrics_before(folder)))
     left = None if pace is None else max(0.0, pace * (config.steps - step))
     created = float(record.get("created", 0.0))
     return Report(folder, "", config, created, status, step, pace, left, headline_of(config.kind, rows))

@@ -81,7 +81,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
             "fn": lambda: adapter_choice.shown(workspace),
             "outputs": list(parts.wishes[-2:]),
         } | QUIET
-        for fresh in (write.select, app.load, cards.acted.then):
+        for fresh in (write.select, app.load, cards.acted.then, runs.acted.then):
             fresh(**worn)
         for other in (write, compare, train, settings):
             other.select(cards.leave, None, cards.timer, **QUIET)

@@ -63,7 +63,7 @@ def plot(title: str, series: Sequence[Series], *, band: Band | None = None, mark
     )
     said = "; ".join(f"{s.name}: {figure(s.points[0][1])} at first, {figure(s.points[-1][1])} now" for s in named)
     return (
-        f'<figure class="curve"><figcaption>{escape(title)}</figcaption><ul class="plain legend">{legend}</ul>'
+        f'<figure class="curve"><figcaption>{escape(title)}</figcaption><ul class="plain key">{legend}</ul>'
         f'<div class="plot"><span class="top">{figure(high)}</span><span class="bottom">{figure(low)}</span>'
         f'<svg viewBox="0 0 {WIDE:g} {HIGH:g}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(f"{title}. {said}.")}">{"".join(lines)}</svg></div>'

@@ -133,6 +133,7 @@ def _button(act: str, name: str, *, main: bool = False) -> str:
     asks = act in ("discard", "delete")
     fill = escape(json.dumps({"name": name}))
     wish = f'data-dialog="{act}" data-fill="{fill}"' if asks else f'data-act="{act}"'
+    wish += ' data-tab="write"' if act == "try" else ""
     tip = f' title="{TIP[act]}"' if act in TIP else ""
     return (
         f'<button type="button" class="act{" main" if main else ""}" {wish} data-name="{escape(name)}" '
@@ -244,11 +245,11 @@ def _text(row: Mapping[str, Any]) -> str:
 def _log(log: str, *, failed: bool) -> str:
     if not log.strip():
         return ""
-    lines = escape("\n".join(log.splitlines()[-60:]))
+    lines = escape("\n".join([line for line in log.splitlines() if line.strip()][-60:]))
     opened = " open" if failed else ""
     return (
         f'<details data-key="run-log"{opened}><summary>Last lines of the log</summary>'
-        f'<pre tabindex="0" aria-label="Log">{lines}</pre></details>'
+        f'<div class="log" tabindex="0" role="region" aria-label="Log"><pre>{lines}</pre></div></details>'
     )
 
 

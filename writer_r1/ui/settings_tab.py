@@ -17,6 +17,7 @@ from writer_r1.catalog import amount
 from writer_r1.errors import WriterError
 from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
+from writer_r1.training import job
 from writer_r1.ui import help as pages
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
@@ -27,7 +28,10 @@ from writer_r1.workspace import Workspace
 
 AUTOMATIC = "Automatic"
 WORD = "DELETE"
-STAYS = "Every piece, its versions and sessions, saved criteria and lessons are removed. Models and settings stay."
+STAYS = (
+    "Every piece, its versions and sessions, saved criteria, lessons and training runs are removed. Models, adapters "
+    "and settings stay."
+)
 COMFORT = """(theme, size, width, leading, letters) =>
   { window.studio.comfort({theme, size, width, leading, letters}); return [] }"""
 # This browser's copies go too, but only where the answer says that the library's did.
@@ -103,6 +107,7 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
             gr.skip(),
         )
     try:
+        job.delete_all(workspace.home)  # runs hold copies of pieces and briefs
         workspace.store.delete_all()
         if backups_too:
             workspace.store.delete_backups()

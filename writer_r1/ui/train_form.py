@@ -42,6 +42,14 @@ class Form(NamedTuple):
     numbers: tuple[Any, ...]
 
     @property
+    def choices(self) -> list[Any]:
+        return [self.goal, self.source, self.base, self.preset, self.reward]
+
+    @property
+    def typed(self) -> list[Any]:
+        return [self.path, self.name, *self.numbers]
+
+    @property
     def fields(self) -> list[Any]:
         return [self.goal, self.source, self.path, self.base, self.preset, self.reward, self.name, *self.numbers]
 
@@ -83,8 +91,7 @@ def place(workspace: Workspace, plan: Plan) -> Form:
     )
     name = gr.Textbox(
         label="Name of the adapter",
-        info="Left empty, one is found.",
-        placeholder="my-style",
+        info="Left empty, a name is found.",
         max_lines=1,
         max_length=60,
         value=plan.name,

@@ -17,14 +17,15 @@ from writer_r1 import catalog
 from writer_r1.errors import WriterError
 from writer_r1.room import training
 from writer_r1.training import job, run_folder
+from writer_r1.training.adoption import adopt
 from writer_r1.training.checklist import Ready, ready
 from writer_r1.training.config import Config, smaller
 from writer_r1.training.data import as_seen
 from writer_r1.training.plan import Plan, begin, keep_plan, plan_of, read_plan
 from writer_r1.training.report import Report, report
 from writer_r1.training.warnings import warnings
+from writer_r1.ui import adapter_choice, train_form
 from writer_r1.ui import gradio as gr
-from writer_r1.ui import train_form
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.run_board import Shown, run_board, run_list, said
 from writer_r1.ui.train_checks import checklist, command, preview
@@ -63,6 +64,7 @@ class Wiring(NamedTuple):
     outputs: list[Any]
     leave: Callable[[], Any]
     timer: Any
+    acted: Any  # what happens after a button was heard can be added to it
 
 
 def rows_of(folder: Path) -> Sequence[Mapping[str, Any]]:
@@ -198,6 +200,9 @@ def _act(workspace: Workspace, folder: Path, act: str) -> Plan | None:
             workspace.release()
         case "delete":
             job.delete(folder)
+        case "try":
+            adapter_choice.choose(workspace, adopt(folder, workspace.home))
+            gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
         case "again":
             return _planned(workspace, run_folder.config_of(folder))
         case "smaller":
@@ -259,20 +264,17 @@ def build(workspace: Workspace) -> Wiring:
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
 
-    for field in form.fields:
-        field.input(
-            changed,
-            form.fields,
-            [form.path, form.reward, *form.numbers, *side],
-            trigger_mode="always_last",
-            **QUIET,
-        )
+    heeded = [f.input for f in form.choices] + [f.change for f in form.typed]  # gradio tells of a text before it has it
+    for event in heeded:
+        event(changed, form.fields, [form.path, form.reward, *form.numbers, *side], trigger_mode="always_last", **QUIET)
     started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
-    for boards in (run, runs):
-        boards.submit(acted, opened, everything, **EACH)
+    heard = run.submit(acted, opened, everything, **EACH)
+    runs.submit(acted, opened, everything, **EACH)
     timer.tick(ticked, [opened, sent], [*page, *side], **QUIET)
-    return Wiring(lambda now: on_load(workspace, now), [opened], everything, lambda: gr.Timer(active=False), timer)
+    return Wiring(
+        lambda now: on_load(workspace, now), [opened], everything, lambda: gr.Timer(active=False), timer, heard
+    )
 
 
 def note() -> str:
