@@ -18,6 +18,7 @@ SOON_MS = 20_000  # long, because others may use the two cores
 FAREWELL = (
     "AbortError: signal is aborted",
     "Unexpected error Connection errored out",
+    "TypeError: network error",
     "Failed to load resource: net::",
 )
 

@@ -92,7 +92,7 @@ REASONS = (
 
 @given(SCORED, st.sampled_from(REASONS), st.booleans())
 @settings(max_examples=60)
-def test_10_every_score_below_3_has_a_quote_that_occurs_in_the_text_or_is_flagged(
+def test_10_j1_every_score_below_3_has_a_quote_that_occurs_in_the_text_or_is_flagged(
     digits: list[Digits], reason: str, own: bool
 ) -> None:
     """A count is its own evidence: what was counted stands there."""
@@ -123,7 +123,7 @@ def values_of(attempt: Attempt) -> dict[str, float | None]:
 
 @given(SCORED, RUBRICS, st.booleans())
 @settings(max_examples=150)
-def test_11_a_round_worse_than_its_parent_is_never_chosen_as_best(
+def test_11_j5_a_round_worse_than_its_parent_is_never_chosen_as_best(
     digits: list[Digits], rubric: Rubric, own: bool
 ) -> None:
     events, run = played(Judging(digits), rubric, len(digits) - 1, FIRST if own else "")

@@ -38,7 +38,7 @@ def text_of(html: str) -> str:
     return "".join(found)
 
 
-def test_every_whole_text_of_every_session_can_be_chosen_by_piece_time_round_and_score(workspace: Workspace) -> None:
+def test_j4_every_whole_text_of_every_session_can_be_chosen_by_piece_time_round_and_score(workspace: Workspace) -> None:
     piece = workspace.store.new_piece(example.PROMPT, title="The lamp")
     stored(workspace.store, "mine", example.whole_run("mine"), piece.id)
     stored(workspace.store, "loose", [*example.coding(), *example.attempt(1, example.FIRST)[:-9]])

@@ -41,7 +41,7 @@ class Seen(HTMLParser):
         self.words += data
 
 
-def test_the_report_tells_all_of_a_run() -> None:
+def test_j3_the_report_tells_all_of_a_run() -> None:
     words = Seen(report(whole(), "The lamp", 1e9)).words
     assert example.PROMPT in words
     for criterion in example.CRITERIA:

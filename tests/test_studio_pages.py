@@ -56,7 +56,9 @@ def test_first_run_says_what_to_do_and_an_empty_brief_is_answered_in_one_sentenc
     expect(page.locator("#trouble")).to_contain_text("Say in a sentence what the piece should do", timeout=SOON_MS)
 
 
-def test_without_a_model_the_page_says_what_to_do_where_and_keeps_the_brief(browser: Browser, tmp_path: Path) -> None:
+def test_w3_without_a_model_the_page_says_what_to_do_where_and_keeps_the_brief(
+    browser: Browser, tmp_path: Path
+) -> None:
     (tmp_path / "none").mkdir()
     live = Studio(tmp_path, tmp_path / "none")
     live.start()
@@ -127,7 +129,7 @@ def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pa
     expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
 
 
-def test_two_tabs_on_one_piece_the_stale_one_gets_a_choice_and_both_texts_live(pages: Pages, studio: Studio) -> None:
+def test_w2_two_tabs_on_one_piece_the_stale_one_gets_a_choice_and_both_texts_live(pages: Pages, studio: Studio) -> None:
     """Acceptance 7 of the page's design."""
     first = pages.open()
     new(first)
@@ -206,7 +208,7 @@ def test_a_failed_run_says_what_happened_and_keeps_the_brief(pages: Pages, studi
     expect(page.locator("#trouble")).to_contain_text("The model file was removed")
 
 
-def test_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: Studio) -> None:
+def test_w9_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: Studio) -> None:
     """Acceptance 5 of the page's design."""
     page = pages.open()
     new(page)

@@ -9,6 +9,7 @@ from typing import Any
 
 import example_run as example
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from live import SOON_MS, Pages, Studio, done, eventually
 from playwright.sync_api import Locator, Page, Route, expect
 from scripted import FIRST, revision
@@ -247,7 +248,7 @@ def test_the_changes_to_an_earlier_version_are_reviewed_and_the_words_are_whose_
         put = page.locator("#proposals [data-do=put]")
         expect(put).to_have_text("Finish: your manuscript stays as it is")
         put.click()
-        expect(page.locator("#proposals .done")).to_contain_text("2 changes of the version of", timeout=SOON_MS)
+        expect(page.locator("#proposals p.done")).to_contain_text("2 changes of the version of", timeout=SOON_MS)
         assert library(pages, piece).text == changed
         assert [c.verdict for c in store.decisions() if c.piece_id == piece.id] == ["reject", "reject"]
         page.locator("#proposals [data-do=close]").click()
@@ -261,15 +262,17 @@ def test_the_changes_to_an_earlier_version_are_reviewed_and_the_words_are_whose_
             changed.replace("old shears", "small scissors"), timeout=SOON_MS
         )
         page.locator("#hands summary").click()
-        expect(page.locator("#hands .by.after")).to_have_text(
-            "yours, in place of a model’s words: a rag (end)", timeout=SOON_MS
+        expect(page.locator("#hands .text .by.after")).to_have_text(
+            "yours, in place of a model’s words: a rag, (end)", timeout=SOON_MS
         )
         expect(page.locator("#hands .shares")).to_contain_text("0 % yours")
+        found = Axe().run(page, context="#hands").response["violations"]
+        assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
         box = page.locator("#manuscript textarea")
         box.press("Control+End")
         box.press_sequentially(" And this is all mine.")
         expect(page.locator("#hands .text p").last).to_contain_text("And this is all mine.", timeout=SOON_MS)
-        expect(page.locator("#hands .by").last).not_to_contain_text("And this is all mine.")
+        expect(page.locator("#hands .text .by").last).not_to_contain_text("And this is all mine.")
         page.evaluate("scrollTo(0, 0)")
         page.keyboard.press("Alt+4")
         expect(page.locator("#library-facts")).to_contain_text("decisions of your reviews are kept", timeout=SOON_MS)
@@ -292,8 +295,6 @@ def test_an_empty_manuscript_offers_the_whole_round_only(pages: Pages) -> None:
 def test_both_ways_of_reviewing_fit_the_window_and_axe_finds_nothing_serious(
     pages: Pages, width: int, scheme: str
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     with written(pages, width=width, color_scheme=scheme, texts={3: OTHER}) as (page, _):
         for number, label in ((2, ""), (3, "Rewritten")):
             changes = review(page, number)

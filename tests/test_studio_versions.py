@@ -44,7 +44,9 @@ def kept(studio: Studio) -> list[tuple[str, str, int | None]]:
     return [(v.why, v.text, v.parent) for v in studio.store.versions(piece.id)]
 
 
-def test_a_round_taken_over_is_undone_restored_as_a_branch_and_nothing_is_lost(pages: Pages, studio: Studio) -> None:
+def test_w5_w6_a_round_taken_over_is_undone_restored_as_a_branch_and_nothing_is_lost(
+    pages: Pages, studio: Studio
+) -> None:
     page = pages.open()
     write(page, BRIEF, rounds=1)
     done(page)

@@ -29,7 +29,7 @@ def give_sample(page: Page, sample: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Use it").click()
 
 
-def test_a_sample_of_ones_own_is_kept_asked_for_and_measured(pages: Pages, studio: Studio) -> None:
+def test_w11_a_sample_of_ones_own_is_kept_asked_for_and_measured(pages: Pages, studio: Studio) -> None:
     page = pages.open()
     page.locator("#brief textarea").fill(BRIEF)
     give_sample(page, "Too little.")

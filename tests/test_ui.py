@@ -130,7 +130,7 @@ def test_a_score_reads_from_1_to_10_and_a_missing_one_is_a_dash_never_a_number()
     assert "not scored" in unscored and ">—<" in unscored and "fill" not in unscored
 
 
-def test_a_change_within_the_judges_ranges_is_shown_as_none() -> None:
+def test_j2_a_change_within_the_judges_ranges_is_shown_as_none() -> None:
     before, near, far = example.score(0, 0.5), example.score(0, 0.55), example.score(0, 0.8)
     assert parsed(scores.change(before, near)).text == "=No clear difference"
     assert parsed(scores.change(before, far)).text == "+2.7"

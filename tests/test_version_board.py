@@ -208,7 +208,7 @@ def test_a_name_is_kept_and_shown(workspace: Workspace) -> None:
 # Rounds whose text was changed since
 
 
-def test_rounds_made_of_a_text_that_was_changed_since_are_marked() -> None:
+def test_w7_rounds_made_of_a_text_that_was_changed_since_are_marked() -> None:
     attempts = tuple(Attempt(number=n, parent=p, text="x") for n, p in ((1, None), (2, 1), (3, 2), (4, 2), (5, 1)))
     view = View(Trajectory(id="r", prompt="p", attempts=attempts), edited=2)
     assert [outdated(view, a) for a in attempts] == [False, False, True, True, False]

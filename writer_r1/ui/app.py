@@ -19,7 +19,6 @@ from writer_r1.ui import adapter_choice, compare_tab, models_tab, render, settin
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.alive import Alive
 from writer_r1.ui.board import QUIET, Board
-from writer_r1.ui.desk import mark
 from writer_r1.ui.files import Files
 from writer_r1.ui.help import key_sheet
 from writer_r1.ui.saving import saver
@@ -54,7 +53,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     """Return the studio's page."""
     app = gr.Blocks(title="Writer-R1 Studio", analytics_enabled=False, fill_width=True)
     with app:
-        piece = Board(mark(None), elem_id="piece", script="guard.js", server_functions=[saver(workspace)])
+        piece = Board("", elem_id="piece", script="guard.js", server_functions=[saver(workspace)])
         head = gr.HTML(heading(workspace), elem_id="masthead", apply_default_css=False)
         with gr.Row(elem_id="studio"):
             shelf = Board("", elem_id="library", script="library.js")

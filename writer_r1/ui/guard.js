@@ -137,7 +137,7 @@ const later_ = (ms = SERVER_MS) => {
 const address = () => {
   const url = new URL(location.href);
   const { brief, text } = typed();
-  const fresh = !first && !place.piece && (brief || text) ? "new" : "";
+  const fresh = !(first && url.searchParams.has("piece")) && !place.piece && (brief || text) ? "new" : "";
   for (const [key, value] of [["piece", place.piece || fresh], ["run", place.run]]) {
     if (value) url.searchParams.set(key, value);
     else url.searchParams.delete(key);
@@ -192,7 +192,7 @@ const adopt = () => {
   const { piece, revision, run } = told.dataset;
   const other = piece !== place.piece;
   Object.assign(place, { piece, run, base: Math.max(+revision, other ? 0 : place.base) });
-  if (piece || !first) address(); // at first nothing is told yet, and the studio is still to read what the address names
+  address();
   clearTimeout(serverTimer);
   if (!other && !first) {
     setTimeout(count, 60); // after the boxes got their values
@@ -202,11 +202,12 @@ const adopt = () => {
   setTimeout(() => {
     const now = typed();
     const copy = local.get(place.piece || "new");
-    known = now;
-    dirty = false;
+    known = place.piece ? now : { brief: "", text: "" }; // what was typed before the studio answered is not in the library
+    dirty = now.brief !== known.brief || now.text !== known.text;
     say("saved", place.piece ? "Saved" : "");
     count();
     dispatchEvent(new Event("studio:opened"));
+    if (dirty) return later_(0);
     if (!copy || (copy.brief === now.brief && copy.text === now.text)) return local.drop(place.piece || "new");
     if (!place.piece || (copy.base === place.base)) {
       // Typed upon just this text and never saved, as when the studio or the browser died: it goes on from there.
