@@ -188,6 +188,7 @@ def test_what_is_written_for_a_passage_outlives_a_reload_a_stop_and_a_killed_stu
         eventually(lambda: page.locator("#passage .state").count() and page.locator("#gone").is_hidden(), 40)
         expect(page.locator("#passage .state")).to_contain_text("Interrupted", timeout=SOON_MS)
         pages.leaving = False
+        pages.faults[:] = [f for f in pages.faults if "network error" not in f]  # of a look that was on its way
         expect(cards.nth(1).locator(".text b")).to_have_text(WAYS[0])
         others(page, studio, [WAYS[1], *[w * 8 for w in WAYS[1:]]], delay=0.1)  # the next mark takes its place
         expect(cards.nth(1).locator(".text b")).to_have_text(WAYS[1], timeout=SOON_MS)
@@ -210,20 +211,17 @@ def test_the_toolbar_and_the_texts_are_reached_by_keyboard_fit_the_window_and_ca
         box = page.locator("#manuscript textarea")
         bar = page.locator("#marking .marking")
         expect(bar).to_have_attribute("data-at", "")
+        box.evaluate("box => { box.focus({preventScroll: true}); box.setSelectionRange(4, 30); box.scrollTop = 0; }")
         page.evaluate("scrollTo(0, document.querySelector('#manuscript').getBoundingClientRect().top + scrollY - 80)")
-        box.evaluate("box => { box.focus(); box.setSelectionRange(4, 30); }")
-        expect(bar).to_have_attribute("data-at", "bottom" if width == 390 else r"bottom")
+        expect(bar).to_have_attribute("data-at", "bottom")  # away from what is marked
         page.keyboard.press("ArrowLeft")
         page.keyboard.type("x")
         expect(bar).to_have_attribute("data-at", "")  # nothing lies over what is typed
-        mark(page, "the drawer which sticks")
+        mark(page, "The wick wants trimming at four")
         tab_to(page, page.get_by_role("button", name="Protect", exact=True), most=8)
         page.keyboard.press("Enter")
-        expect(page.locator("#marking .refusal")).to_contain_text("several places", timeout=SOON_MS)
-        mark(page, long[:12])
-        page.get_by_role("button", name="Protect", exact=True).click()
         expect(page.locator("#marking .protections li")).to_have_count(1, timeout=SOON_MS)
-        mark(page, long[40:90])
+        mark(page, long[60:110])
         studio.script(texts=[f"{w}." for w in WAYS])
         page.keyboard.press("Alt+w")
         expect(page.locator("#passage .other")).to_have_count(4, timeout=SOON_MS)

@@ -45,9 +45,11 @@ const float = (field, has) => {
   const home = element.getBoundingClientRect();
   const actions = document.querySelector("#actions").getBoundingClientRect();
   const [top, bottom] = actions.top > innerHeight / 2 ? [0, innerHeight - actions.top] : [Math.max(0, actions.bottom), 0];
-  const away = has && (home.top < top || home.top + bar.offsetHeight > innerHeight - bottom);
+  const out = has && (home.top < top || home.top + bar.offsetHeight > innerHeight - bottom);
+  const line = out ? lineOf(field, field.selectionEnd) : 0;
+  const away = out && line > top && line < innerHeight - bottom; // what is marked can be seen, the toolbar cannot
   element.style.minHeight = away ? `${home.height}px` : "";
-  const low = away && lineOf(field, field.selectionEnd) < innerHeight / 2;
+  const low = away && line < innerHeight / 2;
   bar.dataset.at = away ? (low ? "bottom" : "top") : "";
   bar.style.inset = away ? (low ? `auto ${innerWidth - home.right}px ${bottom}px ${home.left}px` : `${top}px ${innerWidth - home.right}px auto ${home.left}px`) : "";
 };
@@ -131,13 +133,16 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   button.click();
 });
-for (const name of ["selectionchange", "focusin"]) {
-  document.addEventListener(name, () => {
-    if (document.activeElement === box()) used = true;
-    settle();
+// Whoever presses something elsewhere presses it before the toolbar goes back: nothing moves away under a finger.
+const RELEASED_MS = 250;
+for (const name of ["selectionchange", "focusin", "pointerdown"]) {
+  document.addEventListener(name, ({ target }) => {
+    const here = document.activeElement === box();
+    if (here) used = true;
+    if (name !== "pointerdown" && (here || element.contains(target))) settle();
+    else setTimeout(settle, RELEASED_MS);
   });
 }
-document.addEventListener("pointerdown", ({ target }) => element.contains(target) || setTimeout(settle)); // a button must not move away under the finger
 addEventListener("scroll", settle, { passive: true });
 addEventListener("resize", settle);
 document.addEventListener("input", ({ target }) => target === box() && (refuse(""), settle()));

@@ -21,6 +21,7 @@ SHORT = 48  # characters of a passage in a heading
 STAYS = "Your manuscript stays as it is until you choose one."
 NO_CRITERIA = "This piece has no criteria yet, so nothing is scored; press Start or “Judge my text” to find some."
 WITH_AROUND = "Scored with the sentences around it; criteria of the whole piece (length, ending) are left out."
+PART = "A small model finds better words for whole sentences than for a part of one."
 INTERRUPTED = "Interrupted when the studio was closed; what was written by then is here."
 
 
@@ -92,6 +93,8 @@ def notes(shown: Shown) -> list[str]:
         found.append(NO_CRITERIA)
     elif shown.marked and not whole(shown.marked.passage):
         found.append(WITH_AROUND)
+    if shown.marked and any(word_count(words) for words in around(shown.marked.passage)) and shown.marked.passage.text:
+        found.append(PART)
     return found
 
 
