@@ -10,9 +10,9 @@ from manuscripts import HARD, chaptered
 
 from writer_r1.errors import WriterError
 from writer_r1.events import Drafted, Part, Retold, Started, Summary
+from writer_r1.processes import this_process
 from writer_r1.scenes import scenes
 from writer_r1.store import Piece
-from writer_r1.store.runs import this_process
 from writer_r1.trajectory import Trajectory
 from writer_r1.ui.desk import Desk
 from writer_r1.ui.render import story_so_far

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, criterion, evaluation, rubric_of
 from test_differences import TEXTS
 
+from writer_r1.authorship import written_by
 from writer_r1.events import Chosen, Drafted, Evaluated, Event, Failed, Finished, Marked, RubricReady, Status
 from writer_r1.passage import Passage, one_line_end
+from writer_r1.provenance import MODEL
 from writer_r1.store import Piece, this_process
 from writer_r1.ui.passage_board import parts, shown_of, toolbar
 from writer_r1.ui.selecting import chooser, marker
@@ -104,6 +106,15 @@ def test_a_text_is_put_once_and_only_where_the_page_has_the_newest_words(workspa
     assert ask(workspace, "look", now) == {"run": ""}  # a reload does not bring them back
     assert "error" in ask(workspace, "use", now, attempt=2)
     assert workspace.store.events("p1")[-1][1] == Chosen(attempt=4)
+
+
+def test_the_words_of_a_chosen_text_are_known_to_be_a_models(workspace: Workspace) -> None:
+    at, new = FIRST.index(STAIRS), "Up there the lamp burned by itself."
+    piece = begun(workspace, FIRST, marked(FIRST, at, at + len(STAIRS)), new)
+    assert "error" not in ask(workspace, "use", piece, attempt=2)
+    found = written_by(workspace.store, piece.id)
+    begins = found.text.index(new)
+    assert set(found.hands[begins : begins + len(new)]) == {MODEL} and MODEL not in found.hands[:begins]
 
 
 def test_a_text_that_would_alter_a_protected_passage_is_refused(workspace: Workspace) -> None:

@@ -54,7 +54,10 @@ def _put(store: Store, source: Source, runs: Mapping[str, Trajectory], seen: fro
     if source.kind == "piece":
         here = source.id not in seen and store.version(source.id, source.number)
         return _layers(store, source.id, source.number, seen)[-1] if here else None
-    attempt = runs[source.id].attempt(source.number) if source.id in runs else None
+    now = runs.get(source.id)
+    if now is None and (run := store.run(source.id)):  # of other texts for a passage, which is no session of the piece
+        now = _run(store, run.id, run.updated)
+    attempt = now.attempt(source.number) if now else None
     if attempt is None or attempt.by == "user":
         return None
     return Written(attempt.text, MODEL * len(attempt.text))

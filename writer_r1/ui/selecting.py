@@ -21,7 +21,7 @@ from writer_r1.passage import AROUND, Passage, located, one_line_end, places
 from writer_r1.proposals import Proposal
 from writer_r1.protection import alters, protected_spans
 from writer_r1.qualification import marked
-from writer_r1.store import Piece, Run
+from writer_r1.store import Piece, Run, Source
 from writer_r1.ui.passage_board import Shown, parts, protections, short, shown_of
 from writer_r1.ui.restoring import offer
 from writer_r1.workspace import Workspace
@@ -191,12 +191,12 @@ def on_use(workspace: Workspace, choice: Choice) -> Answer:
     if shown.marked is None or attempt is None or attempt.by == "user" or not attempt.complete or not usable(attempt):
         raise WriterError(NO_TEXT)
     passage, text = shown.marked.passage, attempt.text
-    if "\r\n" in piece.text:
-        text = one_line_end(text).replace("\n", "\r\n")
+    text = one_line_end(text).replace("\n", "\r\n") if "\r\n" in piece.text else text
     start, end = located(passage, piece.text)
     _refuse_protected(workspace, piece, start, end, text)
     why = f"“{short(passage.text)}” said another way" if passage.text else "Gone on with the text"
-    saved = store.save_piece(piece.id, piece.brief, piece.text[:start] + text + piece.text[end:], choice.base, why)
+    words, source = piece.text[:start] + text + piece.text[end:], Source("run", shown.now.id, attempt.number)
+    saved = store.save_piece(piece.id, piece.brief, words, choice.base, why, source=source)
     store.append(choice.run, [Chosen(attempt=choice.attempt)])
     done = "It stands in your manuscript now. What stood there is kept."
     told = {"piece": saved.id, "revision": saved.revision, "title": saved.title, "text": saved.text}
