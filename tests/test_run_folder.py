@@ -42,10 +42,11 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 
 
 def test_a_smaller_run_needs_less_and_stays_valid() -> None:
-    one = config()
+    one, other = config(), configured("mrpo", name="sea", base="starter", data="rows.jsonl")
     for _ in range(12):
-        one = parsed(smaller(one).model_dump())
-    assert (one.batch, one.group, one.micro_tokens, one.text_tokens) == (1, 2, 64, 8)
+        one, other = parsed(smaller(one).model_dump()), parsed(smaller(other).model_dump())
+    assert (one.batch, one.micro_tokens, one.text_tokens) == (1, 64, config().text_tokens)  # pieces still fit
+    assert (other.group, other.micro_tokens, other.text_tokens) == (2, 64, 8)
 
 
 def test_what_was_asked_is_read_again(folder: Path) -> None:

@@ -17,6 +17,7 @@ from training_data import run_config, write_rows
 from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.errors import Busy, TrainingError, WriterError
+from writer_r1.room import machine
 from writer_r1.training import job, mark, status
 from writer_r1.training.report import report
 from writer_r1.training.run_folder import Beat, Exit
@@ -223,6 +224,12 @@ def test_what_cannot_be_a_run_is_refused_in_a_sentence(tmp_path: Path, begin_run
     with pytest.raises(WriterError, match="no training run"):
         job.delete(tmp_path)
     assert tmp_path.exists()
+
+
+def test_a_run_begins_while_a_piece_is_being_written(begin_run: Begin) -> None:
+    with machine():
+        folder = begin_run(steps=1)
+    assert ended(folder).state == "finished"
 
 
 def test_a_training_process_is_given_no_secrets(begin_run: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ def compare_command(args: argparse.Namespace) -> int:
     if left_out:
         print(f"{left_out} requests that {adapter.name!r} was trained on are left out.", file=sys.stderr)
     examples = examples[: args.most]
+    line.show("waiting for the model, which another job may be using", "waiting")
     try:
         with workspace.judging(args.judge or args.base, never) as judge:
             base = workspace.llm(args.base)

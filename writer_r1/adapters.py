@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from writer_r1 import catalog
 from writer_r1.catalog import Model, digest_file
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.trajectory import Noun
@@ -130,6 +131,15 @@ def weights_for(name: str, model: Model, home: Path) -> Path:
     if not path.is_file():
         raise ModelError(f"The file of the adapter {name!r} is gone ({str(path)!r}); delete it and train it again.")
     return path
+
+
+def worn_by(model: str, adapter: str, models: Path, home: Path) -> Path | None:
+    """Return the file of the adapter that the model of this name is to wear; None where it is to wear none.
+
+    Raises:
+        ModelError: there is none, or it was trained on another model.
+    """
+    return weights_for(adapter, catalog.find(model, models), home) if adapter else None
 
 
 def base_digest(model: Model) -> str:

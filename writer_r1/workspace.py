@@ -121,8 +121,7 @@ class Workspace:
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
             catalog.path_of(name, self.models)
-        by = catalog.find(writer, self.models)
-        worn = adapters.weights_for(task.adapter, by, self.home) if task.adapter else None
+        worn = adapters.worn_by(writer, task.adapter, self.models, self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
         kept = tuple(one.passage.text for one in self.store.protected(piece_id))

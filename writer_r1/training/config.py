@@ -140,7 +140,8 @@ def smaller(config: Config) -> Config:
             "batch": max(1, config.batch // 2),
             "group": max(2, config.group // 2),
             "micro_tokens": max(64, config.micro_tokens // 2),
-            "text_tokens": max(8, config.text_tokens // 2),
+            # A piece that no longer fits would not be learned at all.
+            "text_tokens": config.text_tokens if config.kind == "sft" else max(8, config.text_tokens // 2),
             "activation_checkpointing": True,
         }
     )

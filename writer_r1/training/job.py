@@ -229,7 +229,7 @@ def _turn(folder: Path) -> Iterator[None]:
     """
     folder, pointer = folder.absolute(), _pointer()
     try:
-        with FileLock(pointer.with_suffix(".lock"), timeout=5):
+        with FileLock(f"{pointer}.lock", timeout=5):
             if is_alive(folder):
                 raise Busy(f"The run {folder.name!r} is training already.")
             if other := running():

@@ -26,7 +26,7 @@ from writer_r1.workspace import Workspace
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
-BESIDE_S = 15.0  # how often Write looks whether a run trains
+BESIDE_S = 15.0  # how often Write looks whether the run still trains
 SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js", "scenes.js")  # the others belong to their boards
 STYLES = (
     "style.css",
@@ -73,10 +73,11 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         compare.select(rounds.refresh, rounds.inputs, rounds.outputs, **QUIET)
         models.select(cards.load, cards.inputs, cards.outputs, **QUIET)
         train.select(runs.load, runs.inputs, runs.outputs, **QUIET)
-        around = [head, steps, beside]
+        looking = gr.Timer(BESIDE_S, active=False)  # while a run trains
+        around = [head, steps, beside, looking]
         for shown_again in (write.select, app.load):
-            shown_again(lambda: (heading(workspace), first_steps(workspace), train_tab.note()), None, around, **QUIET)
-        gr.Timer(BESIDE_S).tick(train_tab.note, None, beside, **QUIET)
+            shown_again(lambda: (heading(workspace), first_steps(workspace), *training_beside()), None, around, **QUIET)
+        looking.tick(training_beside, None, [beside, looking], **QUIET)
         worn: dict[str, Any] = {
             "fn": lambda: adapter_choice.shown(workspace),
             "outputs": list(parts.wishes[-2:]),
@@ -99,6 +100,12 @@ def create_app(workspace: Workspace) -> gr.Blocks:
 def heading(workspace: Workspace) -> str:
     """Return the head of the page, with which model writes, and the keys it opens."""
     return render.masthead(writing_model(workspace) or "no model is set up yet: see Models") + key_sheet()
+
+
+def training_beside() -> tuple[str, gr.Timer]:
+    """Return what Write says of a run that trains, and the clock by which it looks again."""
+    said = train_tab.note()
+    return said, gr.Timer(active=bool(said))
 
 
 def first_steps(workspace: Workspace) -> str:

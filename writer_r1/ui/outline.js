@@ -114,6 +114,10 @@ const mark = () => {
   }
   const places = [...element.querySelectorAll(".parts button")];
   const current = find(`.parts [data-scene="${now.open}"]`);
+  const list = find(".parts");
+  const top = current?.parentElement.offsetTop ?? 0;
+  const seen = top >= list.scrollTop && top + 40 <= list.scrollTop + list.clientHeight;
+  if (!seen && !list.contains(document.activeElement)) list.scrollTop = top - 60;
   for (const place of places) {
     place.ariaCurrent = place === current ? "true" : null;
     if (!element.contains(document.activeElement) || !places.includes(document.activeElement)) place.tabIndex = place === (current ?? places[0]) ? 0 : -1;

@@ -106,7 +106,7 @@ def story_so_far(view: View) -> str:
     )
     return (
         '<details class="story-so-far" data-key="story"><summary>What the model knows of the rest of your manuscript'
-        f'</summary><p class="quiet">{about}</p><dl dir="auto">{rows}</dl>{CORRECT}</details>'
+        f'</summary><p class="quiet">{about}</p><dl dir="auto" tabindex="0">{rows}</dl>{CORRECT}</details>'
     )
 
 

@@ -131,7 +131,7 @@ def asking(workspace: Workspace, plan: Plan) -> Asking:
     """Return the checklist, the first rows and the Start button of a plan."""
     found = ready(plan, workspace.home, workspace.models, workspace.store)
     html = checklist(found) + _rows(workspace, plan, found)
-    if found.config:
+    if found.config and found.data:
         html += command(found.config, job.runs_in(workspace.home) / found.config.name)
     return Asking(html, gr.Button(found.wanted or START, interactive=not found.wanted))
 
