@@ -91,7 +91,7 @@ class Config(Noun):
 
 PRESETS: dict[Kind, dict[Preset, dict[str, Any]]] = {
     "sft": {
-        "quick": {"steps": 40, "batch": 4, "text_tokens": 320, "learning_rate": 1e-3},
+        "quick": {"steps": 40, "batch": 4, "text_tokens": 320, "learning_rate": 5e-4},
         "standard": {"steps": 200, "batch": 8, "text_tokens": 384, "learning_rate": 2e-4},
         "thorough": {"steps": 600, "batch": 8, "text_tokens": 512, "learning_rate": 1e-4, "evaluate_every": 50},
     },
