@@ -18,8 +18,8 @@ SCORED = [("What can be checked", "checks"), ("Checks and the judge", "judge")]
 NUMBERS = {  # name of a setting: label, what it does, and of which goals
     "steps": ("Steps", "Updates of the adapter.", ("sft", "mrpo")),
     "learning_rate": ("Learning rate", "How far each step goes.", ("sft", "mrpo")),
-    "batch": ("Pieces a step", "Fewer need less memory.", ("sft",)),
-    "group": ("Drafts a request", "The model learns from how they differ.", ("mrpo",)),
+    "batch": ("Pieces a step, for style", "Fewer need less memory.", ("sft",)),
+    "group": ("Drafts a request, for criteria", "The model learns from how they differ.", ("mrpo",)),
     "text_tokens": ("Longest text, in tokens", "100 tokens are about 75 words.", ("sft", "mrpo")),
     "micro_tokens": ("Tokens in one pass", "Halve it when memory is short.", ("sft", "mrpo")),
     "rank": ("Rank of the adapter", "How much it can hold.", ("sft", "mrpo")),
@@ -40,14 +40,6 @@ class Form(NamedTuple):
     reward: Any
     name: Any
     numbers: tuple[Any, ...]
-
-    @property
-    def choices(self) -> list[Any]:
-        return [self.goal, self.source, self.base, self.preset, self.reward]
-
-    @property
-    def typed(self) -> list[Any]:
-        return [self.path, self.name, *self.numbers]
 
     @property
     def fields(self) -> list[Any]:
@@ -83,10 +75,9 @@ def place(workspace: Workspace, plan: Plan) -> Form:
     reward = gr.Radio(
         SCORED,
         value=plan.numbers.get("reward", "checks"),
-        label="5 · How drafts are scored",
+        label="5 · How drafts are scored, for criteria",
         info="Length, words to include, repetition and the ending can be checked. Criteria in words need the judge, "
         "who has at most half of the say and makes it slower.",
-        visible=plan.goal == "mrpo",
         elem_id="train-reward",
     )
     name = gr.Textbox(
@@ -114,12 +105,11 @@ def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox]:
         elem_id="train-data",
     )
     path = gr.Textbox(
-        label="File or folder on this machine",
+        label="File or folder on this machine, where you chose that",
         info="JSON lines or CSV with prompt and text, or .txt, .md and .docx pieces.",
         placeholder="~/stories",
         max_lines=1,
         value=plan.path,
-        visible=plan.source == "file",
         elem_id="train-path",
     )
     return source, path
@@ -170,19 +160,13 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
 
 def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
     """Return the fields as they are for a plan."""
-    path, reward, *numbers = shape(plan)
-    reward |= {"value": plan.numbers.get("reward", "checks")}
-    filled = [number | {"value": plan.numbers.get(key)} for number, key in zip(numbers, NUMBERS, strict=True)]
     base = gr.update(choices=bases(workspace, plan), value=plan.base)
-    return [plan.goal, plan.source, path | {"value": plan.path}, base, plan.preset, reward, plan.name, *filled]
+    filled = [hint | {"value": plan.numbers.get(key)} for hint, key in zip(hints(plan), NUMBERS, strict=True)]
+    reward = plan.numbers.get("reward", "checks")
+    return [plan.goal, plan.source, plan.path, base, plan.preset, reward, plan.name, *filled]
 
 
-def shape(plan: Plan) -> list[dict[str, Any]]:
-    """Return path, scoring and numbers as another goal, source or preset shows them; what was typed stays."""
+def hints(plan: Plan) -> list[dict[str, Any]]:
+    """Return the numbers with what the preset has in each; what was typed stays."""
     usual = PRESETS[plan.goal][plan.preset]
-
-    def number(key: str) -> dict[str, Any]:
-        value = usual.get(key, Config.model_fields[key].default)
-        return gr.update(placeholder=f"{value:g}", visible=plan.goal in NUMBERS[key][2])
-
-    return [gr.update(visible=plan.source == "file"), gr.update(visible=plan.goal == "mrpo"), *map(number, NUMBERS)]
+    return [gr.update(placeholder=f"{usual.get(key, Config.model_fields[key].default):g}") for key in NUMBERS]

@@ -155,7 +155,7 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
         keep_plan(workspace.home, plan)
     except WriterError as error:
         gr.Warning(str(error))
-    return [*train_form.shape(plan), *asking(workspace, plan)]
+    return [*train_form.hints(plan), *asking(workspace, plan)]
 
 
 def on_start(workspace: Workspace, opened: str) -> Page:
@@ -264,9 +264,8 @@ def build(workspace: Workspace) -> Wiring:
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
 
-    heeded = [f.input for f in form.choices] + [f.change for f in form.typed]  # gradio tells of a text before it has it
-    for event in heeded:
-        event(changed, form.fields, [form.path, form.reward, *form.numbers, *side], trigger_mode="always_last", **QUIET)
+    for field in form.fields:  # not its change: what the page itself puts there would come back as a plan, half of it
+        field.input(changed, form.fields, [*form.numbers, *side], trigger_mode="always_last", **QUIET)
     started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
     heard = run.submit(acted, opened, everything, **EACH)
