@@ -164,7 +164,7 @@ def test_a_protected_sentence_stays_when_a_round_is_reviewed_or_taken_over_whole
         expect(page.locator("#announce")).to_contain_text("not put into your manuscript")
         page.locator("[data-do=accept-all]").click()
         page.locator("[data-do=put]").click()
-        expect(page.locator("#proposals .done")).to_contain_text("1 change left out", timeout=SOON_MS)
+        expect(page.locator("#proposals p.done")).to_contain_text("1 change left out", timeout=SOON_MS)
         wanted = example.SECOND.replace("the drawer that sticks", OLD)
         assert library(pages, piece).text == wanted
         page.locator("#proposals [data-do=close]").click()

@@ -50,7 +50,7 @@ const look = async (begun = false) => {
   const ended = now.busy && !told.busy;
   now = { piece, run: told.run, busy: told.busy };
   draw(told);
-  refuse(told.trouble ?? "");
+  if (told.trouble) refuse(told.trouble); // what was refused stays to be read
   if (begun === true) element.scrollIntoView({ block: "nearest" });
   if (ended) window.studio.say(element.querySelector(".state")?.textContent ?? "");
   if (told.busy) timer = setTimeout(look, POLL_MS);
