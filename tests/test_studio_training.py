@@ -67,6 +67,7 @@ def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studi
     file = studio.home / "rows.jsonl"
     file.write_text("\n".join([*rows, '{"prompt": "cut']))
     page.locator("#train-path :is(input, textarea)").fill(str(file))
+    page.keyboard.press("Enter")
     side = page.locator("#train-ready")
     expect(side).to_contain_text("16 pieces to learn from; 1 row left out", timeout=SOON_MS)
     expect(side).to_contain_text("rows.jsonl, line 17: broken JSON")
@@ -74,6 +75,7 @@ def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studi
     side.get_by_text("The first rows").click()
     expect(side.locator(".rows mark").first).to_have_text("The lamp 0 stood in the window, <b>unasked</b> for.")
     page.locator("#train-name input, #train-name textarea").fill("a/b")
+    page.keyboard.press("Tab")
     expect(start).to_have_text("Choose another name", timeout=SOON_MS)
     pages.reload(page)
     expect(train(page)).to_have_text("Choose another name", timeout=SOON_MS)
@@ -91,13 +93,11 @@ def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone
     page.keyboard.press("Alt+1")
     expect(page.locator("#beside")).to_contain_text("“my-style” is training on this machine", timeout=SOON_MS)
     tell(studio, pause=0.3)
-    pages.leaving = True
+    page.context.close()  # else it rightly complains of a studio that is gone
     studio.kill()
-    page.context.close()
     folder = job.runs_in(studio.home) / "my-style"
     at = max(row["step"] for row in run_folder.metrics(folder))
     studio.start()
-    pages.leaving = False
     eventually(lambda: max(row["step"] for row in run_folder.metrics(folder)) > at)
     phone = pages.open(390)
     train(phone)

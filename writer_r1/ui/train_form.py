@@ -42,6 +42,14 @@ class Form(NamedTuple):
     numbers: tuple[Any, ...]
 
     @property
+    def choices(self) -> list[Any]:
+        return [self.goal, self.source, self.base, self.preset, self.reward]
+
+    @property
+    def typed(self) -> list[Any]:
+        return [self.path, self.name, *self.numbers]
+
+    @property
     def fields(self) -> list[Any]:
         return [self.goal, self.source, self.path, self.base, self.preset, self.reward, self.name, *self.numbers]
 
