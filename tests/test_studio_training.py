@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 def no_run_is_left(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TMPDIR", studio.environment["TMPDIR"])
     (studio.home / "training_plan.json").write_text(
-        json.dumps({"base": base_folder(tmp_path), "numbers": {"steps": 200}})
+        json.dumps({"base": base_folder(tmp_path), "numbers": {"steps": 400}})
     )
     tell(studio)
     yield
@@ -85,14 +85,14 @@ def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studi
 
 
 def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone(pages: Pages, studio: Studio) -> None:
+    tell(studio, pause=0.2)
     page = pages.open()
     run = begun(page)
-    expect(run).to_contain_text(re.compile(r"step [1-9]\d* of 200\s*about .* left"), timeout=SOON_MS)
+    expect(run).to_contain_text(re.compile(r"step [1-9]\d* of 400\s*about .* left"), timeout=SOON_MS)
     expect(run.locator(".curve .s1").first).to_be_attached(timeout=SOON_MS)
     expect(run.locator(".samples blockquote").first).to_contain_text("<b>Nothing</b>")
     page.keyboard.press("Alt+1")
     expect(page.locator("#beside")).to_contain_text("“my-style” is training on this machine", timeout=SOON_MS)
-    tell(studio, pause=0.3)
     page.context.close()  # else it rightly complains of a studio that is gone
     studio.kill()
     folder = job.runs_in(studio.home) / "my-style"
