@@ -121,7 +121,7 @@ def test_w12_neither_the_page_nor_the_studio_speaks_to_another_machine_and_all_o
     done(page)
     assert others <= {"127.0.0.1", "::1"}
     page.evaluate("scrollTo(0, 0)")
-    page.keyboard.press("Alt+4")
+    page.keyboard.press("Alt+5")
     expect(page.locator("#data-folder textarea, #data-folder input").first).to_have_value(str(studio.home))
     page.get_by_text("Delete everything", exact=True).click()
     page.get_by_label("Type DELETE to confirm").fill("DELETE")

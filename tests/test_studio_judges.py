@@ -90,7 +90,7 @@ def test_the_pages_of_a_judge_fit_the_window_and_axe_finds_nothing_serious(
     path.parent.mkdir(exist_ok=True)
     path.write_text(qualification().model_dump_json())
     page = pages.open(width, color_scheme=scheme)
-    for key, place in (("3", "#models [data-model=fake]"), ("4", "#trust table")):
+    for key, place in (("4", "#models [data-model=fake]"), ("5", "#trust table")):
         page.keyboard.press(f"Alt+{key}")
         expect(page.locator(place).first).to_be_visible(timeout=SOON_MS)
         page.wait_for_timeout(500)

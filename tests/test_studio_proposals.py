@@ -274,7 +274,7 @@ def test_the_changes_to_an_earlier_version_are_reviewed_and_the_words_are_whose_
         expect(page.locator("#hands .text p").last).to_contain_text("And this is all mine.", timeout=SOON_MS)
         expect(page.locator("#hands .text .by").last).not_to_contain_text("And this is all mine.")
         page.evaluate("scrollTo(0, 0)")
-        page.keyboard.press("Alt+4")
+        page.keyboard.press("Alt+5")
         expect(page.locator("#library-facts")).to_contain_text("decisions of your reviews are kept", timeout=SOON_MS)
         with page.expect_download() as download:
             page.locator("[data-library=preferences]").click()

@@ -84,9 +84,10 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         } | QUIET
         for fresh in (write.select, app.load, cards.acted.then, runs.acted.then):
             fresh(**worn)
-        for other in (write, compare, train, settings):
+        # Not Write: it is chosen while the page opens, and that answer may come after the one of the tab chosen next.
+        for other in (compare, train, settings):
             other.select(cards.leave, None, cards.timer, **QUIET)
-        for other in (write, compare, models, settings):
+        for other in (compare, models, settings):
             other.select(runs.leave, None, runs.timer, **QUIET)
         shown = settings.select(choices.load, None, choices.outputs, **QUIET)
         shown.then(None, choices.comfort, None, js=choices.applied, **QUIET)

@@ -13,7 +13,7 @@ from writer_r1.provenance import AFTER, HANDS, MINE, MODEL, Stretch, Written, sh
 
 BLANK = re.compile(r"\n[^\S\n]*\n\s*")  # between paragraphs
 HEAD = '<summary><h2>Who wrote what</h2></summary><div class="layer">'
-WAIT = '<p class="quiet" role="status">Following your words through their versions …</p>'
+WAIT = '<p class="quiet">Following your words through their versions …</p>'
 EMPTY = '<p class="quiet">Your manuscript is empty, so there is nothing to tell yet.</p>'
 CALLED = {MINE: "yours", MODEL: "a model’s", AFTER: "yours, in place of a model’s words"}
 KINDS = {MINE: "mine", MODEL: "model", AFTER: "after"}

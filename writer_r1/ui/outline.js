@@ -131,7 +131,7 @@ element.innerHTML = `<section class="plan" aria-label="Outline" hidden><div clas
   <input type="search" placeholder="Find in your manuscript" autocomplete="off" aria-keyshortcuts="Control+F"></label>
   <button type="button" data-step="-1" title="Previous (Shift+F3)" aria-label="Previous" disabled>‹</button>
   <button type="button" data-step="1" title="Next (F3)" aria-label="Next" disabled>›</button>
-  <span class="found quiet" role="status"></span></div></section>`;
+  <span class="found quiet"></span></div></section>`;
 find(".outline").open = matchMedia("(min-width: 1100px)").matches;
 
 // Going somewhere: a box cannot say where its words stand, so the ones before are laid out once beside it.
@@ -174,6 +174,12 @@ const stand = (at) => {
 
 // Finding words
 const query = () => find(".finding input").value;
+// Shown beside the field, and said in the page's one region.
+const tell = (sentence) => {
+  if (find(".found").textContent === sentence) return;
+  find(".found").textContent = sentence;
+  if (sentence) window.studio.say(sentence);
+};
 let hits = { of: "", text: "", at: [] };
 const search = () => {
   const words = query();
@@ -182,7 +188,7 @@ const search = () => {
     hits = { of: words, text: now.text, at: words ? [...now.text.matchAll(new RegExp(plain, "giu"))].map((m) => [m.index, m.index + m[0].length]) : [] };
   }
   for (const button of element.querySelectorAll("[data-step]")) button.disabled = !hits.at.length;
-  find(".found").textContent = !words ? "" : hits.at.length ? `${number(hits.at.length)} found` : "Not found";
+  tell(!words ? "" : hits.at.length ? `${number(hits.at.length)} found` : "Not found");
   return hits.at;
 };
 const step = (way) => {
@@ -193,7 +199,7 @@ const step = (way) => {
   const n = way > 0 ? at.findIndex(([start]) => start >= to) : at.findLastIndex(([, end]) => end <= from);
   const next = n >= 0 ? n : way > 0 ? 0 : at.length - 1;
   go(...at[next], 80);
-  find(".found").textContent = `${number(next + 1)} of ${number(at.length)}`;
+  tell(`${number(next + 1)} of ${number(at.length)}`);
 };
 
 // Listening
