@@ -650,6 +650,7 @@ def test_ctrl_c_keeps_what_was_read_and_says_so(shell: FakeLLM, capsys: pytest.C
 # The real thing
 
 
+@pytest.mark.slow  # a minute; what it does is tested on scripted judges above
 @pytest.mark.model
 def test_the_starter_is_measured_on_one_original(tmp_path: Path) -> None:
     environment = os.environ | {"WRITER_R1_HOME": str(tmp_path / "home")}

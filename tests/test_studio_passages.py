@@ -34,6 +34,7 @@ def others(page: Page, studio: Studio, texts: list[str], words: str = OLD, **tol
         page.wait_for_timeout(300)
         if button.is_enabled():
             break
+        page.locator("#manuscript textarea").click()
     button.click()
     cards = page.locator("#passage .other")
     expect(cards).to_have_count(4, timeout=SOON_MS)
