@@ -235,7 +235,9 @@ def test_a_run_begins_while_a_piece_is_being_written(begin_run: Begin) -> None:
 def test_a_training_process_is_given_no_secrets(begin_run: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "x")
     folder = begin_run(pause=0.05)
-    environment = psutil.Process(pid_of(folder)).environ()
+    process = psutil.Process(pid_of(folder))
+    eventually(process.environ)  # empty for a moment, while the interpreter is put in the place of the fork
+    environment = process.environ()
     assert "SOME_API_KEY" not in environment and environment["HF_HUB_OFFLINE"] == "1"
 
 
