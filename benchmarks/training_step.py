@@ -143,6 +143,22 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
 
 
 def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
+    trainer = trl_trainer(loop, base_of(size, folder), folder)
+    seconds, step, peak = list[float](), trainer.training_step, Peak()
+
+    def timed(*args: Any, **named: Any) -> Any:
+        began = time.process_time()
+        found = step(*args, **named)
+        seconds.append(time.process_time() - began)
+        return found
+
+    trainer.training_step = timed
+    peak.start()
+    trainer.train()
+    return {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib}
+
+
+def trl_trainer(loop: str, base: Path, folder: Path) -> Any:
     import pyarrow
     import torch
     from datasets import Dataset
@@ -151,11 +167,15 @@ def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
     from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
     torch.set_num_threads(1)
-    where = base_of(size, folder)
-    model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
+    every = {
+        "model": AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        "processing_class": tokenizer,
+        "peft_config": LoraConfig(
+            r=16, lora_alpha=32, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM"
+        ),
+    }
     shared = {
         "output_dir": str(folder / "out"),
         "per_device_train_batch_size": ROWS,
@@ -169,51 +189,26 @@ def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
         "disable_tqdm": True,
         "logging_strategy": "no",
     }
-    trainer: Any
-    if loop == "mrpo":
-        texts = [tokenizer.decode(prompt_ids(tokenizer, i)) for i in range(64)]
-        settings = GRPOConfig(
-            **shared,
-            num_generations=ROWS,
-            max_completion_length=REPLY,
-            beta=0.0,
-            loss_type="dapo",
-            temperature=1.0,
-            generation_kwargs={"min_new_tokens": REPLY},
-        )
-
-        def reward(completions: Any, completion_ids: Any, **_: Any) -> list[float]:
-            return [sum(t % 2 for t in ids) / max(1, len(ids)) for ids in completion_ids]
-
-        trainer = GRPOTrainer(
-            model=model,
-            reward_funcs=reward,
-            args=settings,
-            train_dataset=Dataset(pyarrow.table({"prompt": texts}), fingerprint="prompts"),
-            processing_class=tokenizer,
-            peft_config=lora,
-        )
-    else:
+    if loop == "sft":
         ids = [prompt_ids(tokenizer, i, 2 * PROMPT) for i in range(64)]
-        trainer = SFTTrainer(
-            model=model,
-            args=SFTConfig(**shared, max_length=2 * PROMPT),
-            train_dataset=Dataset(pyarrow.table({"input_ids": ids}), fingerprint="rows"),
-            processing_class=tokenizer,
-            peft_config=lora,
-        )
-    seconds, step, peak = list[float](), trainer.training_step, Peak()
+        rows = Dataset(pyarrow.table({"input_ids": ids}), fingerprint="rows")
+        return SFTTrainer(args=SFTConfig(**shared, max_length=2 * PROMPT), train_dataset=rows, **every)
+    texts = [tokenizer.decode(prompt_ids(tokenizer, i)) for i in range(64)]
+    settings = GRPOConfig(
+        **shared,
+        num_generations=ROWS,
+        max_completion_length=REPLY,
+        beta=0.0,
+        loss_type="dapo",
+        temperature=1.0,
+        generation_kwargs={"min_new_tokens": REPLY},
+    )
 
-    def timed(*args: Any, **named: Any) -> Any:
-        began = time.process_time()
-        found = step(*args, **named)
-        seconds.append(time.process_time() - began)
-        return found
+    def reward(completions: Any, completion_ids: Any, **_: Any) -> list[float]:
+        return [sum(t % 2 for t in ids) / max(1, len(ids)) for ids in completion_ids]
 
-    trainer.training_step = timed
-    peak.start()
-    trainer.train()
-    return {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib}
+    prompts = Dataset(pyarrow.table({"prompt": texts}), fingerprint="prompts")
+    return GRPOTrainer(reward_funcs=reward, args=settings, train_dataset=prompts, **every)
 
 
 def measured(who: str, loop: str, size: str) -> dict[str, Any]:

@@ -97,8 +97,10 @@ def evaluate(
     if opinion is not None:
         readers = {name: on_scale(rating) for name, rating in opinion.ratings.items()}
         asked_for = [(c.check.type, scores[c.id]) for c in rubric.criteria if c.check is not None]
-        found = opinion.evidence if seen == draft or not judge.readers else evidence(draft, prompt, judge.readers.embed)
-        told = {"readers": readers, "notes": (*note_of(draft), *notes(draft, found, asked_for))}
+        told = {"readers": readers, "notes": notes(draft, opinion.evidence, asked_for)}
+        if seen != draft and judge.readers:
+            found = evidence(draft, prompt, judge.readers.embed)
+            told["notes"] = (*note_of(draft), *notes(draft, found, asked_for))
         evaluation = evaluation.model_copy(update=told)
     yield Evaluated(attempt=attempt, evaluation=evaluation)
     return evaluation

@@ -1,6 +1,7 @@
 """A file of lines, added to row by row: what a kill cut short spoils no other row."""
 
 import json
+from collections.abc import Iterator
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,27 @@ def add_line(path: Path, row: bytes) -> None:
         file.write(row + b"\n")
 
 
+def rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects in a file from a byte on; where there is no file there are none.
+
+    A line that was cut counts as not there.
+
+    Raises:
+        OSError: it is there and cannot be read.
+    """
+    for line in path.read_bytes()[offset:].split(b"\n") if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:  # cut by a kill, perhaps inside a character
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
 def keyed(path: Path, value: str) -> dict[str, Any]:
     """Return `row[value]` by `row["key"]` of a file of JSON objects; a line that was cut counts as not there.
 
     Raises:
         OSError: it is there and cannot be read.
     """
-    found: dict[str, Any] = {}
-    for line in path.read_bytes().split(b"\n") if path.exists() else ():
-        try:
-            row = json.loads(line)
-            found[row["key"]] = row[value]
-        except (ValueError, KeyError):  # cut by a kill, perhaps inside a character
-            continue
-    return found
+    return {row["key"]: row[value] for row in rows(path) if "key" in row and value in row}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from writer_r1.passage import Passage, Span, places
 from writer_r1.proposals import Decision, Proposal, apply, chosen, proposals
+from writer_r1.store import Piece, Store
 
 
 def protected_spans(manuscript: str, passages: Iterable[Passage]) -> list[Span]:
@@ -46,6 +47,12 @@ def allowed(
     texts = {p.id: (p, chosen(p, decisions.get(p.id))) for p in found}
     refused = {i for i, (p, text) in texts.items() if text != p.old and alters(manuscript, p, text, spans)}
     return {i: decision for i, decision in decisions.items() if i not in refused}
+
+
+def spans_in(store: Store, piece: Piece, part: Span | None = None) -> list[Span]:
+    """Return where the protected passages of a piece stand in its manuscript, or in a part of that."""
+    spans = protected_spans(piece.text, [kept.passage for kept in store.protected(piece.id)])
+    return within(spans, part) if part else spans
 
 
 def within(spans: Iterable[Span], part: Span) -> list[Span]:

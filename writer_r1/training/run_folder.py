@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from writer_r1.errors import Busy, TrainingError
-from writer_r1.lines import add_line
+from writer_r1.lines import add_line, rows
 from writer_r1.training.config import Config, parsed
 from writer_r1.trajectory import Noun
 
@@ -28,7 +28,6 @@ Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "bug"
 ENDED: tuple[State, ...] = ("finished", "stopped", "failed")
 VERSION = 1  # of the folder; a run of another one is not gone on with
 LOCK = "alive.lock"
-LOOKED_AT_S = 1.0  # whoever asks whether a process lives holds the lock for a moment
 STARTING_S = 120.0  # a process that has not taken its lock by then never will
 KILLED = "The training process was ended from outside (out of memory, a restart, or by hand); resume goes on from {}."
 
@@ -113,12 +112,12 @@ def add_metrics(folder: Path, row: dict[str, Any]) -> None:
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of `metrics.jsonl`, one a step: a step done again after a resume counts as done last."""
-    return list({(row.get("step"), row.get("split", "train")): row for row in _rows(folder / "metrics.jsonl")}.values())
+    return list({(row.get("step"), row.get("split", "train")): row for row in rows(folder / "metrics.jsonl")}.values())
 
 
 def metrics_since(folder: Path, offset: int) -> list[dict[str, Any]]:
     """Return the rows that were written after the first `offset` bytes of `metrics.jsonl`, as they were written."""
-    return list(_rows(folder / "metrics.jsonl", offset))
+    return list(rows(folder / "metrics.jsonl", offset))
 
 
 def add_sample(folder: Path, row: dict[str, Any]) -> None:
@@ -129,17 +128,7 @@ def add_sample(folder: Path, row: dict[str, Any]) -> None:
 
 def samples(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of `samples.jsonl`; of a text drawn again after a resume, the last."""
-    return list({(row.get("step"), row.get("prompt_id")): row for row in _rows(folder / "samples.jsonl")}.values())
-
-
-def _rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
-    for line in path.read_bytes()[offset:].split(b"\n") if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:  # cut by a kill
-            continue
-        if isinstance(row, dict):
-            yield row
+    return list({(row.get("step"), row.get("prompt_id")): row for row in rows(folder / "samples.jsonl")}.values())
 
 
 def set_state(folder: Path, state: State) -> None:

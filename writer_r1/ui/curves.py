@@ -5,6 +5,7 @@ Lines are told apart by their dashes and by the figure at their name, not by col
 """
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import NamedTuple
 
@@ -43,11 +44,7 @@ def plot(title: str, series: Sequence[Series], *, band: Band | None = None, mark
     left, right = min(x for x, _ in every), max(x for x, _ in every)
     low, high = _room(min(y for _, y in every), max(y for _, y in every))
 
-    def place(points: Points) -> str:
-        across, up = (right - left) or 1.0, (high - low) or 1.0
-        spots = ((WIDE * (x - left) / across, HIGH * (high - y) / up) for x, y in thinned(points))
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
-
+    place = partial(_placed, across=(left, right), up=(low, high))
     named = [s for s in drawn if not s.faint]
     lines = [f'<polygon class="band" points="{place(band.high)} {place(band.low[::-1])}"/>'] if band else []
     for at in marks:
@@ -77,10 +74,7 @@ def spark(points: Points) -> str:
         return ""
     left, right = points[0][0], points[-1][0]
     low, high = _room(min(y for _, y in points), max(y for _, y in points))
-    spots = " ".join(
-        f"{WIDE * (x - left) / ((right - left) or 1):.1f},{HIGH * (high - y) / (high - low):.1f}"
-        for x, y in thinned(points)
-    )
+    spots = _placed(points, (left, right), (low, high))
     return (
         f'<svg class="spark" viewBox="0 0 {WIDE:g} {HIGH:g}" preserveAspectRatio="none" aria-hidden="true">'
         f'<polyline class="s0" points="{spots}"/></svg>'
@@ -109,6 +103,13 @@ def figure(value: float) -> str:
     if value and abs(value) < 0.001:
         return f"{value:.0e}".replace("e-0", "e-")
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _placed(points: Points, across: tuple[float, float], up: tuple[float, float]) -> str:
+    """Return where the points lie in a picture whose sides are these values."""
+    (left, right), (low, high) = across, up
+    wide, tall = (right - left) or 1.0, (high - low) or 1.0
+    return " ".join(f"{WIDE * (x - left) / wide:.1f},{HIGH * (high - y) / tall:.1f}" for x, y in thinned(points))
 
 
 def _room(low: float, high: float) -> tuple[float, float]:

@@ -7,17 +7,19 @@ name, and to take that out again. Nothing is put where either text is not the on
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from writer_r1.errors import Busy, StaleSave, StoreError, WriterError
+from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.manuscript_file import LONGEST
 from writer_r1.preferences import Review, choices
 from writer_r1.proposals import Decision, Stretch, Verdict, apply, is_rewritten, placed, proposals, stretches_of
-from writer_r1.protection import allowed, guarded, protected_spans, within
+from writer_r1.protection import allowed, guarded, spans_in
 from writer_r1.store import Piece, Source, Store, Version
 from writer_r1.trajectory import digest
+from writer_r1.ui.answers import Answer, Asked
 from writer_r1.ui.proposals_board import CHANGED, Compared, changes, review, taken
 from writer_r1.ui.scene import Span, part_of_run, span_of
 from writer_r1.ui.view import title
@@ -28,6 +30,7 @@ ELSEWHERE = "This piece was changed in another tab; choose there or here which t
 NO_ROUND = "This round is not in the library any more, or is not finished; reload the page."
 NO_VERSION = "This version is not in the library any more; open the list of versions again."
 NOT_READ = "What you decided could not be read; reload the page and review again."
+ASKED = Asked(NOT_READ, ELSEWHERE)
 SINCE = "Your manuscript was changed since, so nothing was taken out; what stood there before is kept as a version."
 
 
@@ -91,33 +94,16 @@ class Returning(BaseModel):
     before: int
 
 
-def reviewer(workspace: Workspace) -> list[Callable[[Any], dict[str, Any]]]:
+def reviewer(workspace: Workspace) -> list[Callable[[Any], Answer]]:
     """Return the functions that a page calls to compare, to put changes into the manuscript, and to take them out."""
-
-    def compare(sent: Any) -> dict[str, Any]:
-        return _told(lambda: on_compare(workspace, Wish.model_validate(sent)))
-
-    def take_over(sent: Any) -> dict[str, Any]:
-        return _told(lambda: on_take_over(workspace, Taking.model_validate(sent)))
-
-    def take_out(sent: Any) -> dict[str, Any]:
-        return _told(lambda: on_take_out(workspace, Returning.model_validate(sent)))
-
-    return [compare, take_over, take_out]
+    return [
+        ASKED.by("compare", Wish, partial(on_compare, workspace)),
+        ASKED.by("take_over", Taking, partial(on_take_over, workspace)),
+        ASKED.by("take_out", Returning, partial(on_take_out, workspace)),
+    ]
 
 
-def _told(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return do()
-    except ValidationError:
-        return {"error": NOT_READ}
-    except StaleSave:
-        return {"error": ELSEWHERE}
-    except WriterError as error:
-        return {"error": str(error)}
-
-
-def on_compare(workspace: Workspace, wish: Wish) -> dict[str, Any]:
+def on_compare(workspace: Workspace, wish: Wish) -> Answer:
     """Return the review of a round: its HTML, what the script must know of each change, and the text it is told of.
 
     Raises:
@@ -128,7 +114,7 @@ def on_compare(workspace: Workspace, wish: Wish) -> dict[str, Any]:
     return told | {"text": piece.text}
 
 
-def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
+def on_take_over(workspace: Workspace, wish: Taking) -> Answer:
     """Return the piece with the accepted changes in its manuscript, saved as a version of its own.
 
     Raises:
@@ -155,7 +141,7 @@ def on_take_over(workspace: Workspace, wish: Taking) -> dict[str, Any]:
     return _answer(saved) | {"before": piece.revision, "html": taken(compared.title, over, count, left, stay)}
 
 
-def on_take_out(workspace: Workspace, wish: Returning) -> dict[str, Any]:
+def on_take_out(workspace: Workspace, wish: Returning) -> Answer:
     """Return the piece with the text of an earlier revision.
 
     Raises:
@@ -194,7 +180,7 @@ def _compared(workspace: Workspace, wish: Wish) -> tuple[Piece, Other, Compared]
     text = piece.text[slice(*other.span)]
     begun = _kept(store, piece, wish.against).text if wish.against else text
     every = proposals(begun, other.text, other.stretches)
-    spans = within(protected_spans(piece.text, [p.passage for p in store.protected(piece.id)]), other.span)
+    spans = spans_in(store, piece, other.span)
     found = guarded(text, placed(every, begun, text) if wish.against else every, spans)
     # Of both texts, and of what was found between them: a busy machine may find larger changes, with other ids.
     key = digest(piece.text, other.text, *(f"{one.id}@{one.start}" for one in found))
@@ -231,5 +217,5 @@ def _called(version: Version) -> str:
     return f"“{version.name}”" if version.name else f"the version of {at.day} {at:%B %Y}, {at:%H:%M}"
 
 
-def _answer(piece: Piece) -> dict[str, Any]:
+def _answer(piece: Piece) -> Answer:
     return {"piece": piece.id, "revision": piece.revision, "title": piece.title, "text": piece.text}

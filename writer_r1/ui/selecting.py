@@ -6,22 +6,24 @@ is put into the manuscript but what its writer chose, in exactly the place of wh
 
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from writer_r1 import catalog
 from writer_r1.alternatives import Wish, check, usable, write_alternatives
 from writer_r1.checks import word_count
-from writer_r1.errors import Busy, StaleSave, WriterError
+from writer_r1.errors import Busy, WriterError
 from writer_r1.events import Chosen, Evaluated, Event, Status
 from writer_r1.llm import Cancel
 from writer_r1.loop import Team
 from writer_r1.passage import AROUND, Passage, located, one_line_end, places
 from writer_r1.proposals import Proposal
-from writer_r1.protection import alters, protected_spans
+from writer_r1.protection import alters, spans_in
 from writer_r1.qualification import marked
 from writer_r1.store import Piece, Run, Source
+from writer_r1.ui.answers import Answer, Asked
 from writer_r1.ui.passage_board import Shown, parts, protections, short, shown_of
 from writer_r1.ui.restoring import offer
 from writer_r1.workspace import Workspace
@@ -36,6 +38,7 @@ STAYS = (
 )
 ALREADY = "These words are protected already."
 NOTHING = "Mark the words to protect first: a sentence, or a paragraph."
+ASKED = Asked(NOT_READ, ELSEWHERE)
 STILL_WRITTEN = "These texts are still being written elsewhere; stop that first, then choose."
 
 
@@ -74,54 +77,24 @@ class Letting(Place):
     id: str = Field(max_length=64)
 
 
-Answer = dict[str, Any]
-
-
 def marker(workspace: Workspace) -> list[Callable[[Any], Answer]]:
     """Return the functions that the toolbar of the manuscript calls."""
-
-    def begin(sent: Any) -> Answer:
-        return _told(lambda: on_begin(workspace, Words.model_validate(sent)))
-
-    def protect(sent: Any) -> Answer:
-        return _told(lambda: on_protect(workspace, Words.model_validate(sent)))
-
-    def unprotect(sent: Any) -> Answer:
-        return _told(lambda: on_unprotect(workspace, Letting.model_validate(sent)))
-
-    def protected(sent: Any) -> Answer:
-        return _told(lambda: listed(workspace, Place.model_validate(sent)))
-
-    return [begin, protect, unprotect, protected]
+    return [
+        ASKED.by("begin", Words, partial(on_begin, workspace)),
+        ASKED.by("protect", Words, partial(on_protect, workspace)),
+        ASKED.by("unprotect", Letting, partial(on_unprotect, workspace)),
+        ASKED.by("protected", Place, partial(listed, workspace)),
+    ]
 
 
 def chooser(workspace: Workspace) -> list[Callable[[Any], Answer]]:
     """Return the functions that the board of the texts calls."""
-
-    def look(sent: Any) -> Answer:
-        return _told(lambda: on_look(workspace, Place.model_validate(sent)))
-
-    def use(sent: Any) -> Answer:
-        return _told(lambda: on_use(workspace, Choice.model_validate(sent)))
-
-    def none(sent: Any) -> Answer:
-        return _told(lambda: on_none(workspace, Choice.model_validate(sent)))
-
-    def halt(sent: Any) -> Answer:
-        return _told(lambda: on_stop(workspace, Choice.model_validate(sent)))
-
-    return [look, use, none, halt]
-
-
-def _told(do: Callable[[], Answer]) -> Answer:
-    try:
-        return do()
-    except ValidationError:
-        return {"error": NOT_READ}
-    except StaleSave:
-        return {"error": ELSEWHERE}
-    except WriterError as error:
-        return {"error": str(error)}
+    return [
+        ASKED.by("look", Place, partial(on_look, workspace)),
+        ASKED.by("use", Choice, partial(on_use, workspace)),
+        ASKED.by("none", Choice, partial(on_none, workspace)),
+        ASKED.by("halt", Choice, partial(on_stop, workspace)),
+    ]
 
 
 # Texts for a passage
@@ -254,9 +227,8 @@ def _shown(workspace: Workspace, run: Run) -> Shown:
 
 def _refuse_protected(workspace: Workspace, piece: Piece, start: int, end: int, text: str) -> None:
     """Refuse what would alter a protected passage, whatever `text` would stand there."""
-    passages = [one.passage for one in workspace.store.protected(piece.id)]
     change = Proposal("", start, end, piece.text[start:end], text)
-    for span in protected_spans(piece.text, passages):
+    for span in spans_in(workspace.store, piece):
         if alters(piece.text, change, text, [span]):
             raise WriterError(STAYS.format(words=short(piece.text[slice(*span)])))
 
@@ -279,8 +251,7 @@ def on_protect(workspace: Workspace, words: Words) -> Answer:
         text=core, before=passage.before + passage.text[:at], after=passage.text[at + len(core) :] + passage.after
     )
     start, end = located(passage, piece.text)
-    spans = protected_spans(piece.text, [one.passage for one in workspace.store.protected(piece.id)])
-    if any(first <= start and end <= last for first, last in spans):
+    if any(first <= start and end <= last for first, last in spans_in(workspace.store, piece)):
         raise WriterError(ALREADY)
     workspace.store.protect(piece.id, passage)
     return listed(workspace, words) | {"said": f"Protected: “{short(core)}”."}

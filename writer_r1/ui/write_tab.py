@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from writer_r1.errors import Busy, WriterError
 from writer_r1.loop import Task
-from writer_r1.protection import protected_spans, put_whole, within
+from writer_r1.protection import put_whole, spans_in
 from writer_r1.scenes import joined
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import Criterion, prompt_id
@@ -139,8 +139,7 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
         if attempt is None or piece is None:
             return Desk(same, same, same, same, same)
         before, where, span = piece.revision, f" in {part.label}" if part else "", span_of(piece, part, now)
-        spans = within(protected_spans(piece.text, [p.passage for p in store.protected(piece.id)]), span)
-        words, left = put_whole(piece.text[slice(*span)], attempt.text, spans)
+        words, left = put_whole(piece.text[slice(*span)], attempt.text, spans_in(store, piece, span))
         words = joined(piece.text, span, words) if part else words
         why, source = f"{title(attempt)} taken over{where}", Source("run", place.run, attempt.number)
         piece = store.save_piece(piece.id, piece.brief, words, before, why, source=source)
