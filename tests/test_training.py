@@ -1,6 +1,8 @@
 """Whole runs on a tiny random model: they learn, stop, go on bit for bit, and say in a sentence why they cannot."""
 
 import json
+import math
+import os
 import resource
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from tiny_base import make_base
 from training_data import run_config, write_rows
 
 from writer_r1.training import checkpoint, mrpo, policy, run_folder, sft
+from writer_r1.training.best import Best, best_of
+from writer_r1.training.learner import Learner
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.process import environment, run
 from writer_r1.training.run_folder import Exit
@@ -145,6 +149,55 @@ def test_a_row_of_an_earlier_policy_is_not_taken_for_a_new_one(runs: Runs, lette
     assert any(abs(row["replay/ratio/max"] - 1) > 0.01 for row in found)
     fresh = [row["sampling/logp_difference/max"] for row in rows(folder) if row["groups"]]
     assert max(fresh) < 1e-4  # while the sampler of fresh rows is the policy itself
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_the_adapter_of_the_best_evaluation_is_kept(runs: Runs, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {0: 9.0, 2: 3.0, 4: 2.0, 6: 2.5} if kind == "sft" else {0: 0.9, 2: 0.4, 4: 0.5, 6: 0.5}
+    keep = Learner.keep_best
+
+    def judged(self: Learner, figure: float) -> None:
+        assert math.isfinite(figure)
+        keep(self, figures[self.state["step"]])
+
+    monkeypatch.setattr(Learner, "keep_best", judged)
+    folder, found = runs.go(kind, evaluate_every=2)
+    assert found.sentence.endswith(
+        "the adapter is ready to try. The best on what was held out, of update 4, is kept too."
+    )
+    best = best_of(folder)
+    assert best == Best(
+        folder / "best" / "step-000004" / "adapter", 4, figures[4]
+    )  # not the start; of equals the first
+    (kept,) = (folder / "best").iterdir()
+    then, now = (load_file(p / "adapter_model.safetensors") for p in (best.folder, folder / "adapter"))
+    of_then = load_file(folder / "checkpoints" / "step-000004" / "adapter" / "adapter_model.safetensors")
+    assert all(torch.equal(v, of_then[k]) for k, v in then.items())
+    assert any(not torch.equal(v, now[k]) for k, v in then.items())
+
+
+def test_a_better_adapter_takes_the_place_of_the_best_whole_or_not_at_all(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = runs.make("sft", evaluate_every=2, learning_rate=2e-2)  # so fast that each evaluation is the best
+    replace, steps = os.replace, list[str]()
+
+    def killed(source: Any, target: Any) -> None:
+        if "best" in Path(target).parts:
+            steps.append(Path(target).name)
+            if len(steps) == 2:
+                raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(checkpoint.os, "replace", killed)
+    found = again(folder)
+    assert (found.kind, steps) == ("disk", ["step-000002", "step-000004"])
+    assert [p.name for p in (folder / "best").iterdir()] == ["step-000002"]
+    run_folder.begin_again(folder)
+    assert again(folder).outcome == "finished"
+    assert [p.name for p in (folder / "best").iterdir()] == ["step-000006"]  # kept over the restart, and bettered
+    checkpoint.discard(folder)
+    assert best_of(folder) is None
 
 
 @pytest.mark.parametrize("kind", LOOPS)

@@ -275,6 +275,7 @@ def evaluate(learner: Learner, unseen: Sequence[tuple[Example, list[int]]], chec
         check_stop(learner.folder)
     learner.add_metrics({"step": step, "split": "held_out"} | row)
     learner.add_samples(step, unseen, shown)
+    learner.keep_best(row["reward"])
     learner.state["evaluated"] = step
     print(f"after {step} updates: held-out reward {row['reward']:.3f}", flush=True)
 
