@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -18,11 +19,12 @@ from safetensors.torch import load_file
 from tiny_base import make_base
 from training_data import run_config, write_rows
 
-from writer_r1.training import checkpoint, mrpo, policy, run_folder, sft
+from writer_r1.training import checkpoint, group_advantage, mrpo, policy, run_folder, sft
 from writer_r1.training.best import Best, best_of
 from writer_r1.training.learner import Learner
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.process import environment, run
+from writer_r1.training.rewards import Reward
 from writer_r1.training.run_folder import Exit
 
 LOOPS = {"sft": sft.train, "mrpo": mrpo.train}
@@ -82,9 +84,9 @@ def again(folder: Path) -> Exit:
 def letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reward that every text has a little of: the criteria of a request tell hardly one random text from another."""
 
-    def share(self: object, prompt: str, rubric: object, text: str, whole: bool) -> mrpo.Reward:
+    def share(self: object, prompt: str, rubric: object, text: str, whole: bool) -> Reward:
         found = sum("a" <= letter <= "z" for letter in text) / max(8, len(text))
-        return mrpo.Reward(found, {"letters": found})
+        return Reward(found, {"letters": found})
 
     monkeypatch.setattr(mrpo.Rewarder, "_looked", share)
 
@@ -131,6 +133,30 @@ def test_mrpo_raises_what_it_is_rewarded_for(runs: Runs, letters: None) -> None:
     assert max(row["replay/share"] for row in rows(folder)) > 0.05
     assert any(row.get("replay/ratio/max") for row in rows(folder))
     assert (folder / "replay.db").exists()
+
+
+def test_rewards_by_criterion_are_told_with_the_weights_they_were_trained_with(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two(self: object, prompt: str, rubric: object, text: str, whole: bool) -> Reward:
+        scores = {"long": min(1.0, len(text) / 100), "letters": sum(map(str.isalpha, text)) / max(8, len(text))}
+        return Reward(fmean(scores.values()), scores, weights=dict.fromkeys(scores, 0.5))
+
+    monkeypatch.setattr(mrpo.Rewarder, "_looked", two)
+    for module in (mrpo, group_advantage):
+        monkeypatch.setattr(module, "LONG", 1)
+    plain, _ = runs.go("mrpo", "plain", **{**REPLAY, "steps": 4})
+    chosen = {"noise": 0.0, "aggregation": "normalize_then_sum", "contrast": True, "length_residual": True}
+    shaped, found = runs.go("mrpo", "shaped", **{**REPLAY, "steps": 4, "objective": chosen})
+    assert found.outcome == "finished", found.sentence
+    first, *_, last = rows(shaped)
+    assert first["weights/long/mean"] + first["weights/letters/mean"] == pytest.approx(1.0)
+    assert first["weights/long/mean"] != pytest.approx(0.5, abs=0.01)
+    assert (first["length/together"], first["length/residual"]) == (0, 0.0)
+    assert last["length/together"] >= 1 and last["length/residual"] == 1.0
+    assert first["reward"] == rows(plain)[0]["reward"]  # what is told is the true reward
+    assert not any(name.startswith("weights/") for name in rows(plain)[0])
+    assert not same(plain, shaped)
 
 
 def test_a_replay_weight_of_zero_is_plain_grpo_bit_for_bit(runs: Runs, letters: None) -> None:
@@ -299,7 +325,7 @@ def test_a_gradient_that_is_no_number_is_skipped_and_three_end_the_run(
 def test_drafts_that_all_earn_the_same_are_told_before_the_first_step(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mrpo.Rewarder, "reward", lambda *_, **__: mrpo.Reward(0.5, {}))
+    monkeypatch.setattr(mrpo.Rewarder, "reward", lambda *_, **__: Reward(0.5, {}))
     folder, found = runs.go("mrpo", steps=2)
     assert found.outcome == "finished"
     (warned,) = rows(folder, "warning")
