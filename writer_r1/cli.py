@@ -227,6 +227,8 @@ def _add_export(parent: Any) -> None:
     forms = "the adapter as PEFT wrote it (a folder) or for llama.cpp, or the base with it merged in"
     export.add_argument("--to", required=True, choices=("peft", "gguf-adapter", "gguf"), help=forms)
     export.add_argument("--out", required=True, type=Path, metavar="PATH", help="a name that is free")
+    best = "the adapter that did best on what was held out, or the last one (default best, where there is one)"
+    export.add_argument("--which", choices=("best", "last"), help=best)
     export.add_argument("--type", choices=("q8_0", "q4_k_m"), default="q8_0", help="of a merged model (default q8_0)")
 
 

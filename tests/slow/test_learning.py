@@ -20,7 +20,7 @@ from writer_r1.catalog import path_of
 from writer_r1.errors import ModelError
 from writer_r1.figure import Line, lines
 from writer_r1.training import job, run_folder
-from writer_r1.training.config import Config, configured
+from writer_r1.training.config import Config, configured, parsed
 
 DATA = ROOT / "assets" / "sample_prompts.jsonl"
 REPORT = ROOT / "docs" / "training"
@@ -63,8 +63,8 @@ def asked(arm: str, seed: int) -> Config:
 
 
 def run_with(config: Config) -> dict[str, Any]:
-    """Return what a run depends on, without what names it or where its data lie."""
-    settings = config.model_dump(mode="json", exclude={"name", "data", "adapter"})
+    """Return what a run depends on; only its base is no part of the settings, which the catalog holds to its digest."""
+    settings = config.model_dump(mode="json") | {"data": DATA.name}
     return {"settings": settings, "prompts": hashlib.sha256(DATA.read_bytes()).hexdigest(), "updates": UPDATES}
 
 
@@ -74,7 +74,11 @@ def told(arm: str, seed: int) -> Told | None:
     if not path.exists():
         return None
     head, *rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
-    if {key: head[key] for key in ("settings", "prompts", "updates")} != run_with(asked(arm, seed)):
+    wanted = run_with(asked(arm, seed))
+    same = parsed(head["settings"]) == parsed(
+        wanted.pop("settings")
+    )  # settings of later versions as they are by default
+    if not same or any(head[key] != value for key, value in wanted.items()):
         return None
     held = {row["step"]: row for row in rows if row.get("split") == "held_out"}
     return Told(head, [row for row in rows if "split" not in row], held)
