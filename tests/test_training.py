@@ -26,6 +26,7 @@ from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.process import environment, run
 from writer_r1.training.rewards import Reward
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.warnings import warnings
 
 LOOPS = {"sft": sft.train, "mrpo": mrpo.train}
 # Few prompts, so that they come again; every difference counts; and replies of which some end by themselves.
@@ -133,6 +134,19 @@ def test_mrpo_raises_what_it_is_rewarded_for(runs: Runs, letters: None) -> None:
     assert max(row["replay/share"] for row in rows(folder)) > 0.05
     assert any(row.get("replay/ratio/max") for row in rows(folder))
     assert (folder / "replay.db").exists()
+
+
+def test_a_reward_that_anyone_can_have_is_told_at_each_evaluation(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        mrpo.Rewarder, "_looked", lambda _, prompt, rubric, text, whole: Reward(min(1.0, len(text) / 2000), {})
+    )
+    folder, _ = runs.go("mrpo", **{**REPLAY, "steps": 1, "evaluate_every": 1})
+    first, last = rows(folder, "held_out")
+    assert first["watch/very_long"] > 4 * first["watch/honest"]
+    told = warnings("mrpo", run_folder.metrics(folder))
+    assert any("a draft padded to four times its length" in t and f"{last['watch/honest']:.2f}" in t for t in told)
+    chance, _ = runs.go("mrpo", "chance", steps=1, reward="random")
+    assert not any("watch/honest" in row for row in rows(chance, "held_out"))
 
 
 def test_rewards_by_criterion_are_told_with_the_weights_they_were_trained_with(

@@ -16,7 +16,7 @@ from torch import Tensor
 from writer_r1.training import diagnostics
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, read_prompts, split
-from writer_r1.training.evaluation import held_out_reward
+from writer_r1.training.evaluation import DRAWS, SHOWN, held_out_reward
 from writer_r1.training.group_advantage import LONG, counted
 from writer_r1.training.learner import Learner
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, kept, replay_loss
@@ -26,6 +26,7 @@ from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
 from writer_r1.training.rewards import Rewarder
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.watch import watched
 
 FLAT = (
     "All {} sample drafts of the first prompts earn the same reward, so there is nothing to learn from their "
@@ -48,7 +49,7 @@ def train(folder: Path, config: Config) -> Exit:
     try:
         while True:
             if learner.evaluation_due():
-                evaluate(learner, unseen, checks)
+                evaluate(learner, unseen, checks, rewarder)
             if learner.state["step"] >= config.steps:
                 break
             step, clock = learner.begin(), Clock()
@@ -169,11 +170,13 @@ def weights_told(groups: Sequence[Group], learner: Learner) -> dict[str, Any]:
     return found
 
 
-def evaluate(learner: Learner, unseen: Sequence[tuple[Example, list[int]]], checks: Rewarder) -> None:
-    """Keep how the policy does on what was held out."""
+def evaluate(
+    learner: Learner, unseen: Sequence[tuple[Example, list[int]]], checks: Rewarder, rewarder: Rewarder
+) -> None:
+    """Keep how the policy does on what was held out, and whether texts that are no piece would earn as much."""
     step = learner.state["step"]
     learner.beat("evaluating", note="writing for held-out prompts")
-    row, shown = held_out_reward(
+    row, drafts = held_out_reward(
         learner.policy,
         unseen,
         learner.config.text_tokens,
@@ -182,8 +185,11 @@ def evaluate(learner: Learner, unseen: Sequence[tuple[Example, list[int]]], chec
     )
     if not row:
         check_stop(learner.folder)
+    if learner.config.reward != "random":  # chance cannot be had by any kind of text
+        learner.beat("evaluating", note="trying texts that are no piece on the reward")
+        row |= watched(drafts, lambda e, t, whole: rewarder.earned(e, t, whole=whole).value, learner.config.seed)
     learner.add_metrics({"step": step, "split": "held_out"} | row)
-    learner.add_samples(step, unseen, shown)
+    learner.add_samples(step, unseen, [(d.example.id, d.text) for d in drafts[: DRAWS * SHOWN : DRAWS]])
     learner.keep_best(row["reward"])
     learner.state["evaluated"] = step
     print(f"after {step} updates: held-out reward {row['reward']:.3f}", flush=True)
