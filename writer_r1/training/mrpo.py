@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from writer_r1.training import diagnostics
@@ -40,7 +41,7 @@ def train(folder: Path, config: Config) -> Exit:
     trained_on, held_out = split(examples, config.held_out, config.seed)
     learner, rewarder = Learner(folder, config), Rewarder(config)
     checks = rewarder if config.reward == "checks" else Rewarder(config.model_copy(update={"reward": "checks"}))
-    prompts, dropped = learner.prompts_of(trained_on)
+    prompts, dropped = learner.asked(trained_on, held_out)
     unseen, dropped_unseen = learner.prompts_of(held_out)
     unseen = unseen[: config.held_out_prompts]
     learner.note_data(prompts, unseen, dropped + dropped_unseen)
@@ -113,7 +114,9 @@ def learn_fresh(learner: Learner, group: Group, which: list[int], tokens: Tokens
     scored = policy.score(prompts, replies)
     sampled = policy.padded([group.rollouts[i].logp for i in which], scored.mask)
     advantage = group.advantage.fresh[which].to(policy.device)
-    rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference)
+    late = len(group.rollouts) - group.aided
+    aided = torch.tensor([i >= late for i in which], device=policy.device) if group.aided else None
+    rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference, aided=aided)
     loss = fresh_loss(rows, objective, tokens)
     loss.backward()
     return loss.detach(), diagnostics.of_fresh(rows, scored.entropy, objective)
@@ -145,6 +148,7 @@ def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, con
     found |= diagnostics.of_texts(
         [t for g in groups for t in g.texts], [len(r.tokens) for r in rollouts], [r.whole for r in rollouts], rewards
     )
+    found |= diagnostics.of_memory([([r.value for r in g.rewards], g.aided) for g in groups])
     age = [step - row.step for row in stored]
     return found | {
         "tokens": tokens.fresh + tokens.replayed,
