@@ -13,6 +13,7 @@ from writer_r1.training.objective import (
     Replayed,
     Tokens,
     advantages,
+    beyond,
     clipped,
     effective_rows,
     fresh_loss,
@@ -246,6 +247,20 @@ def test_with_nothing_chosen_the_loss_is_what_it_was_bit_for_bit(seed: int) -> N
     now, before = fresh_loss(rows, Objective(), tokens), as_it_was(rows, Objective(), tokens)
     assert torch.equal(now, before)
     assert torch.equal(gradient(now, rows.logp), gradient(before, rows.logp))
+
+
+def test_what_was_written_with_lessons_is_learned_as_if_without() -> None:
+    logp = torch.tensor([[-1.0, -12.0, -1.0], [-1.0, -12.0, -1.0]], requires_grad=True)  # e^-12 < 1e-4
+    sampled = torch.tensor([[-1.5, -1.0, -3.0], [-1.5, -1.0, -3.0]])
+    mask, advantage = torch.ones(2, 3, dtype=torch.bool), torch.tensor([1.0, 1.0])
+    rows = Fresh(logp, sampled, advantage, mask, aided=torch.tensor([True, False]))
+    found = gradient(fresh_loss(rows, Objective(), Tokens(6)), logp) * -6
+    # the weights are ratios to the log-probs with lessons: e^0.5, e^-11, e^2 cut to 2
+    close(found[1], [math.exp(0.5), math.exp(-11), 2.0])
+    close(found[0], [math.exp(0.5), 0.0, 2.0])
+    assert found[0, 1] == 0.0 < found[1, 1]  # what could hardly be without lessons teaches nothing
+    assert beyond(rows, Objective()).nonzero().tolist() == [[0, 1]]
+    close(gradient(fresh_loss(rows, Objective(memory_floor=0.0), Tokens(6)), logp)[0] * -6, found[1].tolist())
 
 
 def test_effective_rows() -> None:

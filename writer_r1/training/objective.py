@@ -7,6 +7,7 @@ stored log-probabilities, a truncated importance weight between sampler and trai
 Notation: B rows of T tokens; `mask` is True where a token of the reply is; log-probabilities are natural.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -34,6 +35,7 @@ class Fresh(NamedTuple):
         None  # (B, T); without it this is the only step on these rows, and the policy is its own old one
     )
     reference: Tensor | None = None  # (B, T), of the base model
+    aided: Tensor | None = None  # (B,), True where the sampler had lessons in its prompt and the trainer has none
 
 
 class Replayed(NamedTuple):
@@ -211,15 +213,27 @@ def k3(logp: Tensor, reference: Tensor) -> Tensor:
 
 
 def fresh_loss(rows: Fresh, objective: Objective, tokens: Tokens) -> Tensor:
-    """Return the fresh rows' part of the loss, divided by all tokens of the update."""
+    """Return the fresh rows' part of the loss, divided by all tokens of the update.
+
+    A row written with lessons is learned as if without: its weight is the ratio to the log-probs with them, and tokens
+    that hardly could be without them teach nothing. Source: EMPO2, arXiv 2602.23008.
+    """
     old = rows.logp.detach() if rows.old is None else rows.old
     weight = importance(old, rows.sampled, objective.importance_cap)
     advantage = rows.advantage if rows.advantage.dim() == 2 else rows.advantage[:, None]
     gain = clipped(rows.logp - old, advantage, objective.clip_low, objective.clip_high)
-    loss = -masked_mean(weight * gain, rows.mask, tokens.fresh + tokens.replayed)
+    loss = -masked_mean(weight * gain, rows.mask & ~beyond(rows, objective), tokens.fresh + tokens.replayed)
     if rows.reference is None:
         return loss
     return loss + objective.kl * masked_mean(k3(rows.logp, rows.reference), rows.mask, tokens.fresh)
+
+
+def beyond(rows: Fresh, objective: Objective) -> Tensor:
+    """Return the tokens (B, T) of rows written with lessons that are all but impossible without them."""
+    if rows.aided is None or not objective.memory_floor:
+        return torch.zeros_like(rows.mask)
+    old = rows.logp.detach() if rows.old is None else rows.old
+    return rows.aided[:, None] & (old < math.log(objective.memory_floor))
 
 
 def replay_loss(rows: Replayed, objective: Objective, replay: Replay, tokens: Tokens) -> Tensor:
