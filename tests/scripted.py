@@ -27,6 +27,8 @@ STATIONS = (
     "rephrase",
     "reason",
     "summary",
+    "plan",
+    "reconsider",
 )
 Value = TypeVar("Value")
 
@@ -90,6 +92,8 @@ def script(**replies: str | Callable[[Request], str]) -> Callable[[Request], str
         "reason": 'my left boot" show a lived detail.',
         "open_coding_samples": "",
         "summary": "Somebody goes somewhere.",
+        "plan": " begin with the lamp and end with the oil.",
+        "reconsider": "Wait, “my left boot” is all I show of the stairs. I let the boots remember.",
     }
 
     def reply(request: Request) -> str:

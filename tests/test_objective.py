@@ -21,8 +21,11 @@ from writer_r1.training.objective import (
     k3,
     kept,
     masked_mean,
+    of_parts,
     ratio,
+    reflection_credit,
     replay_loss,
+    residual,
     supervised_loss,
 )
 
@@ -180,6 +183,69 @@ def test_a_row_from_the_buffer_is_held_to_the_policy_that_wrote_it() -> None:
     assert gradient(stale, logp)[0, 1] == 0
     assert loss([[-1.0, -1.0]]).item() == pytest.approx(-0.25)  # recomputed log-probs would make every row look so
     assert loss([[-2.0, -2.0]]).item() == 0.0  # e^1 > 1.65: too far away
+
+
+def test_a_reflection_is_credited_with_its_gain_and_a_draft_never_is() -> None:
+    draft = torch.tensor([0.2, 0.6, 0.4, 0.4])
+    revised = torch.tensor([[0.6, math.nan], [0.6, math.nan], [0.6, 0.8], [math.nan, math.nan]])
+    idle = torch.tensor([[0, 0], [1, 0], [0, 0], [0, 0]]).bool()
+    found = reflection_credit(draft, revised, idle, noise=0.0)
+    # drafts: mean 0.4, spread sqrt(0.08 / 3) = 0.163299
+    close(found.draft, [-1.224745, 1.224745, 0.0, 0.0])
+    # gains 0.4, 0 - 0.1, (0.2 + 0.2) / 2: mean 1/6, spread 0.251661; outcomes 0.6, 0.6, 0.8: mean 2/3, spread 0.115470
+    gain, outcome = [0.927173, -1.059626, 0.132453], [-0.577350, -0.577350, 1.154701]
+    close(found.reflection, [g + 0.5 * o for g, o in zip(gain, outcome, strict=True)] + [0.0])
+    sandbagged = reflection_credit(draft - torch.tensor([0.2, 0.0, 0.0, 0.0]), revised, idle, noise=0.0)
+    assert sandbagged.draft[0] < found.draft[0] + 1e-6  # a weaker draft is never worth more to the draft
+    parts = torch.tensor([[0, 1, 2], [1, 1, 0], [1, 2, 2], [1, 1, 0]])
+    close(of_parts(found, parts)[2], [0.0, *[found.reflection[2].item()] * 2])
+
+
+def test_more_rounds_do_not_pay_by_themselves() -> None:
+    draft, nothing = torch.tensor([0.4, 0.4]), torch.zeros(2, 2, dtype=torch.bool)
+    once = torch.tensor([[0.6, math.nan], [0.5, 0.6]])  # one step to 0.6 is worth more than two small ones
+    credit = reflection_credit(draft, once, nothing, noise=0.0).reflection
+    assert credit[0] > 0 > credit[1]
+    close(reflection_credit(draft, torch.empty(2, 0), torch.empty(2, 0, dtype=torch.bool)).reflection, [0.0, 0.0])
+
+
+def test_parts_of_a_row_have_credit_of_their_own_in_the_loss() -> None:
+    rows = some()._replace(reference=None)
+    each = rows.advantage[:, None].expand(4, 5)
+    assert torch.equal(whole(rows._replace(advantage=each)), whole(rows))
+    half = torch.cat([each[:, :2], torch.zeros(4, 3)], 1)
+    assert gradient(whole(rows._replace(advantage=half)), rows.logp)[:, 2:].abs().sum() == 0
+
+
+def test_the_residual_has_nothing_of_the_length() -> None:
+    lengths = torch.tensor([10.0, 20.0, 30.0, 40.0])
+    found = residual(torch.tensor([0.1, 0.4, math.nan, 0.5]), lengths)
+    # without the third: 40/3 and 10/3 under the mean length, 50/3 over it, slope 17/1400
+    close(found[[0, 1, 3]], [0.261905, 0.440476, 0.297619])
+    assert found[2].isnan()
+    close(residual(REWARDS, torch.full((4,), 9.0)), REWARDS.tolist())
+
+
+def as_it_was(rows: Fresh, objective: Objective, tokens: Tokens) -> torch.Tensor:
+    """The loss before any of the later choices were there."""
+    old = rows.logp.detach()
+    weight = (old - rows.sampled).clamp(-20, 20).exp().clamp(max=objective.importance_cap)
+    r = (rows.logp - old).clamp(-20, 20).exp()
+    by = rows.advantage[:, None]
+    gain = torch.minimum(r * by, r.clamp(1 - objective.clip_low, 1 + objective.clip_high) * by)
+    loss = -(weight * gain).where(rows.mask, 0.0).sum() / (tokens.fresh + tokens.replayed)
+    d = (rows.reference - rows.logp).clamp(-20, 20)  # type: ignore[operator]
+    return loss + objective.kl * (d.exp() - d - 1).where(rows.mask, 0.0).sum() / tokens.fresh
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_with_nothing_chosen_the_loss_is_what_it_was_bit_for_bit(seed: int) -> None:
+    rows = some(seed=seed)
+    tokens = Tokens(int(rows.mask.sum()), 7)
+    now, before = fresh_loss(rows, Objective(), tokens), as_it_was(rows, Objective(), tokens)
+    assert torch.equal(now, before)
+    assert torch.equal(gradient(now, rows.logp), gradient(before, rows.logp))
 
 
 def test_effective_rows() -> None:

@@ -82,6 +82,9 @@ RENDERED: dict[str, Callable[[], str]] = {
     "rephrase": lambda: shown(
         passage_request(PROMPT, PHRASE, "in fewer and plainer words.", "I walk. </sample> It rains.")
     ),
+    "plan": whole("plan", request=PROMPT),
+    "draft_planned": lambda: shown(draft_request(PROMPT, plan="I begin with the lamp.")),
+    "reconsider": whole("reconsider", paragraph=FIRST[78:200], change="Too tidy. Name the tin of polish."),
     "go_on": lambda: shown(passage_request(PROMPT, CARET, "He trims the lamp.")),
 }
 

@@ -85,6 +85,7 @@ def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studi
 
 
 def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone(pages: Pages, studio: Studio) -> None:
+    """Acceptance 2 of the page's design."""
     tell(studio, pause=0.2)
     page = pages.open()
     run = begun(page)
@@ -123,6 +124,7 @@ def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone
 def test_a_failure_says_what_is_safe_and_retry_smaller_fills_the_form(
     pages: Pages, studio: Studio, scheme: str
 ) -> None:
+    """Acceptance 9, the card, of the page's design."""
     from axe_playwright_python.sync_playwright import Axe
 
     tell(studio, pause=0.0, die=12)

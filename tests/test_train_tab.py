@@ -1,6 +1,7 @@
 """The Train tab's handlers on a real workspace and real processes: what a browser sends, and what it is shown."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,22 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
         job._end_process(folder, 1.0)
 
 
+def test_a_finished_run_opens_the_next_day_with_all_its_curves_and_samples(
+    workspace: Workspace, begin_run: Begin
+) -> None:
+    """Acceptance 16, the day after, of the page's design."""
+    folder = begin_run("sea", 20, "mrpo")
+    assert ended(folder, 40.0).state == "finished"
+    page = on_load(Workspace(workspace.home, workspace.models), "sea")[0]
+    told = re.findall(r'role="img" aria-label="([^"]+)"', page)
+    assert {"Reward: worst to best draft", "Score by criterion", "Distance from the base (KL)"} <= {
+        each.split(". ")[0] for each in told
+    }
+    assert any("Says it plainly: " in each and "Keeps to the length: " in each for each in told)
+    assert any("held out: 0.36 at first, 0.55 now" in each for each in told)
+    assert all(f"as it is told after {n} steps" in page for n in (1, 10, 20))
+
+
 def test_a_run_of_another_version_is_listed_and_opens(workspace: Workspace) -> None:
     folder = job.runs_in(workspace.home) / "old"
     folder.mkdir(parents=True)
@@ -95,6 +112,7 @@ def test_a_run_of_another_version_is_listed_and_opens(workspace: Workspace) -> N
 def test_the_writing_model_is_let_go_and_taken_again_only_where_it_fits(
     workspace: Workspace, begin_run: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Acceptance 9, the writing model, of the page's design."""
     workspace._loaded["fake"] = FakeLLM({}, name="fake")
     with workspace.machine():
         workspace.release()

@@ -65,6 +65,7 @@ def test_every_row_that_is_left_out_is_named_with_its_line_and_its_reason(tmp_pa
 
 
 def test_broken_json_at_line_17_is_said_to_be_at_line_17(tmp_path: Path) -> None:
+    """Acceptance 8 of the page's design."""
     rows: list[Any] = [{"prompt": f"A storm, take {n}", "text": STORY} for n in range(30)]
     rows[16] = '{"prompt": "A storm", '
     found = read(lines(tmp_path / "a.jsonl", *rows))

@@ -17,12 +17,13 @@ def export_command(args: argparse.Namespace) -> int:
     from writer_r1.progress import Line
     from writer_r1.training import export, run_folder
     from writer_r1.training.adoption import base_of
+    from writer_r1.training.best import adapter_in
 
     folder, line = folder_of(args.dir), Line()
     told = run_folder.record(folder)
-    made = folder / "adapter"
-    if not (made / "adapter_model.safetensors").is_file():
-        raise WriterError(f"The run {folder.name!r} has no adapter yet; let it finish, or stop and save it.")
+    made, which = adapter_in(folder, args.which)
+    if which == "best":
+        print(f"This is the adapter that did best on what was held out: {made.parent.name}.", file=sys.stderr)
     if args.out.exists():
         raise WriterError(f"{str(args.out)!r} is there already; give a name that is free.")
     try:

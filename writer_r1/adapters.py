@@ -27,7 +27,8 @@ class Adapter(Noun):
     """What is known of an adapter. `trained_on` are ids of requests, see `trajectory.prompt_id`.
 
     `source` says in words what it learned from; `metrics` are the figures of its run by name; `created` is in seconds
-    since 1970; `judge` is the model whose scores it was trained by, if any.
+    since 1970; `judge` is the model whose scores it was trained by, if any. `which` says whether it is the last adapter
+    of its run or the one that did best on what was held out, `step` of which update it is.
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -41,6 +42,8 @@ class Adapter(Noun):
     metrics: dict[str, float] = {}
     judge: str | None = None
     created: float = 0.0
+    which: Literal["best", "last"] = "last"
+    step: int = 0
 
 
 def register(folder: Path, adapter: Adapter, home: Path) -> Adapter:

@@ -11,8 +11,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from writer_r1 import __version__, adapter_commands, commands, judge_commands, piece_commands, training_commands
+from writer_r1 import (
+    __version__,
+    adapter_commands,
+    commands,
+    judge_commands,
+    piece_commands,
+    trace_commands,
+    training_commands,
+)
 from writer_r1.errors import WriterError
+from writer_r1.flags import command as _command
+from writer_r1.flags import count as _count
+from writer_r1.flags import json_flag as _json_flag
+from writer_r1.flags import model_flag as _model_flag
 
 EXAMPLES = """examples:
   writer-r1 models pull starter
@@ -64,27 +76,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_history(parent)
     _add_files(parent)
     _add_runs(parent)
+    trace_commands.add(parent)
     _add_compare(parent)
     _add_bench(parent)
     return parser
-
-
-def _command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _model_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        metavar="M",
-        help="a catalog name (starter, standard) or a path to a GGUF; default: the best one ready",
-    )
-
-
-def _json_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def _add_models(parent: Any) -> None:
@@ -227,6 +222,8 @@ def _add_export(parent: Any) -> None:
     forms = "the adapter as PEFT wrote it (a folder) or for llama.cpp, or the base with it merged in"
     export.add_argument("--to", required=True, choices=("peft", "gguf-adapter", "gguf"), help=forms)
     export.add_argument("--out", required=True, type=Path, metavar="PATH", help="a name that is free")
+    best = "the adapter that did best on what was held out, or the last one (default best, where there is one)"
+    export.add_argument("--which", choices=("best", "last"), help=best)
     export.add_argument("--type", choices=("q8_0", "q4_k_m"), default="q8_0", help="of a merged model (default q8_0)")
 
 
@@ -285,9 +282,3 @@ def _add_bench(parent: Any) -> None:
     whose.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
     whose.add_argument("--out", type=Path, metavar="DIR", help="where result and figure go (default: your home)")
     _model_flag(whose)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)

@@ -39,6 +39,23 @@ def rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def finished(path: Path, head: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a file that is gone on with; a last line that a kill cut short is taken out of it.
+
+    Raises:
+        ValueError: it holds something else than JSON objects in lines that begin with `head`; it is left alone.
+        OSError: it cannot be read or mended.
+    """
+    raw = path.read_bytes() if path.exists() else b""
+    *whole, torn = raw.split(b"\n")
+    found = [json.loads(line) for line in whole if line.strip()]
+    if not all(isinstance(row, dict) for row in found) or not (torn.startswith(head) or head.startswith(torn)):
+        raise ValueError("other rows")
+    if torn:
+        path.write_bytes(raw[: -len(torn)])
+    return found
+
+
 def keyed(path: Path, value: str) -> dict[str, Any]:
     """Return `row[value]` by `row["key"]` of a file of JSON objects; a line that was cut counts as not there.
 

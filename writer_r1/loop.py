@@ -70,6 +70,8 @@ class Task(NamedTuple):
     protected: tuple[str, ...] = ()  # passages of the manuscript that a revision keeps as they stand
     adapter: str = ""  # that the writer wears, by name, and how strongly
     strength: float = 1.0
+    plan: str = ""  # of the writing model's own, for the first draft
+    reasons: bool = True  # whether each score is told with a reason, which costs time and moves no score
 
 
 class Team(NamedTuple):
@@ -168,7 +170,9 @@ def _attempt(
     label, length = task.part.label if task.part else "", task.max_words
     if task.part:
         facts, length = facts_of_part(facts), length or word_count(task.part.text) or None
-    writer = Writer(team.writer, team.cancel, facts, task.seed, length, voice, task.protected, label, task.story)
+    writer = Writer(
+        team.writer, team.cancel, facts, task.seed, length, voice, task.protected, label, task.story, task.plan
+    )
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)
@@ -184,7 +188,7 @@ def _attempt(
     if usable(written) and not written.cancelled:
         yield Status(text="judging")
         judge = Judge(team.judge, team.similarity, team.cancel, team.readers, part=task.part is not None)
-        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge)
+        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge, reasons=task.reasons)
     return Attempt(
         number=number,
         parent=best.number if best else None,

@@ -8,27 +8,26 @@ from writer_r1 import adapters
 from writer_r1.adapters import Adapter
 from writer_r1.errors import TrainingError
 from writer_r1.training import job, run_folder
-from writer_r1.training.config import Config, parsed
+from writer_r1.training.best import FIGURE, Which, adapter_in, best_of
+from writer_r1.training.config import Config, Kind, parsed
 from writer_r1.training.data import Example, read, read_prompts
 from writer_r1.training.export import to_gguf_adapter
 from writer_r1.trajectory import prompt_id
 
-FIGURE = {"sft": "loss", "mrpo": "reward"}  # what the run was judged by on what it held out
 
+def adopt(folder: Path, home: Path, which: Which | None = None) -> Adapter:
+    """Return the adapter of a run, kept in `home` under the run's name in the place of an earlier one of this run.
 
-def adopt(folder: Path, home: Path) -> Adapter:
-    """Return the adapter of a run, kept in `home` under the run's name; of a run that went on, its newest state.
+    By default it is the one that did best on what was held out, where there is one.
 
     Raises:
         WriterError: the run has no adapter, its base or data are gone, or another adapter has its name.
     """
     told = run_folder.record(folder)
     config = parsed(told["config"])
-    made = folder / "adapter"
-    if not (made / "adapter_model.safetensors").is_file() or "base" not in told:
-        raise TrainingError(f"The run {folder.name!r} has no adapter yet; let it finish, or stop and save it.", "data")
+    made, which = adapter_in(folder, which)
     base = base_of(told)
-    adapter = _manifest(folder, told, config)
+    adapter = _manifest(folder, told, config, which)
     to_gguf_adapter(made, base)
     for earlier in adapters.adapters(home):
         if (earlier.name, earlier.created) == (adapter.name, adapter.created):  # this run's, before it went on
@@ -88,13 +87,9 @@ def run_of(adapter: Adapter, home: Path) -> Path:
     )
 
 
-def _manifest(folder: Path, told: dict[str, Any], config: Config) -> Adapter:
+def _manifest(folder: Path, told: dict[str, Any], config: Config, which: Which) -> Adapter:
     examples = examples_of(folder, "trained_on")
-    found = [
-        r[key] for r in run_folder.metrics(folder) if r.get("split") == "held_out" and (key := FIGURE[config.kind]) in r
-    ]
-    metrics = {f"held_out_{FIGURE[config.kind]}_before": found[0]} if len(found) > 1 else {}
-    metrics |= {f"held_out_{FIGURE[config.kind]}": found[-1]} if found else {}
+    step, metrics = _figures(folder, config.kind, which)
     return Adapter(
         name=config.name,
         kind=config.kind,
@@ -106,4 +101,17 @@ def _manifest(folder: Path, told: dict[str, Any], config: Config) -> Adapter:
         metrics=metrics,
         judge=config.judge if config.reward == "judge" else None,
         created=told["created"],
+        which=which,
+        step=step,
     )
+
+
+def _figures(folder: Path, kind: Kind, which: Which) -> tuple[int, dict[str, float]]:
+    """Return the update that an adapter of a run is of, and how it and the start did on what was held out."""
+    rows, name = run_folder.metrics(folder), f"held_out_{FIGURE[kind]}"
+    found = [float(r[FIGURE[kind]]) for r in rows if r.get("split") == "held_out" and FIGURE[kind] in r]
+    before = {f"{name}_before": found[0]} if len(found) > 1 else {}
+    if which == "best" and (best := best_of(folder)):
+        return best.step, before | {name: best.figure}
+    step = max((int(r["step"]) for r in rows if r.get("split", "train") == "train"), default=0)
+    return step, before | ({name: found[-1]} if found else {})

@@ -34,8 +34,16 @@ class Replay(Noun):
 
 
 class Objective(Noun):
-    """The loss of MRPO (`objective.py`)."""
+    """The loss of MRPO (`objective.py`).
 
+    `aggregation` (TRL's names), `contrast` and `length_residual` change what a fresh text is held to
+    (`group_advantage.py`). They are off: none is measured yet to help a model this small, and where a request asks for
+    a length, reward and length rightly go together for a while.
+    """
+
+    aggregation: Literal["sum_then_normalize", "normalize_then_sum"] = "sum_then_normalize"
+    contrast: bool = False  # weigh a criterion more where a group's texts differ on it
+    length_residual: bool = False  # take what length explains off rewards that have gone with it for 20 updates
     baseline: Literal["fresh", "mixed", "split"] = "fresh"
     scale: bool = True  # divide by the group's spread; without it the advantage is Dr.GRPO's
     noise: float = Field(
@@ -45,6 +53,13 @@ class Objective(Noun):
     clip_high: float = Field(default=0.28, gt=0.0)
     importance_cap: float = Field(default=2.0, ge=1.0)  # of the weight between sampler and trainer
     kl: float = Field(default=0.001, ge=0.0)
+
+    @model_validator(mode="after")
+    def _one_baseline(self) -> "Objective":
+        shaped = self.aggregation != "sum_then_normalize" or self.contrast or self.length_residual
+        if shaped and self.baseline != "fresh":
+            raise ValueError("aggregation, contrast and length_residual need the baseline 'fresh'")
+        return self
 
 
 class Config(Noun):

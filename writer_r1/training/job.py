@@ -135,7 +135,7 @@ def discard(folder: Path, grace_s: float = GRACE_S) -> None:
 
 
 def _throw_away(folder: Path) -> None:
-    for name in ("checkpoints", "adapter"):
+    for name in ("checkpoints", "best", "adapter"):
         shutil.rmtree(folder / name, ignore_errors=True)
     run_folder.end(folder, Exit(outcome="discarded", sentence=DISCARDED))
 

@@ -17,6 +17,7 @@ from writer_r1 import __version__, catalog
 from writer_r1.errors import TrainingError
 from writer_r1.llm.chat import encode
 from writer_r1.training import checkpoint, run_folder
+from writer_r1.training.best import best_of, is_better
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of
 from writer_r1.training.optimizer import Crew, Optimizer
@@ -156,6 +157,12 @@ class Learner:
                     shutil.copyfile(path / "replay.db", part)
                     os.replace(part, self.folder / "replay.db")
 
+    def keep_best(self, figure: float) -> None:
+        """Keep the adapter where it does better than ever on what was held out, `figure`; the start is no candidate."""
+        step, best = int(self.state["step"]), best_of(self.folder)
+        if self.crew.is_main and step > 0 and is_better(self.config.kind, figure, best):
+            checkpoint.keep_best(self.folder, step, figure, self.policy)
+
     def ended(self, how: str, buffer: Buffer | None = None) -> Exit:
         """Save what was learned, or throw it away where that was asked for, and return how the run ended."""
         step = self.state["step"]
@@ -167,10 +174,14 @@ class Learner:
             run_folder.set_state(self.folder, "saving")
             self.keep(buffer, always=True)
             checkpoint.publish(self.folder, self.policy)
+        best = best_of(self.folder)
+        also = (
+            f" The best on what was held out, of update {best.step}, is kept too." if best and best.step < step else ""
+        )
         if how == "finished":
-            return Exit(outcome="finished", sentence=f"Finished: {step} updates; the adapter is ready to try.")
+            return Exit(outcome="finished", sentence=f"Finished: {step} updates; the adapter is ready to try.{also}")
         sentence = f"Stopped after {step} of {self.config.steps} updates; the adapter is saved and the run can go on."
-        return Exit(outcome="stopped", sentence=sentence)
+        return Exit(outcome="stopped", sentence=sentence + also)
 
 
 def _digest(path: Path) -> str:
