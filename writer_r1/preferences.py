@@ -71,6 +71,26 @@ def preferences(chosen: Iterable[Choice]) -> Iterator[Preference]:
             yield Preference(prompt=one.prompt, chosen=better, rejected=worse, criterion=one.criterion)
 
 
+def decided_paragraphs(chosen: Iterable[Choice]) -> Iterator[tuple[Choice, str]]:
+    """Yield each paragraph that was decided on, as it stands after all that was decided of it, with its first change.
+
+    Changes of one paragraph are told by the words around them: before, in and after each they are the same.
+    """
+    together: dict[tuple[str, str, int, str], list[Choice]] = {}
+    for one in chosen:
+        whole = f"{one.lead}{one.old}{one.trail}"
+        together.setdefault((one.piece_id, one.source, one.revision, whole), []).append(one)
+    found: dict[tuple[str, str], tuple[Choice, str]] = {}
+    for (piece, *_, text), changes in together.items():
+        found.pop((piece, text.strip()), None)  # what an earlier review left was decided on again
+        for one in sorted(changes, key=lambda one: len(one.lead), reverse=True):  # from its end, so that places hold
+            start = len(one.lead)
+            words = {"accept": one.new, "reject": one.old, "edit": one.own}[one.verdict]
+            text = text[:start] + words + text[start + len(one.old) :]
+        found[piece, text.strip()] = (changes[0], text.strip())
+    yield from found.values()
+
+
 def blind_preferences(pairs: Iterable[BlindPair]) -> Iterator[Preference]:
     """Yield a pair for each blind comparison in which one text was preferred."""
     for pair in pairs:

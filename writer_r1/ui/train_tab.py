@@ -153,7 +153,7 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
         keep_plan(workspace.home, plan)
     except WriterError as error:
         gr.Warning(str(error))
-    return [*train_form.hints(plan), *asking(workspace, plan)]
+    return [train_form.works_shown(plan), *train_form.hints(plan), *asking(workspace, plan)]
 
 
 def on_start(workspace: Workspace, opened: str) -> Page:
@@ -236,7 +236,7 @@ def build(workspace: Workspace) -> Wiring:
     # Not their change: what the page itself puts into a field would come back as a plan, half of it.
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
-    gr.on(heeded, changed, form.fields, [*form.numbers, *side], trigger_mode="always_last", **QUIET)
+    gr.on(heeded, changed, form.fields, [form.works, *form.numbers, *side], trigger_mode="always_last", **QUIET)
     started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
     heard = run.submit(acted, opened, everything, **EACH)
