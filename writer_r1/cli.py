@@ -179,7 +179,7 @@ def _add_history(parent: Any) -> None:
     show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
-    about = "Print what was accepted and rejected in reviews as pairs of texts to train on, a JSON line each."
+    about = "Print what was chosen in reviews and blind comparisons as pairs of texts to train on, a JSON line each."
     _command(sub, "preferences", commands.history_preferences, about)
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from writer_r1.training.report import HEADLINE, Report
 from writer_r1.training.status import State, Status
-from writer_r1.ui.curves import figure, spark
+from writer_r1.ui.curves import figure
 from writer_r1.ui.model_cards import time_words
 from writer_r1.ui.run_curves import curves
 
@@ -45,6 +45,7 @@ LABEL = {
     "resume": "Resume",
     "smaller": "Retry smaller",
     "try": "Try it in Write",
+    "blind": "Compare blind",
     "again": "Run again",
     "delete": "Delete…",
 }
@@ -52,6 +53,7 @@ MAIN = ("stop", "try", "resume", "smaller")
 TIP = {
     "again": "Fills the form below with the settings of this run",
     "smaller": "Fills the form below with halved sizes",
+    "blind": "Shows you pairs of texts, the adapter's and the base's, and tells which is which after your choice",
     "stop": "Ends with the step it is in; it can be resumed",
 }
 
@@ -81,7 +83,7 @@ def acts(status: Status, *, adapter: bool) -> tuple[str, ...]:
     """Return what can be done with a run in this state."""
     if not status.over:
         return ("discard",) if status.state == "stopping" else ("stop", "discard")
-    found = ["try"] if adapter and status.state in ("finished", "stopped") else []
+    found = ["try", "blind"] if adapter and status.state in ("finished", "stopped") else []
     found += ["resume"] if status.kept is not None and status.state in ("stopped", "failed") else []
     found += ["smaller"] if status.failure in ("memory", "killed") else []
     return (*found, "again", "delete")
@@ -261,27 +263,4 @@ def _settings(report: Report) -> str:
         '<details data-key="run-settings"><summary>Settings of this run</summary>'
         f'<p class="where">Its folder, which any shell can follow: <code>{escape(command)}</code></p>'
         f'<pre tabindex="0" aria-label="Settings">{escape(config.model_dump_json(indent=1))}</pre></details>'
-    )
-
-
-def run_list(found: Sequence[Report], opened: str, sparks: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Return the runs of the home as a list of cards, the newest first."""
-    if not found:
-        return '<p class="none quiet">No runs yet. The sample set and “Quick try” take about ten minutes.</p>'
-    return f'<ul class="plain runs" role="list">{"".join(_card(r, opened, sparks) for r in found)}</ul>'
-
-
-def _card(report: Report, opened: str, sparks: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    name, config = escape(report.name), report.config
-    here = ' aria-current="true"' if report.name == opened else ""
-    if config is None:
-        state, more = "Cannot be read", f'<p class="state">{escape(report.fault)}</p>'
-    else:
-        state = DOING[report.status.state].partition(":")[0]
-        came = f" · {figure(report.headline[0])} → {figure(report.headline[1])}" if report.headline else ""
-        what = HEADLINE[config.kind][1] + came if came else f"step {report.step} of {config.steps}"
-        more = f'<p class="state">{GOAL[config.kind]} · {what}</p>{spark(sparks.get(report.name, ()))}'
-    return (
-        f'<li{here}><div><button type="button" class="link" data-act="open" data-name="{name}" data-key="open-{name}" '
-        f'dir="auto">{name}</button><span class="mark {"" if config else "failed"}">{state}</span></div>{more}</li>'
     )

@@ -5,8 +5,6 @@ restarted studio shows what it finds. What is typed into the form is kept as a p
 """
 
 import hashlib
-import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
@@ -17,25 +15,23 @@ from writer_r1 import catalog
 from writer_r1.errors import WriterError
 from writer_r1.room import training
 from writer_r1.training import job, run_folder
-from writer_r1.training.adoption import adopt
 from writer_r1.training.checklist import Ready, ready
-from writer_r1.training.config import Config, smaller
 from writer_r1.training.data import as_seen
-from writer_r1.training.plan import Plan, begin, keep_plan, plan_of, read_plan
+from writer_r1.training.plan import Plan, begin, keep_plan, read_plan
 from writer_r1.training.report import Report, report
 from writer_r1.training.warnings import warnings
-from writer_r1.ui import adapter_choice, train_form
+from writer_r1.ui import blind_page, train_form
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
-from writer_r1.ui.run_board import Shown, run_board, run_list, said
+from writer_r1.ui.run_acts import act
+from writer_r1.ui.run_board import Shown, run_board, said
+from writer_r1.ui.run_list import run_list
 from writer_r1.ui.train_checks import checklist, command, preview
 from writer_r1.workspace import Workspace
 
 LOOK_S = 2.0
 SPARK = {"sft": "loss", "mrpo": "reward"}
 START = "Start training"
-
-log = logging.getLogger(__name__)
 
 
 class Page(NamedTuple):
@@ -65,6 +61,7 @@ class Wiring(NamedTuple):
     leave: Callable[[], Any]
     timer: Any
     acted: Any  # what happens after a button was heard can be added to it
+    blind: dict[str, Any]  # shows the comparison that another tab laid open
 
 
 def rows_of(folder: Path) -> Sequence[Mapping[str, Any]]:
@@ -112,6 +109,7 @@ def look(workspace: Workspace, opened: str, sent: str = "") -> Page:
     listed = run_list(found, opened, {r.name: _spark(r) for r in found})
     mark = hashlib.sha256(f"{html}\0{listed}".encode()).hexdigest()
     live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
+    live = live or bool(workspace.blind_trials.running())
     clock = gr.Timer(active=live)
     if mark == sent:
         same = gr.skip()
@@ -155,7 +153,7 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
         keep_plan(workspace.home, plan)
     except WriterError as error:
         gr.Warning(str(error))
-    return [*train_form.hints(plan), *asking(workspace, plan)]
+    return [train_form.works_shown(plan), *train_form.hints(plan), *asking(workspace, plan)]
 
 
 def on_start(workspace: Workspace, opened: str) -> Page:
@@ -177,7 +175,7 @@ def on_act(workspace: Workspace, opened: str, wish: dict[str, str]) -> list[Any]
     if folder in job.folders(workspace.home):
         try:
             opened = folder.name
-            plan = _act(workspace, folder, wish["act"])
+            plan = act(workspace, folder, wish["act"])
         except WriterError as error:
             gr.Warning(str(error))
     page = look(workspace, opened)
@@ -185,42 +183,6 @@ def on_act(workspace: Workspace, opened: str, wish: dict[str, str]) -> list[Any]
         now = read_plan(workspace.home)
         return [*page, *[gr.skip()] * len(train_form.values_of(workspace, now)), *asking(workspace, now)]
     return [*page, *train_form.values_of(workspace, plan), *asking(workspace, plan)]
-
-
-def _act(workspace: Workspace, folder: Path, act: str) -> Plan | None:
-    """Do it, and return the plan that the form then shows, where it is another."""
-    match act:
-        case "stop":
-            job.stop(folder)
-        case "discard":
-            run_folder.ask_stop(folder, discard=True)  # seen at once; the rest takes as long as a step may
-            threading.Thread(target=_discard, args=(folder,), name=f"discard {folder.name}", daemon=True).start()
-        case "resume":
-            job.resume(folder)
-            workspace.release()
-        case "delete":
-            job.delete(folder)
-        case "try":
-            adapter_choice.choose(workspace, adopt(folder, workspace.home))
-            gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
-        case "again":
-            return _planned(workspace, run_folder.config_of(folder))
-        case "smaller":
-            return _planned(workspace, smaller(run_folder.config_of(folder)))
-    return None
-
-
-def _planned(workspace: Workspace, config: Config) -> Plan:
-    plan = plan_of(config)
-    keep_plan(workspace.home, plan)
-    return plan
-
-
-def _discard(folder: Path) -> None:
-    try:
-        job.discard(folder)
-    except WriterError as error:
-        log.info("not discarded: %s", error)  # it was over just before
 
 
 def formed(workspace: Workspace) -> list[Any]:
@@ -238,6 +200,7 @@ def build(workspace: Workspace) -> Wiring:
     """Place the tab's parts in the open Tab and wire them."""
     run = Board("", elem_id="train-run", script="keep_focus.js")
     announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
+    blind = blind_page.place()
     with gr.Row(elem_id="train-new"):
         with gr.Column(elem_id="train-form", min_width=0):
             gr.HTML("<h2>A new run</h2>", apply_default_css=False)
@@ -250,16 +213,22 @@ def build(workspace: Workspace) -> Wiring:
     opened, sent, timer = gr.State(""), gr.State(""), gr.Timer(LOOK_S, active=False)
     page: list[Any] = list(Page(run, runs, announce, opened, sent, timer))
     side: list[Any] = list(Asking(board, start))
-    everything = [*page, *form.fields, *side]
+    everything, reading = [*page, *form.fields, *side], [blind.shown, blind.sent]
 
     def acted(now: str, event: gr.EventData) -> list[Any]:
         return on_act(workspace, now, asked(event))
 
-    def ticked(now: str, before: str) -> list[Any]:
-        parts, same = look(workspace, now, before), gr.skip()
+    def ticked(now: str, before: str, shown: str, sent: Sequence[str]) -> list[Any]:
+        parts, pair, same = look(workspace, now, before), blind_page.look(workspace, shown, sent), gr.skip()
         if parts.timer.active:
-            return [*parts._replace(timer=same), same, same]
-        return [*parts, *asking(workspace, read_plan(workspace.home))]  # the machine is free for another
+            return [*parts._replace(timer=same), same, same, *pair]
+        return [*parts, *asking(workspace, read_plan(workspace.home)), *pair]  # the machine is free for another
+
+    def chose(shown: str, sent: Sequence[str], event: gr.EventData) -> list[Any]:
+        return blind_page.answer(workspace, shown, sent, event)
+
+    def opened_blind(shown: str, sent: Sequence[str]) -> list[Any]:
+        return [*blind_page.look(workspace, shown, sent), blind_page.clock(workspace)]
 
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
@@ -267,14 +236,24 @@ def build(workspace: Workspace) -> Wiring:
     # Not their change: what the page itself puts into a field would come back as a plan, half of it.
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
-    gr.on(heeded, changed, form.fields, [*form.numbers, *side], trigger_mode="always_last", **QUIET)
+    gr.on(heeded, changed, form.fields, [form.works, *form.numbers, *side], trigger_mode="always_last", **QUIET)
     started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
     heard = run.submit(acted, opened, everything, **EACH)
     runs.submit(acted, opened, everything, **EACH)
-    timer.tick(ticked, [opened, sent], [*page, *side], **QUIET)
+    timer.tick(ticked, [opened, sent, *reading], [*page, *side, *blind], **QUIET)
+    comparing: dict[str, Any] = {"fn": opened_blind, "inputs": reading, "outputs": [*blind, timer]} | QUIET
+    heard.then(**comparing)
+    for part in (blind.board, blind.writing):
+        part.submit(chose, reading, [*blind, timer], **EACH)
     return Wiring(
-        lambda now: on_load(workspace, now), [opened], everything, lambda: gr.Timer(active=False), timer, heard
+        lambda now, *pair: [*on_load(workspace, now), *blind_page.look(workspace, *pair)],
+        [opened, *reading],
+        [*everything, *blind],
+        lambda: gr.Timer(active=False),
+        timer,
+        heard,
+        comparing,
     )
 
 
