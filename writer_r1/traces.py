@@ -187,6 +187,15 @@ def parse(text: str, prompt: str = "") -> Trace | Refusal:
         return Refusal(error.errors()[0]["msg"].removeprefix("Value error, "))
 
 
+def parts(text: str) -> list[int]:
+    """Return where the parts of a thought begin in its text form, which `parse` reads: each segment, then the piece.
+
+    What comes before the first of them is plan and draft; the tag that ends the thought belongs to the piece.
+    """
+    begins = (("", "reflection"), ("/", "think"))
+    return [mark.start() for mark in _TAG.finditer(text) if (mark[1], mark[2]) in begins]
+
+
 def _elements(text: str) -> tuple[list[tuple[_Tag, str]], str]:
     """Return what stands in each pair of tags of the thought, and what comes after it."""
     found = list(_TAG.finditer(text))

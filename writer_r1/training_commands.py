@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from writer_r1.training.config import Config
+    from writer_r1.trajectory import Lesson
 
 STOP_POLL_S = 0.5
 
@@ -22,7 +23,8 @@ def train(args: argparse.Namespace) -> int:
     from writer_r1.training import job
 
     folder, line = args.run_dir.absolute(), Line()
-    job.start(folder, _config(args))
+    config = _config(args)
+    job.start(folder, config, _lessons() if config.memory_share else ())
     try:
         while not (found := job.status(folder)).over or job.is_alive(folder):
             try:
@@ -47,6 +49,16 @@ def _config(args: argparse.Namespace) -> "Config":
     settings |= {name: value for name in ("steps", "preset") if (value := getattr(args, name))}
     settings.pop("kind", None)
     return configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
+
+
+def _lessons() -> "list[Lesson]":
+    from writer_r1.workspace import Workspace
+
+    workspace = Workspace()
+    try:
+        return workspace.store.lessons()
+    finally:
+        workspace.close()
 
 
 def runs_list(args: argparse.Namespace) -> int:

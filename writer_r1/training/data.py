@@ -17,6 +17,7 @@ from writer_r1.errors import RubricError, WriterError
 from writer_r1.llm import Request
 from writer_r1.llm.chat import Template, Tokenise, encode, filled
 from writer_r1.rubric_file import read_rubric
+from writer_r1.traces import Refusal, parse
 from writer_r1.training.rows import Unusable, files, rows
 from writer_r1.trajectory import Rubric, digest, name_key
 
@@ -129,6 +130,8 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
         raise Unusable(f"no text (a field named {' or '.join(TEXT)})")
     if pieces and (words := word_count(text)) < FEWEST_WORDS:
         raise Unusable(f"too short: {words} words, and a piece has at least {FEWEST_WORDS}")
+    if pieces and "trace" in row and isinstance(refused := parse(text, prompt), Refusal):
+        raise Unusable(f"its thought cannot be read: {refused.reason}")
     try:
         rubric = read_rubric(row["rubric"], prompt) if row.get("rubric") else None
     except RubricError as error:

@@ -173,12 +173,14 @@ def begin(plan: Plan, home: Path, store: Store) -> Path:
     folder = job.runs_in(home) / name_of(plan, home)
     if plan.source != "own":
         data_of(plan, store)
-        job.start(folder, config_of(plan, home))
+        config = config_of(plan, home)
+        job.start(folder, config, store.lessons() if config.memory_share else ())
         return folder
     copy = job.copied_data(folder)
     write_rows(copy, data_of(plan, store).examples)
     try:
-        job.start(folder, config_of(plan, home, str(copy)))
+        config = config_of(plan, home, str(copy))
+        job.start(folder, config, store.lessons() if config.memory_share else ())
     except WriterError:
         if not folder.exists():
             copy.unlink(missing_ok=True)
