@@ -214,9 +214,9 @@ def on_load(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> 
 
 def build(workspace: Workspace) -> Wiring:
     """Place the tab's parts in the open Tab and wire them."""
+    blind = blind_page.place()
     run = Board("", elem_id="train-run", script="keep_focus.js")
     announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
-    blind = blind_page.place()
     with gr.Row(elem_id="train-new"):
         with gr.Column(elem_id="train-form", min_width=0):
             gr.HTML("<h2>A new run</h2>", apply_default_css=False)
