@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_run_board import HOSTILE, shown
 
+from writer_r1 import places
+from writer_r1.cli import main
 from writer_r1.errors import TrainingError
 from writer_r1.training import job, run_folder
 from writer_r1.training.best import Best
@@ -55,6 +57,14 @@ def test_a_run_is_called_and_noted_as_its_user_likes_and_its_folder_stays(tmp_pa
     assert report(folder).title == "sea"
     (folder / FILE).write_text("{torn")
     assert run_note(folder) == RunNote()
+
+
+def test_the_list_of_runs_says_the_name_that_commands_take_and_the_one_that_was_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keep_note(made(places.home(), "sea"), "Salty", "")
+    assert main(["runs", "list"]) == 0
+    assert re.fullmatch(r"sea +sft +finished +5 of 5  “Salty”\n", capsys.readouterr().out)
 
 
 def test_the_page_keeps_a_note_says_what_it_refuses_and_shows_it_in_both_places(tmp_path: Path) -> None:
