@@ -110,14 +110,15 @@ def shown(folder: Path) -> Shown:
 def look(workspace: Workspace, opened: str, sent: str = "", picked: Picked = NONE_PICKED) -> Page:
     """Return the page as the folders are now; what is as it was `sent` last is skipped."""
     found = [report(folder, rows_of(folder)) for folder in job.folders(workspace.home)]
-    names = [r.name for r in found]
+    names = {r.name: r for r in found}
     if opened not in names:
-        opened = next((r.name for r in found if not r.status.over), names[0] if names else "")
-    now = next((r for r in found if r.name == opened), None)
+        opened = next((r.name for r in found if not r.status.over), next(iter(names), ""))
+    now = names.get(opened)
     html = run_board(shown(now.folder)) if now else ""
     picked = Picked(tuple(name for name in picked.runs if name in names), picked.metric)  # one may be deleted
     listed = run_list(found, opened, {r.name: _spark(r) for r in found}, picked.runs)
-    over = run_overlay([Curve(r.title, rows_of(r.folder)) for r in found if r.name in picked.runs], picked.metric)
+    curves = [Curve(names[name].title, rows_of(names[name].folder)) for name in picked.runs]  # each keeps its dashes
+    over = run_overlay(curves, picked.metric)
     mark = hashlib.sha256(f"{html}\0{listed}\0{over}".encode("utf-8", "replace")).hexdigest()
     live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
     live = live or bool(workspace.blind_trials.running())
