@@ -102,8 +102,11 @@ def test_words_are_shown_as_words() -> None:
 
 def test_a_choice_is_kept_at_once_shown_and_gone_on_from(studio: Studio) -> None:
     page = look(studio, "")
-    assert "first pair appears here" in page.board
+    assert "No pair is written yet." in page.writing and "Go on writing" in page.writing
+    studio.base.delay_s = 0.02
     studio.blind_trials.more()
+    assert "first pair appears here" in look(studio, "").board
+    studio.base.delay_s = 0.0
     eventually(lambda: len(studio.kept()) >= 2)
     page = look(studio, "", page.sent)
     assert "Pair 1 of" in page.board and page.board.count("<article") == 2

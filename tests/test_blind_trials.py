@@ -199,6 +199,8 @@ def test_a_run_s_adapter_and_its_base_write_to_what_was_held_out(run: Path, lear
     list(write_pairs(trial, 1, again, never))
     assert again.store.blind_pairs()[0].base_text == first.base_text  # the same seed, so that the other can be blamed
     assert BlindTrials(workspace).opened == trial  # a studio started anew goes on
+    adopt(run, workspace.home)  # as “Compare blind” does each time: the same weights go on with the same pairs
+    assert trial_of("sea-1", workspace) == trial
     workspace.close()
 
 

@@ -162,7 +162,7 @@ def test_a_paragraph_is_on_the_side_of_its_piece(tmp_path: Path) -> None:
 
 def test_the_plan_says_how_many_rows_each_kind_gives_and_copies_just_those(tmp_path: Path) -> None:
     store, home = Store(tmp_path / "library.db"), tmp_path / "home"
-    plan = Plan(source="own")
+    plan = Plan(source="own", works=WORKS)
     with pytest.raises(WriterError, match="holds no piece with a brief"):
         data_of(plan, store)
     store.new_piece("A fox", "Short.")
@@ -180,4 +180,4 @@ def test_the_plan_says_how_many_rows_each_kind_gives_and_copies_just_those(tmp_p
     assert sorted(e.prompt for e in practice.examples) == ["A letter", "A storm"]  # requests for whole pieces
     write_rows(tmp_path / "rows.jsonl", data_of(plan, store).examples)
     assert [e.text for e in read(tmp_path / "rows.jsonl").examples] == [e.text for e in data_of(plan, store).examples]
-    assert Plan().works == WORKS
+    assert Plan().works == ("taken", "changed", "written")

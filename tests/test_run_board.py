@@ -28,16 +28,16 @@ def shown(status: Status, name: str = "sea", **more: object) -> Shown:
 @pytest.mark.parametrize(
     ("status", "adapter", "expected"),
     [
-        (Status("starting"), False, ("stop", "discard")),
-        (Status("training", kept=10), True, ("stop", "discard")),
-        (Status("stopping", kept=10), False, ("discard",)),
-        (Status("finished", kept=60), True, ("try", "blind", "again", "delete")),
-        (Status("stopped", kept=10), True, ("try", "blind", "resume", "again", "delete")),
-        (Status("stopped"), False, ("again", "delete")),
-        (Status("discarded"), False, ("again", "delete")),
-        (Status("failed", failure="killed", kept=10), False, ("resume", "smaller", "again", "delete")),
-        (Status("failed", failure="memory"), False, ("smaller", "again", "delete")),
-        (Status("failed", failure="data"), False, ("again", "delete")),
+        (Status("starting"), False, ("stop", "discard", "note")),
+        (Status("training", kept=10), True, ("stop", "discard", "note")),
+        (Status("stopping", kept=10), False, ("discard", "note")),
+        (Status("finished", kept=60), True, ("try", "blind", "again", "note", "delete")),
+        (Status("stopped", kept=10), True, ("try", "blind", "resume", "again", "note", "delete")),
+        (Status("stopped"), False, ("again", "note", "delete")),
+        (Status("discarded"), False, ("again", "note", "delete")),
+        (Status("failed", failure="killed", kept=10), False, ("resume", "smaller", "again", "note", "delete")),
+        (Status("failed", failure="memory"), False, ("smaller", "again", "note", "delete")),
+        (Status("failed", failure="data"), False, ("again", "note", "delete")),
     ],
 )
 def test_what_can_be_done_follows_from_the_state(status: Status, adapter: bool, expected: tuple[str, ...]) -> None:

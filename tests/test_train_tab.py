@@ -15,7 +15,7 @@ from writer_r1 import room
 from writer_r1.errors import ModelError
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.training import job
-from writer_r1.training.own_work import WORKS
+from writer_r1.training.own_work import PIECES
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import train_form
 from writer_r1.ui.settings_tab import WORD, on_delete
@@ -37,7 +37,7 @@ def start_says(answer: list[Any]) -> tuple[str, bool]:
 def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -> None:
     numbers = [None] * len(train_form.NUMBERS)
     answer = on_change(
-        workspace, ("sft", "sample", "", [*WORKS], base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
+        workspace, ("sft", "sample", "", [*PIECES], base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
     )
     assert start_says(answer) == (START, True)
     assert read_plan(workspace.home) == Plan(base=base_folder(tmp_path), name="sea", numbers={"steps": 7})

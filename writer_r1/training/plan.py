@@ -18,7 +18,7 @@ from writer_r1.store import Store
 from writer_r1.training import job
 from writer_r1.training.config import Config, Kind, Preset, configured
 from writer_r1.training.data import Example, Read, read, read_prompts
-from writer_r1.training.own_work import PIECES, WORKS, Work, own
+from writer_r1.training.own_work import PIECES, Work, own
 from writer_r1.trajectory import Noun, name_key
 
 FILE = "training_plan.json"
@@ -36,7 +36,7 @@ class Plan(Noun):
     goal: Kind = "sft"
     source: Source = "sample"
     path: str = Field(default="", max_length=4096)  # of a file or folder, where that is the source
-    works: tuple[Work, ...] = WORKS  # which kinds of own work, where that is the source
+    works: tuple[Work, ...] = PIECES  # which kinds of own work, where that is the source
     base: str = Field(default="starter", max_length=4096)
     preset: Preset = "quick"
     name: str = Field(default="", max_length=200)

@@ -25,12 +25,18 @@ new MutationObserver(() => {
   const top = element.querySelector(".asked")?.getBoundingClientRect().top ?? 0;
   if (found.matches(".asked") && top < 0) found.scrollIntoView({ block: "start" }); // a long pair was read to its end
 }).observe(element, { childList: true, subtree: true });
-// “Compare blind” may be pressed far from here.
-let opened = false;
-document.addEventListener("click", ({ target }) => target.closest?.("[data-act=blind]") && (opened = true));
-new MutationObserver(() => {
-  if (!opened || !element.querySelector(".blind")) return;
-  opened = false;
+// “Compare blind” may be pressed far below, or while it lies open already.
+const PATIENCE = 8000;
+let asked = 0;
+const arrive = () => {
+  if (Date.now() - asked > PATIENCE || !element.querySelector(".blind")) return;
+  asked = 0;
   element.scrollIntoView({ block: "start" });
-  element.querySelector("h2")?.focus({ preventScroll: true });
-}).observe(element, { childList: true, subtree: true });
+  element.querySelector("h2").focus({ preventScroll: true });
+};
+document.addEventListener("click", ({ target }) => {
+  if (!target.closest?.("[data-act=blind]")) return;
+  asked = Date.now();
+  setTimeout(arrive, 1000); // what is open already does not change
+});
+new MutationObserver(arrive).observe(element, { childList: true, subtree: true });

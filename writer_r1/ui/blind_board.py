@@ -83,8 +83,10 @@ def blind_progress(trial: Trial, writing: Writing | None, kept: int) -> str:
     """Return how far the writing of the pairs is, with what can be done; empty where there is nothing to say."""
     if writing is None or writing.state == "done":
         # What an earlier studio left undone is not forgotten.
-        unfinished = writing is None and kept % FIRST > 0
-        return _halted("The writing of pairs was interrupted.", kept) if unfinished else ""
+        unfinished = writing is None and (kept % FIRST > 0 or not kept)
+        return (
+            _halted("The pairs are not all written." if kept else "No pair is written yet.", kept) if unfinished else ""
+        )
     if writing.state != "running":
         return _halted(writing.message or "Stopped.", kept, wrong=writing.state == "failed")
     left = f", {time_words(writing.left_s)} left" if writing.left_s is not None else ", waiting for the model"
@@ -156,7 +158,8 @@ def _article(level: str, head: str, text: str, *, better: bool = False) -> str:
 
 def _nothing_left(pairs: Sequence[BlindPair], *, writing: bool) -> str:
     if not pairs:
-        return '<p class="quiet">The first pair appears here as soon as both texts are written.</p>'
+        first = "The first pair appears here as soon as both texts are written." if writing else ""
+        return f'<p class="quiet">{first}</p>' if first else ""
     if writing:
         return '<p class="quiet">All that is written is read; the next pair appears here in a moment.</p>'
     kept = "Your choices are kept as pairs to train on, and leave with “Export decisions” in Settings."

@@ -12,7 +12,7 @@ from writer_r1.errors import WriterError
 from writer_r1.store import BlindPair, Preferred
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.blind_board import blind_board, blind_progress, chosen
-from writer_r1.ui.board import Board, asked
+from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.workspace import Workspace
 
 
@@ -99,6 +99,16 @@ def clock(workspace: Workspace) -> Any:
     return gr.Timer(active=True) if workspace.blind_trials.running() else gr.skip()
 
 
-def answer(workspace: Workspace, shown: str, sent: Sequence[str], event: gr.EventData) -> list[Any]:
-    """Return the parts and the clock, after what a button of one of them asked for."""
-    return [*on_act(workspace, shown, sent, asked(event)), clock(workspace)]
+def wire(workspace: Workspace, parts: Parts, timer: Any) -> dict[str, Any]:
+    """Wire the buttons of the parts, and return what shows the comparison after another part of the page opened it."""
+    reading = [parts.shown, parts.sent]
+
+    def acted(shown: str, sent: Sequence[str], event: gr.EventData) -> list[Any]:
+        return [*on_act(workspace, shown, sent, asked(event)), clock(workspace)]
+
+    def opened(shown: str, sent: Sequence[str]) -> list[Any]:
+        return [*look(workspace, shown, sent), clock(workspace)]
+
+    for part in (parts.board, parts.writing):
+        part.submit(acted, reading, [*parts, timer], **EACH)
+    return {"fn": opened, "inputs": reading, "outputs": [*parts, timer]} | QUIET

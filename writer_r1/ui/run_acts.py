@@ -9,6 +9,7 @@ from writer_r1.training import job, run_folder
 from writer_r1.training.adoption import adopt
 from writer_r1.training.config import Config, smaller
 from writer_r1.training.plan import Plan, keep_plan, plan_of
+from writer_r1.training.run_note import keep_note
 from writer_r1.ui import adapter_choice
 from writer_r1.ui import gradio as gr
 from writer_r1.workspace import Workspace
@@ -16,13 +17,13 @@ from writer_r1.workspace import Workspace
 log = logging.getLogger(__name__)
 
 
-def act(workspace: Workspace, folder: Path, wish: str) -> Plan | None:
+def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | None:
     """Do it, and return the plan that the form then shows, where it is another.
 
     Raises:
         WriterError: it cannot be done; the sentence says why.
     """
-    match wish:
+    match asked["act"]:
         case "stop":
             job.stop(folder)
         case "discard":
@@ -33,9 +34,11 @@ def act(workspace: Workspace, folder: Path, wish: str) -> Plan | None:
             workspace.release()
         case "delete":
             job.delete(folder)
-        case "try":
-            adapter_choice.choose(workspace, adopt(folder, workspace.home))
+        case "try" | "last" as which:
+            adapter_choice.choose(workspace, adopt(folder, workspace.home, "last" if which == "last" else None))
             gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
+        case "note":
+            keep_note(folder, asked.get("title", ""), asked.get("note", ""))
         case "blind":
             name = run_folder.config_of(folder).name
             if workspace.blind_trials.running() != name:  # its files are in use

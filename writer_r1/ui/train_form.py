@@ -134,7 +134,8 @@ def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
         WORK,
         value=list(plan.works),
         label="Of your own work",
-        info="The list beside says how many rows each gives, and what was left out and why.",
+        info="The list beside says how many rows each gives, and what was left out and why. Paragraphs are asked for "
+        "as such, and a text preferred blind is a model's: tick them if the model shall learn from them, too.",
         visible=plan.source == "own",
         elem_id="train-works",
     )

@@ -23,24 +23,32 @@ from writer_r1.training.warnings import warnings
 from writer_r1.ui import blind_page, train_form
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
+from writer_r1.ui.editing import answer
 from writer_r1.ui.run_acts import act
 from writer_r1.ui.run_board import Shown, run_board, said
 from writer_r1.ui.run_list import run_list
+from writer_r1.ui.run_overlay import PICKING, Curve, Picked, pick, run_overlay
 from writer_r1.ui.train_checks import checklist, command, preview
 from writer_r1.workspace import Workspace
 
 LOOK_S = 2.0
 SPARK = {"sft": "loss", "mrpo": "reward"}
 START = "Start training"
+NONE_PICKED = Picked()
 
 
 class Page(NamedTuple):
-    """What follows the runs: the open one, all, what is read out, which is open, what was sent last, a clock."""
+    """What follows the runs: the open one, all, several over each other, what is read out, and a clock.
+
+    `opened` and `picked` are which one is open and which are over each other, `sent` what was sent last.
+    """
 
     run: Any
     runs: Any
+    overlay: Any
     announce: Any
     opened: Any
+    picked: Any
     sent: Any
     timer: Any
 
@@ -84,7 +92,7 @@ def shown(folder: Path) -> Shown:
     found = report(folder, rows)
     if found.config is None:
         return Shown(found)
-    record = run_folder.record(folder)
+    record, last = run_folder.record(folder), (folder / "adapter" / "adapter_model.safetensors").exists()
     long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
     dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
     return Shown(
@@ -94,27 +102,31 @@ def shown(folder: Path) -> Shown:
         [*warnings(found.config.kind, rows), *dropped],
         [float(step) for step in record.get("resumed", ())],
         job.log_tail(folder),
-        (folder / "adapter" / "adapter_model.safetensors").exists(),
+        adapter=last or found.best is not None,
+        last=last and found.best is not None and found.headline is not None and found.best.figure != found.headline[1],
     )
 
 
-def look(workspace: Workspace, opened: str, sent: str = "") -> Page:
+def look(workspace: Workspace, opened: str, sent: str = "", picked: Picked = NONE_PICKED) -> Page:
     """Return the page as the folders are now; what is as it was `sent` last is skipped."""
     found = [report(folder, rows_of(folder)) for folder in job.folders(workspace.home)]
-    names = [r.name for r in found]
+    names = {r.name: r for r in found}
     if opened not in names:
-        opened = next((r.name for r in found if not r.status.over), names[0] if names else "")
-    now = next((r for r in found if r.name == opened), None)
+        opened = next((r.name for r in found if not r.status.over), next(iter(names), ""))
+    now = names.get(opened)
     html = run_board(shown(now.folder)) if now else ""
-    listed = run_list(found, opened, {r.name: _spark(r) for r in found})
-    mark = hashlib.sha256(f"{html}\0{listed}".encode()).hexdigest()
+    picked = Picked(tuple(name for name in picked.runs if name in names), picked.metric)  # one may be deleted
+    listed = run_list(found, opened, {r.name: _spark(r) for r in found}, picked.runs)
+    curves = [Curve(names[name].title, rows_of(names[name].folder)) for name in picked.runs]  # each keeps its dashes
+    over = run_overlay(curves, picked.metric)
+    mark = hashlib.sha256(f"{html}\0{listed}\0{over}".encode("utf-8", "replace")).hexdigest()
     live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
     live = live or bool(workspace.blind_trials.running())
     clock = gr.Timer(active=live)
     if mark == sent:
         same = gr.skip()
-        return Page(same, same, same, opened, sent, clock)
-    return Page(html, listed, said(now) if now else "", opened, mark, clock)
+        return Page(same, same, same, same, opened, picked, sent, clock)
+    return Page(html, listed, over, said(now) if now else "", opened, picked, mark, clock)
 
 
 def _spark(found: Report) -> list[tuple[float, float]]:
@@ -156,7 +168,7 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
     return [train_form.works_shown(plan), *train_form.hints(plan), *asking(workspace, plan)]
 
 
-def on_start(workspace: Workspace, opened: str) -> Page:
+def on_start(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> Page:
     """Begin the run that is planned, and let the writing model go."""
     plan = read_plan(workspace.home)
     try:
@@ -165,24 +177,29 @@ def on_start(workspace: Workspace, opened: str) -> Page:
         keep_plan(workspace.home, plan.model_copy(update={"name": ""}))
     except WriterError as error:
         gr.Warning(str(error))
-    return look(workspace, opened)
+    return look(workspace, opened, picked=picked)
 
 
-def on_act(workspace: Workspace, opened: str, wish: dict[str, str]) -> list[Any]:
+def on_act(workspace: Workspace, opened: str, wish: dict[str, str], picked: Picked = NONE_PICKED) -> list[Any]:
     """Do what a button of a run asks for; a browser may have sent anything, so only runs that are there count."""
     folder = job.runs_in(workspace.home) / (wish.get("name") or "")
     plan: Plan | None = None
-    if folder in job.folders(workspace.home):
+    refusal = ""
+    if wish["act"] in PICKING:
+        picked, refusal = pick(picked, wish)
+    elif folder in job.folders(workspace.home):
         try:
             opened = folder.name
-            plan = act(workspace, folder, wish["act"])
+            plan = act(workspace, folder, wish)
         except WriterError as error:
-            gr.Warning(str(error))
-    page = look(workspace, opened)
+            refusal = str(error)
+    if refusal and not wish.get("ticket"):
+        gr.Warning(refusal)
+    page, told = look(workspace, opened, picked=picked), answer(wish, refusal)
     if plan is None:
         now = read_plan(workspace.home)
-        return [*page, *[gr.skip()] * len(train_form.values_of(workspace, now)), *asking(workspace, now)]
-    return [*page, *train_form.values_of(workspace, plan), *asking(workspace, plan)]
+        return [*page, told, *[gr.skip()] * len(train_form.values_of(workspace, now)), *asking(workspace, now)]
+    return [*page, told, *train_form.values_of(workspace, plan), *asking(workspace, plan)]
 
 
 def formed(workspace: Workspace) -> list[Any]:
@@ -191,16 +208,16 @@ def formed(workspace: Workspace) -> list[Any]:
     return [*train_form.values_of(workspace, plan), *asking(workspace, plan)]
 
 
-def on_load(workspace: Workspace, opened: str) -> list[Any]:
+def on_load(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> list[Any]:
     """Return the whole tab as it is now."""
-    return [*look(workspace, opened), *formed(workspace)]
+    return [*look(workspace, opened, picked=picked), gr.skip(), *formed(workspace)]
 
 
 def build(workspace: Workspace) -> Wiring:
     """Place the tab's parts in the open Tab and wire them."""
+    blind = blind_page.place()
     run = Board("", elem_id="train-run", script="keep_focus.js")
     announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
-    blind = blind_page.place()
     with gr.Row(elem_id="train-new"):
         with gr.Column(elem_id="train-form", min_width=0):
             gr.HTML("<h2>A new run</h2>", apply_default_css=False)
@@ -210,25 +227,22 @@ def build(workspace: Workspace) -> Wiring:
             start = gr.Button(START, variant="primary", elem_id="train-start", interactive=False)
     gr.HTML("<h2>Runs</h2>", elem_id="train-history", apply_default_css=False)
     runs = Board("", elem_id="train-runs", script="keep_focus.js")
+    overlay = Board("", elem_id="train-overlay", script="keep_focus.js")
+    told = gr.HTML("", elem_id="train-answer", apply_default_css=False)
     opened, sent, timer = gr.State(""), gr.State(""), gr.Timer(LOOK_S, active=False)
-    page: list[Any] = list(Page(run, runs, announce, opened, sent, timer))
+    picked = gr.State(NONE_PICKED)
+    page: list[Any] = list(Page(run, runs, overlay, announce, opened, picked, sent, timer))
     side: list[Any] = list(Asking(board, start))
-    everything, reading = [*page, *form.fields, *side], [blind.shown, blind.sent]
+    everything, reading = [*page, told, *form.fields, *side], [blind.shown, blind.sent]
 
-    def acted(now: str, event: gr.EventData) -> list[Any]:
-        return on_act(workspace, now, asked(event))
+    def acted(now: str, over: Picked, event: gr.EventData) -> list[Any]:
+        return on_act(workspace, now, asked(event), over)
 
-    def ticked(now: str, before: str, shown: str, sent: Sequence[str]) -> list[Any]:
-        parts, pair, same = look(workspace, now, before), blind_page.look(workspace, shown, sent), gr.skip()
+    def ticked(now: str, before: str, over: Picked, shown: str, sent: Sequence[str]) -> list[Any]:
+        parts, pair, same = look(workspace, now, before, over), blind_page.look(workspace, shown, sent), gr.skip()
         if parts.timer.active:
             return [*parts._replace(timer=same), same, same, *pair]
         return [*parts, *asking(workspace, read_plan(workspace.home)), *pair]  # the machine is free for another
-
-    def chose(shown: str, sent: Sequence[str], event: gr.EventData) -> list[Any]:
-        return blind_page.answer(workspace, shown, sent, event)
-
-    def opened_blind(shown: str, sent: Sequence[str]) -> list[Any]:
-        return [*blind_page.look(workspace, shown, sent), blind_page.clock(workspace)]
 
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
@@ -237,18 +251,19 @@ def build(workspace: Workspace) -> Wiring:
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
     gr.on(heeded, changed, form.fields, [form.works, *form.numbers, *side], trigger_mode="always_last", **QUIET)
-    started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
+    started = start.click(
+        lambda now, over: on_start(workspace, now, over), [opened, picked], page, trigger_mode="once", **QUIET
+    )
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
-    heard = run.submit(acted, opened, everything, **EACH)
-    runs.submit(acted, opened, everything, **EACH)
-    timer.tick(ticked, [opened, sent, *reading], [*page, *side, *blind], **QUIET)
-    comparing: dict[str, Any] = {"fn": opened_blind, "inputs": reading, "outputs": [*blind, timer]} | QUIET
+    heard = run.submit(acted, [opened, picked], everything, **EACH)
+    for board_of_runs in (runs, overlay):
+        board_of_runs.submit(acted, [opened, picked], everything, **EACH)
+    timer.tick(ticked, [opened, sent, picked, *reading], [*page, *side, *blind], **QUIET)
+    comparing = blind_page.wire(workspace, blind, timer)
     heard.then(**comparing)
-    for part in (blind.board, blind.writing):
-        part.submit(chose, reading, [*blind, timer], **EACH)
     return Wiring(
-        lambda now, *pair: [*on_load(workspace, now), *blind_page.look(workspace, *pair)],
-        [opened, *reading],
+        lambda now, over, *pair: [*on_load(workspace, now, over), *blind_page.look(workspace, *pair)],
+        [opened, picked, *reading],
         [*everything, *blind],
         lambda: gr.Timer(active=False),
         timer,
