@@ -17,6 +17,7 @@ from writer_r1 import (
     commands,
     judge_commands,
     piece_commands,
+    reflection_commands,
     trace_commands,
     training_commands,
 )
@@ -269,6 +270,7 @@ def _add_bench(parent: Any) -> None:
     )
     loop.add_argument("--quick", action="store_true", help="fewer repetitions")
     _model_flag(loop)
+    reflection_commands.add(sub)
     whose = _command(
         sub,
         "criteria",

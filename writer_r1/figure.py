@@ -1,4 +1,4 @@
-"""Values -> a picture: dots with intervals, or a radar; as SVG that needs no script, font or other file."""
+"""Values -> a picture: dots with intervals, bars, or a radar; as SVG that needs no script, font or other file."""
 
 import math
 from collections.abc import Sequence
@@ -60,6 +60,25 @@ def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
                 f'<line x1="{x(p.lo)}" x2="{x(p.hi)}" y1="{line}" y2="{line}" stroke="{colour}" stroke-width="2"/>',
                 _mark(p.series, x(p.value), line),
             ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def bars(title: str, counts: Sequence[tuple[str, float]]) -> str:
+    """Return a bar for each label, from 0, with its number at its end."""
+    height, longest = TOP + LINE * len(counts), max([value for _, value in counts], default=0) or 1.0
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fdfcf9"/>',
+        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
+    ]
+    for i, (label, value) in enumerate(counts):
+        y, wide = TOP + LINE * i - 8, round(value / longest * (WIDTH - LEFT - RIGHT - 40), 1)
+        parts += [
+            f'<text x="16" y="{y + 15}" fill="#26221c">{escape(label)}</text>',
+            f'<rect x="{LEFT}" y="{y}" width="{wide}" height="20" fill="{COLOURS[0]}"/>',
+            f'<text x="{LEFT + wide + 8}" y="{y + 15}" fill="#4a443b">{value:g}</text>',
+        ]
     return "\n".join([*parts, "</svg>", ""])
 
 
