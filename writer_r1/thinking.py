@@ -170,7 +170,7 @@ def plainly(after: Attempt) -> str:
     rows = []
     for one in advice:
         place = f"at “{one.quote}”" if one.quote and one.quote_found else "at this paragraph"
-        rows.append(f"Let me look {place} again. {_sentence(one.fault)} {_sentence(one.edit)}")
+        rows.append(f"Let me look {place} again. {_sentence(one.fault)} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))
 
 
