@@ -157,7 +157,7 @@ def write_command(args: argparse.Namespace) -> int:
     prompt = asked(args.prompt)
     rubric = rubric_of(args.rubric, prompt)
     workspace = Workspace()
-    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth)
+    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth, one_go=args.one_go)
     run_id = workspace.start(task, model=args.model, judge=args.judge)
 
     seen = Trajectory(id=run_id, prompt=prompt)

@@ -128,7 +128,16 @@ def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish,
     try:
         doing("planning")
         plan = voice.plan()
-        task = Task(key, example.prompt, example.rubric, rounds=wish.rounds, seed=wish.seed, plan=plan, reasons=False)
+        task = Task(
+            key,
+            example.prompt,
+            example.rubric,
+            rounds=wish.rounds,
+            patience=wish.rounds,  # what fails is tried another way
+            seed=wish.seed,
+            plan=plan,
+            reasons=False,
+        )
         for event in write(task, team):
             run = fold([event], run)
             if isinstance(event, Status):

@@ -16,6 +16,7 @@ from writer_r1.drafting import draft_request
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.llm import Request
 from writer_r1.llm.chat import Template, Tokenise, encode, filled
+from writer_r1.one_go import OPENS, think_request
 from writer_r1.rubric_file import read_rubric
 from writer_r1.traces import Refusal, parse
 from writer_r1.training.rows import Unusable, files, rows
@@ -194,8 +195,8 @@ def whole_request(example: Example) -> str:
 
 
 def request_of(example: Example) -> Request:
-    """Return what the writing model is asked for where this piece is its answer."""
-    return draft_request(example.prompt)
+    """Return what the writing model is asked for where this piece, or this thought, is its answer."""
+    return think_request(example.prompt) if example.text.startswith(OPENS) else draft_request(example.prompt)
 
 
 def as_seen(example: Example, template: Template) -> Seen:
