@@ -35,13 +35,7 @@ class LlamaCpp:
         import llama_cpp
 
         self._c, self.name, self.path = llama_cpp, name, path
-        llama_cpp.llama_log_set(_quiet(), None)
-        llama_cpp.llama_backend_init()
-        params = llama_cpp.llama_model_default_params()
-        params.use_extra_bufts = REPACKED
-        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-        if not self._model:
-            raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+        self._model = read_model(path)
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
         cores = usable_cores()
         small = llama_cpp.llama_model_n_params(self._model) < SMALL
@@ -239,6 +233,24 @@ class LlamaCpp:
         self._seq.pin(self.encode(request)[0], never)
 
 
+def read_model(path: Path, *, vocabulary: bool = False) -> Any:
+    """Return llama.cpp's handle of a GGUF file, or of its vocabulary alone; to be freed by the caller.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    import llama_cpp
+
+    llama_cpp.llama_log_set(_quiet(), None)
+    llama_cpp.llama_backend_init()
+    params = llama_cpp.llama_model_default_params()
+    params.use_extra_bufts, params.vocab_only = REPACKED, vocabulary
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    if not model:
+        raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+    return model
+
+
 def read_template(path: Path) -> Template:
     """Return the chat template in a GGUF file, read without its weights.
 
@@ -247,12 +259,7 @@ def read_template(path: Path) -> Template:
     """
     import llama_cpp
 
-    llama_cpp.llama_log_set(_quiet(), None)
-    params = llama_cpp.llama_model_default_params()
-    params.vocab_only = True
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-    if not model:
-        raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+    model = read_model(path, vocabulary=True)
     try:
         return template_of(model, path.name)
     finally:
