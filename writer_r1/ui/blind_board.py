@@ -115,8 +115,8 @@ def _question(pair: BlindPair, pairs: Sequence[BlindPair]) -> str:
         f'data-key="blind-{key}" aria-keyshortcuts="{key}"><kbd aria-hidden="true">{key}</kbd> {CHOICES[key]}</button>'
         for key in ORDER
     )
-    read = sum(1 for p in pairs if p.choice)
-    where = f"Pair {read + 1} of {len(pairs)}. Keys: 1, 2, or 0 for no difference."
+    # Not of how many: while others are written, what is being read must not change.
+    where = f"Pair {sum(bool(p.choice) for p in pairs) + 1}. Keys: 1, 2, or 0 for no difference."
     heads = ("Text 1", "Text 2")
     return f'{_texts(pair, heads)}<div class="acts choices">{row}</div><p class="where">{where}</p>'
 
