@@ -16,7 +16,7 @@ from writer_r1.training.data import Example
 from writer_r1.ui.blind_board import Tally, blind_board, blind_progress, chosen, tally
 from writer_r1.ui.blind_page import look, on_act
 
-TRIAL = Trial("sea-1", "w" * 64, Path("a.gguf"), "fake", (), 60)
+TRIAL = Trial("sea-1", "w" * 64, Path("a.gguf"), "fake", (), 60, "A model")
 HOSTILE = '</div><script>alert(1)</script><img src=x onerror="a">'
 
 
@@ -62,7 +62,7 @@ def test_a_key_means_the_text_that_stands_there(first: str, key: str) -> None:
 
 def test_after_the_choice_it_is_said_whose_each_text_is() -> None:
     html = blind_board(TRIAL, [pair(first="adapter", choice="adapter")], pair().id, writing=False)
-    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["Text 1 · “sea-1”", "Text 2 · fake"]
+    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["Text 1 · “sea-1”", "Text 2 · A model as it is"]
     assert "You chose text 1: “sea-1”." in html and html.count('class="better"') == 1
     assert "1 of 1 for the adapter: too few to tell" in html
 
@@ -92,7 +92,7 @@ def test_an_even_share_never_sounds_like_a_win() -> None:
 
 def test_words_are_shown_as_words() -> None:
     made = pair(prompt=HOSTILE, base_text=HOSTILE, adapter_text=HOSTILE + "!", adapter=HOSTILE, base=HOSTILE)
-    trial = TRIAL._replace(adapter=HOSTILE, base=HOSTILE)
+    trial = TRIAL._replace(adapter=HOSTILE, label=HOSTILE)
     writing = Writing(1, 12, 3.0, "failed", HOSTILE)
     html = blind_progress(trial, writing, 1) + blind_progress(trial, writing._replace(state="running"), 1)
     for choice in ("", "adapter", HOSTILE):
