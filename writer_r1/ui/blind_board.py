@@ -18,8 +18,8 @@ WIDE = 0.3  # of an interval: a wider one comes of too few pairs, a narrower one
 CHOICES = {"1": "Text 1 is better", "0": "No difference", "2": "Text 2 is better"}
 ORDER = ("1", "0", "2")
 ABOUT = (
-    "“{adapter}” and its base {base}, on requests that the run held out, from the same seeds. Which is which is told after "
-    "each choice."
+    "“{adapter}” and its base {base}, on requests that the run held out, from the same seeds. Which is which is told "
+    "after each choice."
 )
 
 
