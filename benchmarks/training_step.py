@@ -94,9 +94,10 @@ def prompt_ids(tokenizer: Any, number: int, length: int = PROMPT) -> list[int]:
 def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
     import torch
 
-    from writer_r1.training import mrpo
+    from writer_r1.training import mrpo, practice
     from writer_r1.training.config import configured
-    from writer_r1.training.objective import advantages, supervised_loss
+    from writer_r1.training.group_advantage import of_group
+    from writer_r1.training.objective import supervised_loss
     from writer_r1.training.optimizer import Crew, Optimizer, micro_batches
     from writer_r1.training.policy import open_policy
     from writer_r1.training.replay import Buffer, Under
@@ -120,15 +121,13 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
     for step in range(STEPS + 1):
         learner.state |= {"step": step, "drawn": step}
         began = time.process_time()
-        clock = mrpo.Clock()
+        clock = practice.Clock()
         if loop == "mrpo":
             prompt = prompt_ids(policy.tokenizer, step)
-            (rollouts,) = mrpo.write_groups(learner, [prompt], clock)
-            values = torch.tensor([sum(t % 2 for t in r.tokens) / REPLY for r in rollouts])
-            rewards = [Reward(v, {}) for v in values.tolist()]
-            ours_, theirs = advantages(values, torch.empty(0))
-            texts = [""] * ROWS
-            group = mrpo.Group(prompt, under, rollouts, texts, rewards, [], ours_, theirs)
+            (rollouts,) = practice.write_groups(learner, [[prompt] * ROWS], clock)
+            rewards = [Reward(sum(t % 2 for t in r.tokens) / REPLY, {}) for r in rollouts]
+            advantage = of_group(rewards, [REPLY] * ROWS, [], config.objective, 0)
+            group = practice.Group(prompt, under, rollouts, [""] * ROWS, rewards, [], advantage)
             mrpo.update(learner, [group], buffer, clock)
         else:
             rows = [prompt_ids(policy.tokenizer, ROWS * step + i, 2 * PROMPT) for i in range(ROWS)]

@@ -1,6 +1,7 @@
-"""A run's folder -> an adapter of the home: its manifest, its newest state, and what cannot be adopted."""
+"""A run's folder -> an adapter of the home: its manifest, which of its states, and what cannot be adopted."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from writer_r1.cli import main
 from writer_r1.errors import WriterError
 from writer_r1.training import run_folder
 from writer_r1.training.adoption import adopt
+from writer_r1.training.best import Best
 from writer_r1.training.config import configured
+from writer_r1.training.report import report
 from writer_r1.trajectory import prompt_id
 
 STORY = "The keeper climbed the stair with a can of oil and counted the steps as he went."
@@ -60,6 +63,28 @@ def test_a_run_becomes_an_adapter_that_says_what_it_learned_from(run: Run, tmp_p
 
 
 @pytest.mark.model
+def test_the_adapter_that_did_best_is_taken_by_default_and_the_last_one_by_wish(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, home = run(), tmp_path / "home"
+    better = peft_adapter(tmp_path / "better", seed=1)
+    kept = folder / "best" / "step-000010"
+    shutil.copytree(better, kept / "adapter")
+    (kept / "figure.json").write_text('{"step": 10, "figure": 2.25}')
+    best, last = adopt(folder, home), adopt(folder, tmp_path / "other home", "last")
+    assert (best.which, best.step, best.metrics["held_out_loss"]) == ("best", 10, 2.25)
+    assert (last.which, last.metrics["held_out_loss"]) == ("last", 2.5)
+    for which, source in ((None, better), ("best", better), ("last", folder / "adapter")):
+        out = tmp_path / f"peft {which}"
+        chosen = ["--which", which] if which else []
+        assert main(["runs", "export", str(folder), "--to", "peft", "--out", str(out), *chosen]) == 0
+        weights = "adapter_model.safetensors"
+        assert (out / weights).read_bytes() == (source / weights).read_bytes()
+    assert "did best on what was held out: step-000010" in capsys.readouterr().err
+    assert report(folder).best == Best(kept / "adapter", 10, 2.25)
+
+
+@pytest.mark.model
 def test_a_run_is_exported_in_each_form_and_takes_the_place_of_nothing(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,6 +100,8 @@ def test_a_run_is_exported_in_each_form_and_takes_the_place_of_nothing(
 def test_a_run_without_an_adapter_or_of_other_weights_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(WriterError, match="has no adapter yet; let it finish, or stop and save it"):
         adopt(run(empty=True), tmp_path)
+    with pytest.raises(WriterError, match="has no best adapter: nothing was tested after its first updates"):
+        adopt(run("best", empty=True), tmp_path, "best")
     with pytest.raises(WriterError, match="only an adapter of a GGUF model can be used here"):
         adopt(run("other", source=str(tmp_path)), tmp_path)
     with pytest.raises(WriterError, match="is not at .* any more; download or move it back"):

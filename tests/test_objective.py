@@ -13,6 +13,7 @@ from writer_r1.training.objective import (
     Replayed,
     Tokens,
     advantages,
+    beyond,
     clipped,
     effective_rows,
     fresh_loss,
@@ -23,6 +24,7 @@ from writer_r1.training.objective import (
     masked_mean,
     ratio,
     replay_loss,
+    residual,
     supervised_loss,
 )
 
@@ -180,6 +182,59 @@ def test_a_row_from_the_buffer_is_held_to_the_policy_that_wrote_it() -> None:
     assert gradient(stale, logp)[0, 1] == 0
     assert loss([[-1.0, -1.0]]).item() == pytest.approx(-0.25)  # recomputed log-probs would make every row look so
     assert loss([[-2.0, -2.0]]).item() == 0.0  # e^1 > 1.65: too far away
+
+
+def test_parts_of_a_row_have_credit_of_their_own_in_the_loss() -> None:
+    rows = some()._replace(reference=None)
+    each = rows.advantage[:, None].expand(4, 5)
+    assert torch.equal(whole(rows._replace(advantage=each)), whole(rows))
+    half = torch.cat([each[:, :2], torch.zeros(4, 3)], 1)
+    assert gradient(whole(rows._replace(advantage=half)), rows.logp)[:, 2:].abs().sum() == 0
+
+
+def test_the_residual_has_nothing_of_the_length() -> None:
+    lengths = torch.tensor([10.0, 20.0, 30.0, 40.0])
+    found = residual(torch.tensor([0.1, 0.4, math.nan, 0.5]), lengths)
+    # without the third: 40/3 and 10/3 under the mean length, 50/3 over it, slope 17/1400
+    close(found[[0, 1, 3]], [0.261905, 0.440476, 0.297619])
+    assert found[2].isnan()
+    close(residual(REWARDS, torch.full((4,), 9.0)), REWARDS.tolist())
+
+
+def as_it_was(rows: Fresh, objective: Objective, tokens: Tokens) -> torch.Tensor:
+    """The loss before any of the later choices were there."""
+    old = rows.logp.detach()
+    weight = (old - rows.sampled).clamp(-20, 20).exp().clamp(max=objective.importance_cap)
+    r = (rows.logp - old).clamp(-20, 20).exp()
+    by = rows.advantage[:, None]
+    gain = torch.minimum(r * by, r.clamp(1 - objective.clip_low, 1 + objective.clip_high) * by)
+    loss = -(weight * gain).where(rows.mask, 0.0).sum() / (tokens.fresh + tokens.replayed)
+    d = (rows.reference - rows.logp).clamp(-20, 20)  # type: ignore[operator]
+    return loss + objective.kl * (d.exp() - d - 1).where(rows.mask, 0.0).sum() / tokens.fresh
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_with_nothing_chosen_the_loss_is_what_it_was_bit_for_bit(seed: int) -> None:
+    rows = some(seed=seed)
+    tokens = Tokens(int(rows.mask.sum()), 7)
+    now, before = fresh_loss(rows, Objective(), tokens), as_it_was(rows, Objective(), tokens)
+    assert torch.equal(now, before)
+    assert torch.equal(gradient(now, rows.logp), gradient(before, rows.logp))
+
+
+def test_what_was_written_with_lessons_is_learned_as_if_without() -> None:
+    logp = torch.tensor([[-1.0, -12.0, -1.0], [-1.0, -12.0, -1.0]], requires_grad=True)  # e^-12 < 1e-4
+    sampled = torch.tensor([[-1.5, -1.0, -3.0], [-1.5, -1.0, -3.0]])
+    mask, advantage = torch.ones(2, 3, dtype=torch.bool), torch.tensor([1.0, 1.0])
+    rows = Fresh(logp, sampled, advantage, mask, aided=torch.tensor([True, False]))
+    found = gradient(fresh_loss(rows, Objective(), Tokens(6)), logp) * -6
+    # the weights are ratios to the log-probs with lessons: e^0.5, e^-11, e^2 cut to 2
+    close(found[1], [math.exp(0.5), math.exp(-11), 2.0])
+    close(found[0], [math.exp(0.5), 0.0, 2.0])
+    assert found[0, 1] == 0.0 < found[1, 1]  # what could hardly be without lessons teaches nothing
+    assert beyond(rows, Objective()).nonzero().tolist() == [[0, 1]]
+    close(gradient(fresh_loss(rows, Objective(memory_floor=0.0), Tokens(6)), logp)[0] * -6, found[1].tolist())
 
 
 def test_effective_rows() -> None:

@@ -75,6 +75,17 @@ def test_a_judge_has_a_half_at_most(judge: FakeLLM) -> None:
         config(reward="judge", judge="standard", judge_share=0.6)
 
 
+def test_what_a_piece_earns_is_the_sum_of_its_criteria(judge: FakeLLM) -> None:
+    judge.judge = lambda draft, question: 7.0
+    for rewarder, *judged in ((Rewarder(config()),), (Rewarder(config(reward="judge", judge="standard")), "warm")):
+        for text, whole in ((GOOD, True), (GOOD, False), (GOOD.replace("coin", "button"), True)):
+            found = earned(rewarder, text, *judged, whole=whole)
+            assert found.weights.keys() == found.scores.keys()
+            assert sum(found.weights.values()) == pytest.approx(1.0)
+            assert sum(w * found.scores[name] for name, w in found.weights.items()) == pytest.approx(found.value)
+    assert sum(w for name, w in found.weights.items() if name == "warm") == pytest.approx(0.5)
+
+
 def test_a_text_is_judged_once(judge: FakeLLM) -> None:
     rewarder = Rewarder(config(reward="judge", judge="standard"))
     first, calls = earned(rewarder, GOOD, "warm"), len(judge.seen)

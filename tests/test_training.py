@@ -1,13 +1,16 @@
 """Whole runs on a tiny random model: they learn, stop, go on bit for bit, and say in a sentence why they cannot."""
 
 import json
+import math
+import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -16,10 +19,16 @@ from safetensors.torch import load_file
 from tiny_base import make_base
 from training_data import run_config, write_rows
 
-from writer_r1.training import checkpoint, mrpo, policy, run_folder, sft
+from writer_r1.training import checkpoint, group_advantage, mrpo, policy, run_folder, sft
+from writer_r1.training.best import Best, best_of
+from writer_r1.training.learner import Learner
+from writer_r1.training.lessons import write_lessons
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.process import environment, run
+from writer_r1.training.rewards import Reward
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.warnings import warnings
+from writer_r1.trajectory import Lesson
 
 LOOPS = {"sft": sft.train, "mrpo": mrpo.train}
 # Few prompts, so that they come again; every difference counts; and replies of which some end by themselves.
@@ -58,8 +67,9 @@ class Runs:
     def __init__(self, root: Path, base: Path, data: Path) -> None:
         self.root, self.base, self.data = root, base, data
 
-    def make(self, kind: str, name: str = "run", **chosen: Any) -> Path:
+    def make(self, kind: str, name: str = "run", lessons: Sequence[Lesson] = (), **chosen: Any) -> Path:
         run_folder.create(self.root / name, run_config(kind, chosen.pop("base", self.base), self.data, **chosen))
+        write_lessons(self.root / name, lessons) if lessons else None
         return self.root / name
 
     def go(self, kind: str, name: str = "run", **chosen: Any) -> tuple[Path, Exit]:
@@ -78,11 +88,19 @@ def again(folder: Path) -> Exit:
 def letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reward that every text has a little of: the criteria of a request tell hardly one random text from another."""
 
-    def share(self: object, prompt: str, rubric: object, text: str, whole: bool) -> mrpo.Reward:
+    def share(self: object, prompt: str, rubric: object, text: str, whole: bool) -> Reward:
         found = sum("a" <= letter <= "z" for letter in text) / max(8, len(text))
-        return mrpo.Reward(found, {"letters": found})
+        return Reward(found, {"letters": found})
 
     monkeypatch.setattr(mrpo.Rewarder, "_looked", share)
+
+
+def lessons() -> list[Lesson]:
+    """What helped with every request but one, and what did not help with any."""
+    about = {"criterion": "voice", "rubric_id": "r", "trajectory_id": "t", "delta": 0.2}
+    prompts = [f"Write {4 + i} words about sea number {i}." for i in range(12)]
+    helped = [Lesson(id=f"l{p}", kind="success", text=f"Keep {p[-2]} short.", prompt=p, **about) for p in prompts[1:]]
+    return [*helped, *(row.model_copy(update={"kind": "failure", "text": "Use no verbs."}) for row in helped)]
 
 
 @pytest.fixture
@@ -129,6 +147,43 @@ def test_mrpo_raises_what_it_is_rewarded_for(runs: Runs, letters: None) -> None:
     assert (folder / "replay.db").exists()
 
 
+def test_a_reward_that_anyone_can_have_is_told_at_each_evaluation(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        mrpo.Rewarder, "_looked", lambda _, prompt, rubric, text, whole: Reward(min(1.0, len(text) / 2000), {})
+    )
+    folder, _ = runs.go("mrpo", **{**REPLAY, "steps": 1, "evaluate_every": 1})
+    first, last = rows(folder, "held_out")
+    assert first["watch/very_long"] > 4 * first["watch/honest"]
+    told = warnings("mrpo", run_folder.metrics(folder))
+    assert any("a draft padded to four times its length" in t and f"{last['watch/honest']:.2f}" in t for t in told)
+    chance, _ = runs.go("mrpo", "chance", steps=1, reward="random")
+    assert not any("watch/honest" in row for row in rows(chance, "held_out"))
+
+
+def test_rewards_by_criterion_are_told_with_the_weights_they_were_trained_with(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two(self: object, prompt: str, rubric: object, text: str, whole: bool) -> Reward:
+        scores = {"long": min(1.0, len(text) / 100), "letters": sum(map(str.isalpha, text)) / max(8, len(text))}
+        return Reward(fmean(scores.values()), scores, weights=dict.fromkeys(scores, 0.5))
+
+    monkeypatch.setattr(mrpo.Rewarder, "_looked", two)
+    for module in (mrpo, group_advantage):
+        monkeypatch.setattr(module, "LONG", 1)
+    plain, _ = runs.go("mrpo", "plain", **{**REPLAY, "steps": 4})
+    chosen = {"noise": 0.0, "aggregation": "normalize_then_sum", "contrast": True, "length_residual": True}
+    shaped, found = runs.go("mrpo", "shaped", **{**REPLAY, "steps": 4, "objective": chosen})
+    assert found.outcome == "finished", found.sentence
+    first, *_, last = rows(shaped)
+    assert first["weights/long/mean"] + first["weights/letters/mean"] == pytest.approx(1.0)
+    assert first["weights/long/mean"] != pytest.approx(0.5, abs=0.01)
+    assert (first["length/together"], first["length/residual"]) == (0, 0.0)
+    assert last["length/together"] >= 1 and last["length/residual"] == 1.0
+    assert first["reward"] == rows(plain)[0]["reward"]  # what is told is the true reward
+    assert not any(name.startswith("weights/") for name in rows(plain)[0])
+    assert not same(plain, shaped)
+
+
 def test_a_replay_weight_of_zero_is_plain_grpo_bit_for_bit(runs: Runs, letters: None) -> None:
     weightless, _ = runs.go("mrpo", "weightless", **with_replay(weight=0.0))
     plain, _ = runs.go("mrpo", "plain", **with_replay(rows=0))
@@ -148,9 +203,80 @@ def test_a_row_of_an_earlier_policy_is_not_taken_for_a_new_one(runs: Runs, lette
 
 
 @pytest.mark.parametrize("kind", LOOPS)
+def test_the_adapter_of_the_best_evaluation_is_kept(runs: Runs, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {0: 9.0, 2: 3.0, 4: 2.0, 6: 2.5} if kind == "sft" else {0: 0.9, 2: 0.4, 4: 0.5, 6: 0.5}
+    keep = Learner.keep_best
+
+    def judged(self: Learner, figure: float) -> None:
+        assert math.isfinite(figure)
+        keep(self, figures[self.state["step"]])
+
+    monkeypatch.setattr(Learner, "keep_best", judged)
+    folder, found = runs.go(kind, evaluate_every=2)
+    assert found.sentence.endswith(
+        "the adapter is ready to try. The best on what was held out, of update 4, is kept too."
+    )
+    best = best_of(folder)
+    assert best == Best(
+        folder / "best" / "step-000004" / "adapter", 4, figures[4]
+    )  # not the start; of equals the first
+    (kept,) = (folder / "best").iterdir()
+    then, now = (load_file(p / "adapter_model.safetensors") for p in (best.folder, folder / "adapter"))
+    of_then = load_file(folder / "checkpoints" / "step-000004" / "adapter" / "adapter_model.safetensors")
+    assert all(torch.equal(v, of_then[k]) for k, v in then.items())
+    assert any(not torch.equal(v, now[k]) for k, v in then.items())
+
+
+def test_a_better_adapter_takes_the_place_of_the_best_whole_or_not_at_all(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = runs.make("sft", evaluate_every=2, learning_rate=2e-2)  # so fast that each evaluation is the best
+    replace, steps = os.replace, list[str]()
+
+    def killed(source: Any, target: Any) -> None:
+        if "best" in Path(target).parts:
+            steps.append(Path(target).name)
+            if len(steps) == 2:
+                raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(checkpoint.os, "replace", killed)
+    found = again(folder)
+    assert (found.kind, steps) == ("disk", ["step-000002", "step-000004"])
+    assert [p.name for p in (folder / "best").iterdir()] == ["step-000002"]
+    run_folder.begin_again(folder)
+    assert again(folder).outcome == "finished"
+    assert [p.name for p in (folder / "best").iterdir()] == ["step-000006"]  # kept over the restart, and bettered
+    checkpoint.discard(folder)
+    assert best_of(folder) is None
+
+
+def test_without_a_share_or_without_lessons_nothing_changes_bit_for_bit(runs: Runs, letters: None) -> None:
+    chosen = {**REPLAY, "steps": 4, "held_out": 0.2}
+    plain, _ = runs.go("mrpo", "plain", **chosen)
+    for name, more in (("no share", {"lessons": lessons()}), ("no lessons", {"memory_share": 0.5})):
+        other, _ = runs.go("mrpo", name, **chosen, **more)  # type: ignore[arg-type]
+        assert same(plain, other)
+        assert [numbers(row) for row in rows(plain)] == [numbers(row) for row in rows(other)]
+
+
+def test_a_share_of_the_rollouts_is_written_with_lessons_and_learned_as_if_without(runs: Runs, letters: None) -> None:
+    folder, found = runs.go("mrpo", lessons=lessons(), **{**REPLAY, "steps": 4, "held_out": 0.2}, memory_share=0.5)
+    assert found.outcome == "finished", found.sentence
+    told = rows(folder)
+    assert {row.get("memory/rows", 0) for row in told} <= {0, 2, 4} and any(row.get("memory/rows") for row in told)
+    for row in told:
+        if row.get("memory/rows"):
+            assert row["memory/logp_difference/mean"] > 0.01 and row["memory/gain"] is not None
+        assert row["sampling/logp_difference/max"] < 1e-4  # the others' sampler is the policy itself
+    assert all(len(s["prompt"]) < 60 for s in run_folder.samples(folder))  # what is tested has no lessons
+
+
+@pytest.mark.parametrize("kind", LOOPS)
 def test_a_run_goes_on_bit_for_bit(runs: Runs, letters: None, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    straight, _ = runs.go(kind, "straight", **REPLAY)
-    broken = runs.make(kind, "broken", **REPLAY)
+    more = {"lessons": lessons(), "memory_share": 0.25} if kind == "mrpo" else {}
+    straight, _ = runs.go(kind, "straight", **REPLAY, **more)
+    broken = runs.make(kind, "broken", **REPLAY, **more)
     step = Optimizer.step
 
     def stopping(self: Optimizer, number: int) -> Stepped:
@@ -246,7 +372,8 @@ def test_a_gradient_that_is_no_number_is_skipped_and_three_end_the_run(
 def test_drafts_that_all_earn_the_same_are_told_before_the_first_step(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mrpo.Rewarder, "reward", lambda *_, **__: mrpo.Reward(0.5, {}))
+    """Acceptance 16, before the first step, of the page's design."""
+    monkeypatch.setattr(mrpo.Rewarder, "reward", lambda *_, **__: Reward(0.5, {}))
     folder, found = runs.go("mrpo", steps=2)
     assert found.outcome == "finished"
     (warned,) = rows(folder, "warning")
@@ -336,6 +463,7 @@ sys.exit(run(Path(sys.argv[1]), sft.train))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_too_little_memory_is_told_as_that(runs: Runs) -> None:
+    """Acceptance 9, a real failure, of the page's design."""
     rows_ = [json.loads(line) for line in runs.data.read_text().splitlines()]
     runs.data = runs.root / "long.jsonl"
     runs.data.write_text("".join(json.dumps({**row, "text": row["text"] * 30}) + "\n" for row in rows_))

@@ -17,12 +17,13 @@ def export_command(args: argparse.Namespace) -> int:
     from writer_r1.progress import Line
     from writer_r1.training import export, run_folder
     from writer_r1.training.adoption import base_of
+    from writer_r1.training.best import adapter_in
 
     folder, line = folder_of(args.dir), Line()
     told = run_folder.record(folder)
-    made = folder / "adapter"
-    if not (made / "adapter_model.safetensors").is_file():
-        raise WriterError(f"The run {folder.name!r} has no adapter yet; let it finish, or stop and save it.")
+    made, which = adapter_in(folder, args.which)
+    if which == "best":
+        print(f"This is the adapter that did best on what was held out: {made.parent.name}.", file=sys.stderr)
     if args.out.exists():
         raise WriterError(f"{str(args.out)!r} is there already; give a name that is free.")
     try:
@@ -48,7 +49,7 @@ def compare_command(args: argparse.Namespace) -> int:
     from writer_r1 import adapters, catalog
     from writer_r1.llm import never
     from writer_r1.progress import Line
-    from writer_r1.training.compare import Side, compared, comparison, held_out
+    from writer_r1.training.compare import Sides, compared, comparison, held_out
     from writer_r1.workspace import Workspace
 
     workspace, line = Workspace(), Line()
@@ -62,7 +63,7 @@ def compare_command(args: argparse.Namespace) -> int:
     try:
         with workspace.judging(args.judge or args.base, never) as judge:
             base = workspace.llm(args.base)
-            sides = Side(base, base.adapted(path, args.strength))
+            sides = Sides(base, base.adapted(path, args.strength))
             tick = lambda done, total: line.show(f"writing and judging: {done} of {total} texts", "writing")  # noqa: E731
             pairs = list(compared(examples, sides, judge, seed=args.seed, max_words=args.max_words, tick=tick))
             found = comparison(pairs, adapter, strength=args.strength, judge=judge.llm.name, left_out=left_out)

@@ -27,7 +27,8 @@ class Adapter(Noun):
     """What is known of an adapter. `trained_on` are ids of requests, see `trajectory.prompt_id`.
 
     `source` says in words what it learned from; `metrics` are the figures of its run by name; `created` is in seconds
-    since 1970; `judge` is the model whose scores it was trained by, if any.
+    since 1970; `judge` is the model whose scores it was trained by, if any. `which` says whether it is the last adapter
+    of its run or the one that did best on what was held out, `step` of which update it is.
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -41,6 +42,8 @@ class Adapter(Noun):
     metrics: dict[str, float] = {}
     judge: str | None = None
     created: float = 0.0
+    which: Literal["best", "last"] = "last"
+    step: int = 0
 
 
 def register(folder: Path, adapter: Adapter, home: Path) -> Adapter:
@@ -131,6 +134,31 @@ def weights_for(name: str, model: Model, home: Path) -> Path:
     if not path.is_file():
         raise ModelError(f"The file of the adapter {name!r} is gone ({str(path)!r}); delete it and train it again.")
     return path
+
+
+def base_of(adapter: Adapter, models: Path) -> Model:
+    """Return the model of this machine that an adapter was trained on.
+
+    Raises:
+        ModelError: it is not here.
+    """
+    ready = (m for m in catalog.rows(models) if m.state == "ready")
+    if base := next((m for m in ready if base_digest(m) == adapter.base_sha256), None):
+        return base
+    raise ModelError(f"{adapter.base}, which {adapter.name!r} was trained on, is not here; get it on the Models page.")
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of an adapter's weights, computed once while the file stays as it is.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        stat = path.stat()
+        return _digest(path, stat.st_size, stat.st_mtime_ns)
+    except OSError as error:
+        raise ModelError(f"The adapter's file {str(path)!r} cannot be read ({error.strerror}).") from error
 
 
 def worn_by(model: str, adapter: str, models: Path, home: Path) -> Path | None:

@@ -181,7 +181,7 @@ def _add_history(parent: Any) -> None:
     show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
-    about = "Print what was accepted and rejected in reviews as pairs of texts to train on, a JSON line each."
+    about = "Print what was chosen in reviews and blind comparisons as pairs of texts to train on, a JSON line each."
     _command(sub, "preferences", commands.history_preferences, about)
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
@@ -224,6 +224,8 @@ def _add_export(parent: Any) -> None:
     forms = "the adapter as PEFT wrote it (a folder) or for llama.cpp, or the base with it merged in"
     export.add_argument("--to", required=True, choices=("peft", "gguf-adapter", "gguf"), help=forms)
     export.add_argument("--out", required=True, type=Path, metavar="PATH", help="a name that is free")
+    best = "the adapter that did best on what was held out, or the last one (default best, where there is one)"
+    export.add_argument("--which", choices=("best", "last"), help=best)
     export.add_argument("--type", choices=("q8_0", "q4_k_m"), default="q8_0", help="of a merged model (default q8_0)")
 
 

@@ -239,11 +239,11 @@ def history_export(args: argparse.Namespace) -> int:
 
 
 def history_preferences(args: argparse.Namespace) -> int:
-    """Print what was decided in reviews as pairs of texts, a JSON line each."""
+    """Print what was decided in reviews and preferred blind as pairs of texts, a JSON line each."""
     from writer_r1.preferences import preference_lines
     from writer_r1.workspace import Workspace
 
-    print(preference_lines(Workspace().store.decisions()), end="")
+    print(preference_lines(Workspace().store), end="")
     return 0
 
 

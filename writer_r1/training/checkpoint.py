@@ -7,6 +7,7 @@ Chance needs no state: every draw depends on the run's seed and on counters that
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +28,54 @@ def write(folder: Path, state: dict[str, Any], policy: Policy, optimizer: Optimi
     Raises:
         TrainingError: the disk refused it; the checkpoint before it is intact.
     """
-    target = folder / "checkpoints" / f"step-{state['step']:06d}"
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+
+    def fill(part: Path) -> None:
         policy.save(part / "adapter")
         torch.save({"adamw": optimizer.adamw.state_dict(), "skipped": optimizer.skipped}, part / "optimizer.pt")
         if buffer is not None:
             buffer.write(part / "replay.db")
         (part / "state.json").write_text(json.dumps(state), "utf-8")
+
+    target = _written(folder, "checkpoints", state["step"], fill)
+    for old in every(folder)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def keep_best(folder: Path, step: int, figure: float, policy: Policy) -> None:
+    """Keep the adapter as it is now as the best so far, in the place of the one before (`best.best_of`).
+
+    Raises:
+        TrainingError: the disk refused it; the one before it is intact.
+    """
+
+    def fill(part: Path) -> None:
+        policy.save(part / "adapter")
+        (part / "figure.json").write_text(json.dumps({"step": step, "figure": figure}), "utf-8")
+
+    target = _written(folder, "best", step, fill)
+    for old in target.parent.glob("step-*"):
+        if old != target:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _written(folder: Path, shelf: str, step: int, fill: Callable[[Path], None]) -> Path:
+    """Return the folder of an update on one of the run's shelves, once it is there whole."""
+    target = folder / shelf / f"step-{step:06d}"
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        fill(part)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(part, target)
     except Exception as error:  # each of the libraries has its own way to say that the disk refused
         shutil.rmtree(part, ignore_errors=True)
         raise TrainingError(
-            f"The checkpoint of update {state['step']} could not be written to {str(folder)!r} ({error}); the one "
+            f"The checkpoint of update {step} could not be written to {str(target.parent)!r} ({error}); the one "
             "before it is intact: free some space and resume.",
             "disk",
         ) from error
-    for old in every(folder)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
     return target
 
 
@@ -101,6 +129,6 @@ def publish(folder: Path, policy: Policy) -> Path:
 def discard(folder: Path) -> None:
     """Remove all that a run learned."""
     with explained(folder):
-        for path in (folder / "checkpoints", folder / "adapter"):
+        for path in (folder / "checkpoints", folder / "best", folder / "adapter"):
             shutil.rmtree(path, ignore_errors=True)
         (folder / "replay.db").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ stored log-probabilities, a truncated importance weight between sampler and trai
 Notation: B rows of T tokens; `mask` is True where a token of the reply is; log-probabilities are natural.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from writer_r1.training.config import Objective, Replay
 
 EPSILON = 1e-4  # added to the spread in the published forms
 MOST_FRESH, MOST_REPLAYED = 3.0, 2.0  # an advantage beyond these is one lucky draw
+LEAST_CONTRAST = 0.25  # what a criterion keeps of its weight, as a share of the largest gain, where all texts meet it
 OVERFLOW = 20.0  # largest |log ratio| that is exponentiated
 FLAT = 1e-6  # spread under which all rewards of a group count as equal
 
@@ -25,12 +27,13 @@ class Fresh(NamedTuple):
 
     logp: Tensor  # (B, T), with gradient
     sampled: Tensor  # (B, T)
-    advantage: Tensor  # (B,)
+    advantage: Tensor  # (B,), or (B, T) where the parts of a row have credit of their own
     mask: Tensor  # (B, T)
     old: Tensor | None = (
         None  # (B, T); without it this is the only step on these rows, and the policy is its own old one
     )
     reference: Tensor | None = None  # (B, T), of the base model
+    aided: Tensor | None = None  # (B,), True where the sampler had lessons in its prompt and the trainer has none
 
 
 class Replayed(NamedTuple):
@@ -63,7 +66,7 @@ def advantages(
     if known.numel() < 2:
         return torch.zeros_like(fresh), torch.zeros_like(replayed)
     if baseline == "fresh":
-        spread = known.std().clamp(min=max(noise, FLAT)) if scale else known.new_tensor(1.0)
+        spread = _spread(known, noise, scale)
         ours = ((fresh - known.mean()) / spread).clamp(-MOST_FRESH, MOST_FRESH)
         theirs = ((replayed - known.mean()) / spread).clamp(0.0, MOST_REPLAYED)
     elif baseline == "mixed":
@@ -76,6 +79,59 @@ def advantages(
     else:
         raise ValueError(f"no such baseline: {baseline!r}")
     return ours.nan_to_num(0.0), theirs.nan_to_num(0.0)
+
+
+def _spread(known: Tensor, noise: float, scale: bool = True) -> Tensor:
+    return known.std().clamp(min=max(noise, FLAT)) if scale else known.new_tensor(1.0)
+
+
+def in_group(values: Tensor, noise: float, *, scale: bool = True) -> Tensor:
+    """Return `(x - mean) / max(spread, noise)` of the values (G,) of a group; what is NaN is left out and gets 0."""
+    known = values[~values.isnan()]
+    if known.numel() < 2:
+        return torch.zeros_like(values)
+    return ((values - known.mean()) / _spread(known, noise, scale)).nan_to_num(0.0)
+
+
+def per_criterion(scores: Tensor, weights: Tensor, *, scale: bool = True, noise: float = 0.05) -> Tensor:
+    """Return the advantages (G,) of a group whose scores (G, K) are put to one scale before they are summed.
+
+    So a criterion on which texts hardly differ is heard beside one on which they differ much. Weights (K,) sum to 1,
+    which is why the sum is not put to one scale again over the batch.
+
+    Source: GDPO, arXiv 2601.05242, with the sample spread and a floor of the judge's `noise`.
+    """
+    heads = torch.stack([in_group(head, noise, scale=scale) for head in scores.T])
+    return (weights @ heads).clamp(-MOST_FRESH, MOST_FRESH)
+
+
+def contrast_weights(scores: Tensor, weights: Tensor) -> Tensor:
+    """Return the weights (K,) with which a group is trained: more for a criterion on which its scores (G, K) differ.
+
+    `w_k (0.25 + spread_k / largest spread)`, with the sum of the given weights; those if nothing differs at all.
+
+    Source: the idea is POW3R's, arXiv 2605.20164; the formula is ours.
+    """
+    heads = [head[~head.isnan()] for head in scores.T]
+    spreads = torch.stack([h.std() if h.numel() > 1 else scores.new_zeros(()) for h in heads])
+    if spreads.max() < FLAT:
+        return weights
+    found = weights * (LEAST_CONTRAST + spreads / spreads.max())
+    return found * (weights.sum() / found.sum())
+
+
+def residual(values: Tensor, lengths: Tensor) -> Tensor:
+    """Return the values (G,) of a group without what a straight line through their lengths (G,) explains of them.
+
+    The mean stays. Where all are equally long nothing is explained.
+    """
+    known = ~values.isnan()
+    centred = lengths - lengths[known].mean()
+    across = centred[known].square().sum()
+    if known.sum() < 3 or across < FLAT:  # a line through two points explains everything
+        return values
+    slope = (centred[known] * (values[known] - values[known].mean())).sum() / across
+    return values - slope * centred
 
 
 def _standard(rewards: Tensor, over: Tensor, scale: bool) -> Tensor:
@@ -123,14 +179,27 @@ def k3(logp: Tensor, reference: Tensor) -> Tensor:
 
 
 def fresh_loss(rows: Fresh, objective: Objective, tokens: Tokens) -> Tensor:
-    """Return the fresh rows' part of the loss, divided by all tokens of the update."""
+    """Return the fresh rows' part of the loss, divided by all tokens of the update.
+
+    A row written with lessons is learned as if without: its weight is the ratio to the log-probs with them, and tokens
+    that hardly could be without them teach nothing. Source: EMPO2, arXiv 2602.23008.
+    """
     old = rows.logp.detach() if rows.old is None else rows.old
     weight = importance(old, rows.sampled, objective.importance_cap)
-    gain = clipped(rows.logp - old, rows.advantage[:, None], objective.clip_low, objective.clip_high)
-    loss = -masked_mean(weight * gain, rows.mask, tokens.fresh + tokens.replayed)
+    advantage = rows.advantage if rows.advantage.dim() == 2 else rows.advantage[:, None]
+    gain = clipped(rows.logp - old, advantage, objective.clip_low, objective.clip_high)
+    loss = -masked_mean(weight * gain, rows.mask & ~beyond(rows, objective), tokens.fresh + tokens.replayed)
     if rows.reference is None:
         return loss
     return loss + objective.kl * masked_mean(k3(rows.logp, rows.reference), rows.mask, tokens.fresh)
+
+
+def beyond(rows: Fresh, objective: Objective) -> Tensor:
+    """Return the tokens (B, T) of rows written with lessons that are all but impossible without them."""
+    if rows.aided is None or not objective.memory_floor:
+        return torch.zeros_like(rows.mask)
+    old = rows.logp.detach() if rows.old is None else rows.old
+    return rows.aided[:, None] & (old < math.log(objective.memory_floor))
 
 
 def replay_loss(rows: Replayed, objective: Objective, replay: Replay, tokens: Tokens) -> Tensor:

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
 from writer_r1.training import job, mark, run_folder
+from writer_r1.training.best import FIGURE, Best, best_of
 from writer_r1.training.config import Config, parsed
+from writer_r1.training.run_note import RunNote, run_note
 from writer_r1.training.status import Status
 
 WINDOW = 20  # updates that the pace is taken from
 FEWEST = 4  # before these the pace would jump about
-HEADLINE = {"sft": ("loss", "loss on held-out pieces"), "mrpo": ("reward", "reward on held-out requests")}
+HEADLINE = {"sft": (FIGURE["sft"], "loss on held-out pieces"), "mrpo": (FIGURE["mrpo"], "reward on held-out requests")}
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,10 +34,17 @@ class Report(NamedTuple):
     pace_s: float | None = None
     left_s: float | None = None
     headline: tuple[float, float] | None = None  # at first and last
+    best: Best | None = None
+    note: RunNote = RunNote()
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """Return what its user calls it."""
+        return self.note.title or self.folder.name
 
 
 def report(folder: Path, rows: Rows | None = None) -> Report:
@@ -51,7 +60,9 @@ def report(folder: Path, rows: Rows | None = None) -> Report:
     pace = None if status.over else pace_of(run_folder.metrics_since(folder, mark.metrics_before(folder)))
     left = None if pace is None else max(0.0, pace * (config.steps - step))
     created = float(record.get("created", 0.0))
-    return Report(folder, "", config, created, status, step, pace, left, headline_of(config.kind, rows))
+    headline = headline_of(config.kind, rows)
+    best, note = best_of(folder), run_note(folder)
+    return Report(folder, "", config, created, status, step, pace, left, headline, best, note)
 
 
 def reports(home: Path) -> list[Report]:
@@ -91,6 +102,8 @@ def as_json(found: Report) -> dict[str, Any]:
     return {
         "name": found.name,
         "folder": str(found.folder),
+        "title": found.note.title,
+        "note": found.note.note,
         "kind": config.kind,
         "base": config.base,
         "created": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(found.created)),
@@ -105,4 +118,5 @@ def as_json(found: Report) -> dict[str, Any]:
         "sentence": status.sentence,
         "checkpoint": status.kept,
         "held_out": {"of": HEADLINE[config.kind][0], "first": first, "last": last},
+        "best": {"step": found.best.step, "figure": found.best.figure} if found.best else None,
     }

@@ -25,11 +25,15 @@ UNSUITED = ("relevance",)  # checks that need a model of their own
 
 
 class Reward(NamedTuple):
-    """What a text earns; `value` is NaN where nothing could be scored. `scores` are by criterion name."""
+    """What a text earns; `value` is NaN where nothing could be scored. `scores` are by criterion name.
+
+    `weights` are of the criteria that could be scored, and sum to 1: a text that is a piece earns the sum of both.
+    """
 
     value: float
     scores: dict[str, float]
     gated: bool = False
+    weights: dict[str, float] = {}
 
 
 class Rewarder:
@@ -69,14 +73,19 @@ class Rewarder:
             self._known[key] = self._looked(prompt, rubric, text, whole)
         return self._known[key]
 
+    def earned(self, example: Example, text: str, *, whole: bool) -> Reward:
+        """Return what `text` earns as an answer to this example's request."""
+        return self.reward(example.prompt, self.rubric(example), text, whole=whole)
+
     def _looked(self, prompt: str, rubric: Rubric, text: str, whole: bool) -> Reward:
         if self._config.reward == "random":
             return Reward(random.Random(digest(str(self._config.seed), text)).random(), {})
         checked = _checked(prompt, rubric, text, whole)
         value = weighted_reward(_only(rubric, judged=False), checked)
         scores = {c.name: v for c in rubric.criteria if (v := checked.get(c.id)) is not None}
+        weights = _shares(rubric, scores)
         if is_no_piece(text):
-            return Reward(0.0, scores, gated=True)
+            return Reward(0.0, scores, gated=True, weights=weights)
         if self._judge and any(c.check is None for c in rubric.criteria):
             asked = _only(rubric, judged=True)
             found = scored(prompt, text, asked, self._judge)
@@ -84,14 +93,22 @@ class Rewarder:
                 return Reward(math.nan, scores)
             said = {c.name: s.value for c, s in zip(asked.criteria, found.scores, strict=True) if s.value is not None}
             share = self._config.judge_share
-            return Reward((1 - share) * value + share * found.reward, scores | said)
-        return Reward(math.nan if value is None else value, scores)
+            both = _shares(rubric, scores, 1 - share) | _shares(asked, said, share)
+            return Reward((1 - share) * value + share * found.reward, scores | said, weights=both)
+        return Reward(math.nan if value is None else value, scores, weights=weights)
 
 
 def _checked(prompt: str, rubric: Rubric, text: str, whole: bool) -> dict[str, float | None]:
     found = {c.id: measured_score(c, c.check, prompt, text, None).value for c in rubric.criteria if c.check is not None}
     cut = {c.id: 0.0 for c in rubric.criteria if c.check and c.check.type == "completeness" and not whole}
     return found | cut
+
+
+def _shares(rubric: Rubric, scores: dict[str, float], whole: float = 1.0) -> dict[str, float]:
+    """Return the weights of the criteria that were scored, by name, so that they sum to `whole`."""
+    found = {c.name: c.weight for c in rubric.criteria if c.name in scores}
+    total = math.fsum(found.values())
+    return {name: whole * weight / total for name, weight in found.items()} if total else {}
 
 
 def _only(rubric: Rubric, *, judged: bool) -> Rubric:

@@ -72,6 +72,7 @@ def evaluate(learner: Learner, unseen: Sequence[tuple[Example, Tokens]]) -> None
     learner.add_metrics({"step": step, "split": "held_out", "loss": loss})
     texts = [learner.policy.text(r.tokens) for r in rollouts]
     learner.add_samples(step, few, [(example.id, text) for (example, _), text in zip(few, texts, strict=True)])
+    learner.keep_best(loss)
     learner.state["evaluated"] = step
     print(f"after {step} updates: held-out loss {loss:.4f}", flush=True)
 

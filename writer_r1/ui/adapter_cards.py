@@ -46,6 +46,7 @@ def card(known: Known) -> str:
     made = datetime.fromtimestamp(adapter.created)
     learned = plural(adapter.pieces, "piece") + (f": {adapter.source}" if adapter.source else "")
     rows = [("Fits", known.base or adapter.base), ("Trained on", learned), ("Made", f"{made.day} {made:%B %Y}")]
+    rows += [("Kept", f"after update {adapter.step}, the best of its run")] if adapter.which == "best" else []
     rows += [(term, text) for key, term in FIGURES.items() if (text := _figure(adapter, key))]
     rows += [("Judged by", adapter.judge)] if adapter.judge else []
     facts = "".join(f'<dt>{escape(term)}</dt><dd dir="auto">{escape(value)}</dd>' for term, value in rows)
@@ -71,6 +72,8 @@ def _actions(known: Known) -> str:
     use = (
         f'<button type="button" class="act" data-act="try-adapter" data-tab="write" data-name="{name}" '
         f'data-key="try-{name}" aria-label="Try it in Write: {name}">Try it in Write</button>'
+        f'<button type="button" class="act" data-act="blind" data-tab="train" data-name="{name}" '
+        f'data-key="blind-{name}" aria-label="Compare blind: {name}">Compare blind</button>'
         if known.base
         else ""
     )

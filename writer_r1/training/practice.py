@@ -1,0 +1,142 @@
+"""Prompts -> groups of texts that the policy wrote for them, with what they earn and the stored ones that join them."""
+
+import hashlib
+import random
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from writer_r1.training.config import Config
+from writer_r1.training.group_advantage import Advantage, of_group
+from writer_r1.training.learner import Asked, Learner
+from writer_r1.training.optimizer import places
+from writer_r1.training.policy import Rollout
+from writer_r1.training.process import check_stop
+from writer_r1.training.replay import Buffer, Stored, Under
+from writer_r1.training.rewards import Reward, Rewarder
+from writer_r1.trajectory import digest, prompt_id
+
+REFILLS = 2  # other prompts tried where a group's texts all earn the same
+
+
+class Group(NamedTuple):
+    """A prompt's fresh rollouts with what they earn, and the stored ones that join them."""
+
+    prompt: list[int]
+    under: Under
+    rollouts: list[Rollout]
+    texts: list[str]
+    rewards: list[Reward]
+    replayed: list[Stored]
+    advantage: Advantage
+    aided: int = 0  # of the rollouts, the last so many were written with lessons in the prompt
+
+
+class Clock:
+    """Seconds by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """Count the seconds since the last call as spent on `name`."""
+        now = time.monotonic()
+        self.spent[f"seconds/{name}"] = self.spent.get(f"seconds/{name}", 0.0) + now - self._last
+        self._last = now
+
+
+def practise(
+    learner: Learner, prompts: Sequence[Asked], rewarder: Rewarder, buffer: Buffer, clock: Clock
+) -> tuple[list[Group], int]:
+    """Return the groups of an update and how many were put aside because all their texts earn the same."""
+    groups, flat, config = list[Group](), 0, learner.config
+    for _ in range(1 + REFILLS):
+        missing, drawn = config.prompts - len(groups), learner.state["drawn"]
+        chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
+        written = write_groups(learner, [prompts_in_group(asked, config) for asked in chosen], clock)
+        learner.state["drawn"] = drawn + missing
+        for number, (asked, rollouts) in enumerate(zip(chosen, written, strict=True)):
+            chance = random.Random(f"{config.seed}/{drawn + number}")
+            group = rewarded(learner, asked, rollouts, rewarder, buffer, chance)
+            if group.advantage.flat and not group.replayed:
+                flat += 1
+            else:
+                groups.append(group)
+        clock.lap("reward")
+        if len(groups) == config.prompts:
+            break
+    return groups, flat
+
+
+def aided_in_group(asked: Asked, config: Config) -> int:
+    """Return how many of a group's rollouts are written with lessons in the prompt."""
+    return round(config.memory_share * config.group) if asked.aided else 0
+
+
+def prompts_in_group(asked: Asked, config: Config) -> list[list[int]]:
+    """Return the prompt of each of a group's rollouts; those with lessons stand last."""
+    count = aided_in_group(asked, config)
+    return [asked.prompt] * (config.group - count) + [asked.aided or asked.prompt] * count
+
+
+def write_groups(learner: Learner, prompts: Sequence[Sequence[list[int]]], clock: Clock) -> list[list[Rollout]]:
+    """Return a text for each prompt of each group, all written side by side, the rows shared out among processes."""
+    config, crew, size = learner.config, learner.crew, learner.config.group
+    mine = crew.mine(len(prompts) * size)
+    seeds = [seed_of(config.seed, learner.state["drawn"] + i // size, i % size) for i in mine]
+    asked = [prompts[i // size][i % size] for i in mine]
+    own = learner.policy.sample(asked, seeds, config.text_tokens, learner.stopping)
+    if not own:
+        check_stop(learner.folder)
+    every: list[Rollout] = crew.gathered(list(zip(mine, own, strict=True)))
+    clock.lap("generate")
+    return [every[i : i + size] for i in range(0, len(every), size)]
+
+
+def rewarded(
+    learner: Learner,
+    asked: Asked,
+    rollouts: list[Rollout],
+    rewarder: Rewarder,
+    buffer: Buffer,
+    chance: random.Random,
+) -> Group:
+    """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
+    settings = learner.config.objective
+    example, texts = asked.example, [learner.policy.text(r.tokens) for r in rollouts]
+    rubric = rewarder.rubric(example)
+    rewards = [
+        rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in zip(texts, rollouts, strict=True)
+    ]
+    under = Under(prompt_id(example.prompt), rubric.id, rewarder.id, tokenizer_id(learner))
+    values = torch.tensor([r.value for r in rewards])
+    least = float(values.nanmean()) + settings.noise
+    replayed = [] if values.isnan().all() else buffer.pick(under, learner.state["step"], least, texts, chance)
+    lengths, together = [len(r.tokens) for r in rollouts], learner.state.get("together", 0)
+    advantage = of_group(rewards, lengths, [row.reward for row in replayed], settings, together)
+    aided = aided_in_group(asked, learner.config)
+    return Group(asked.prompt, under, rollouts, texts, rewards, replayed, advantage, aided)
+
+
+def remember(group: Group, buffer: Buffer, step: int) -> int:
+    """Put a group's good texts into the buffer and return how many; cut, gated and unscored ones stay out."""
+    triples = zip(group.rollouts, group.texts, group.rewards, strict=True)
+    rows = [Stored(text, r.tokens, r.logp, reward.value, r.entropy, step) for r, text, reward in triples]
+    sound = [
+        r.whole and not reward.gated and reward.value == reward.value
+        for r, reward in zip(group.rollouts, group.rewards, strict=True)
+    ]
+    return buffer.admit(group.under, rows, sound)
+
+
+def seed_of(seed: int, drawn: int, row: int) -> int:
+    """Return the seed of one rollout: of the run, of how many prompts were drawn before, and of its place."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{drawn}/{row}".encode()).digest()[:6], "big")
+
+
+def tokenizer_id(learner: Learner) -> str:
+    """Return what stands for the base's tokenizer: rollouts of another base are of other tokens."""
+    return digest(learner.base.sha256)
