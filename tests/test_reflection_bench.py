@@ -70,6 +70,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
 
 
 def asked(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "prompts.jsonl"
     rows = [
         {"prompt": f'A scene about a {t} in 20 to 40 words. Use the word "cheese".', "rubric": SALT} for t in THINGS
@@ -116,6 +117,9 @@ def test_a_placebo_is_the_advice_of_another_request(workspace: Workspace, tmp_pa
     loops = [p for p in plays if advised(p)]
     assert len(plays) == 8 and len(loops) == 4 and all(advised(p)[0] for p in loops)
     assert all(isinstance(one, Advice) for p in loops for one in advised(p)[0])
+    alone = bench(workspace, tmp_path / "alone", arms=(MRPO, PLACEBO))
+    result, _ = found(alone._replace(examples=alone.examples[:1]))
+    assert result["arms"][PLACEBO]["tokens"] == 0  # what it was advised itself is no placebo
 
 
 def test_what_was_made_before_a_stop_is_not_made_again(workspace: Workspace, tmp_path: Path) -> None:

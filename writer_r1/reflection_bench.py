@@ -96,6 +96,7 @@ def _play(
     bench: Bench, arm: str, number: int, played: Mapping[tuple[str, str], Played], cancel: Cancel
 ) -> tuple[Start, Played]:
     example, other = bench.examples[number], _before(bench, number)
+    beside = played.get((MRPO, other)) if other != example.prompt else None  # one's own reflections are no placebo
 
     def players() -> Players:
         judge = bench.workspace.judge_by(bench.judge, cancel)
@@ -109,7 +110,7 @@ def _play(
 
     def play() -> dict[str, Any]:
         with bench.workspace.machine():
-            found = _played(arm, begun, played.get((MRPO, example.prompt)), played.get((MRPO, other)), players())
+            found = _played(arm, begun, played.get((MRPO, example.prompt)), beside, players())
         if cancel():
             raise KeyboardInterrupt  # what was cut short says nothing
         return found.model_dump(mode="json")

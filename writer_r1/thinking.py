@@ -169,6 +169,9 @@ def plainly(after: Attempt) -> str:
     advice = after.reflection.advice if after.reflection else ()
     rows = []
     for one in advice:
+        if not one.criterion_id:  # of a thought in one go: it is in the first person already
+            rows.append(one.edit)
+            continue
         place = f"at “{one.quote}”" if one.quote and one.quote_found else "at this paragraph"
         rows.append(f"Let me look {place} again. {_sentence(one.fault)} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))
