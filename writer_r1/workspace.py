@@ -13,13 +13,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import adapters, catalog, embedding, places
+from writer_r1 import adapters, catalog, embedding, places, servers
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
-from writer_r1.llm import LLM, Cancel, load, never
+from writer_r1.llm import LLM, Cancel, connect, load, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
@@ -120,7 +120,7 @@ class Workspace:
         writer = model or self.writer
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
-            catalog.path_of(name, self.models)
+            catalog.refuse_absent(name, self.models)
         worn = adapters.worn_by(writer, task.adapter, self.models, self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
@@ -201,9 +201,10 @@ class Workspace:
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
         key = self.name_of(name)
+        if key not in self._loaded and (server := servers.find(name, self.models)):
+            self._loaded[key] = connect(server)
         if key not in self._loaded:
-            threads = self.settings.threads
-            options = {} if threads is None else {"threads": threads}
+            options = {"threads": threads} if (threads := self.settings.threads) else {}
             refuse_without_room(catalog.find(name, self.models))
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
