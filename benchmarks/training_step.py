@@ -124,7 +124,7 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
         clock = practice.Clock()
         if loop == "mrpo":
             prompt = prompt_ids(policy.tokenizer, step)
-            (rollouts,) = practice.write_groups(learner, [prompt], clock)
+            (rollouts,) = practice.write_groups(learner, [[prompt] * ROWS], clock)
             rewards = [Reward(sum(t % 2 for t in r.tokens) / REPLY, {}) for r in rollouts]
             advantage = of_group(rewards, [REPLY] * ROWS, [], config.objective, 0)
             group = practice.Group(prompt, under, rollouts, [""] * ROWS, rewards, [], advantage)

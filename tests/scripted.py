@@ -29,6 +29,7 @@ STATIONS = (
     "summary",
     "plan",
     "reconsider",
+    "think",
 )
 Value = TypeVar("Value")
 

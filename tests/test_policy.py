@@ -76,6 +76,15 @@ def test_different_prompts_side_by_side_are_answered_as_each_alone(policy: Polic
         assert alone.logp == pytest.approx(together[i].logp, abs=1e-4)
 
 
+def test_a_group_of_which_some_have_another_prompt_is_answered_as_each_alone(policy: Policy) -> None:
+    prompts = [PROMPT, PROMPT, PROMPT, [1, 91, 92, 93, *PROMPT]]
+    together = policy.sample(prompts, [1, 2, 3, 4], 40)
+    for i, prompt in enumerate(prompts):
+        (alone,) = policy.sample([prompt], [i + 1], 40)
+        assert alone.tokens == together[i].tokens
+        assert alone.logp == pytest.approx(together[i].logp, abs=1e-4)
+
+
 def test_a_reply_ends_where_the_chat_says(policy: Policy) -> None:
     rollouts = policy.sample([PROMPT] * 40, range(40), 200)
     assert all(r.whole == (r.tokens[-1] == 2) and 2 not in r.tokens[:-1] for r in rollouts)

@@ -27,7 +27,7 @@ from writer_r1.store import Store, this_process
 from writer_r1.synthesis import A_SCENE, TOO_LONG, Outcomes, Wish, from_history, read_outcomes, synthesise
 from writer_r1.thinking import NONE_USEFUL, SAME, Limits
 from writer_r1.traces import Trace, parse
-from writer_r1.training.data import read, read_prompts
+from writer_r1.training.data import as_tokens, read, read_prompts
 from writer_r1.workspace import Workspace
 
 THINGS = ("the kettle", "the ladder", "the gate", "the goose", "the drum")
@@ -84,6 +84,26 @@ def test_every_request_becomes_a_thought_that_can_be_trained_on(workspace: Works
     assert done[0] == (0, 5) and done[-1] == (5, 5) and said[-1][2] == 0.0
     assert {"planning", "drafting", "judging", "wording the reflections"} <= {doing for *_, doing in said}
     assert [left for *_, left, doing in said if doing == "waiting for the model"][1] is not None
+
+
+def test_a_thought_that_was_spoiled_by_hand_is_left_out_of_training_and_its_tags_are_words_to_the_model(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    out = tmp_path / "traces.jsonl"
+    made(workspace, asked(tmp_path, THINGS[:2]), out)
+    rows = found(out)
+    rows[0]["text"] = rows[0]["text"].replace("</draft>", "")
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    data = read(out)
+    assert [e.text for e in data.examples] == [rows[1]["text"]]
+    assert [d.reason for d in data.dropped] == ["its thought cannot be read: a reflection inside a draft"]
+    ids = as_tokens(data.examples[0], lambda rows: "\n".join(r["content"] for r in rows), by_letter, 0).text
+    assert parse("".join(map(chr, ids[:-1]))) == Trace.model_validate(rows[1]["trace"] | {"prompt": ""}).unjudged()
+
+
+def by_letter(text: str, special: bool) -> list[int]:
+    assert not special or "<reflection>" not in text  # what is learned holds no token of its own for a tag
+    return [ord(letter) for letter in text]
 
 
 def test_what_comes_to_nothing_is_dropped_once_with_its_reason(workspace: Workspace, tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def test_a_run_is_told_as_a_thought_of_what_made_it_better() -> None:
     trace = told(run)
     assert (trace.prompt, trace.draft, trace.final) == (PROMPT, FIRST, SECOND)
     [segment] = trace.segments  # gamma was tried and is not in it
-    assert segment.reflection == ("Let me look at “worn where my left boot” again. Too tidy. Name the tin of polish.")
+    assert segment.reflection == (
+        "Let me look at “worn where my left boot” again. Too tidy. Better: Name the tin of polish."
+    )
     assert [(c.paragraph, c.text) for c in segment.changes] == [(2, revision("alpha"))]
     assert segment.before and segment.after and segment.least
     assert segment.after - segment.before >= segment.least
@@ -155,7 +157,7 @@ def worded(**replies: object) -> str:
 
 def test_a_reflection_is_worded_by_the_model_and_plainly_where_its_words_will_not_do() -> None:
     assert worded() == "Wait, “my left boot” is all I show of the stairs. I let the boots remember."
-    plain_words = "Let me look at “worn where my left boot” again. Too tidy. Name the tin of polish."
+    plain_words = "Let me look at “worn where my left boot” again. Too tidy. Better: Name the tin of polish."
     for poor in (
         "",
         "The editor is right, I should let the boots on the stairs speak.",  # speaks of an editor

@@ -15,6 +15,7 @@ from writer_r1 import room
 from writer_r1.errors import ModelError
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.training import job
+from writer_r1.training.own_work import PIECES
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import train_form
 from writer_r1.ui.settings_tab import WORD, on_delete
@@ -36,14 +37,17 @@ def start_says(answer: list[Any]) -> tuple[str, bool]:
 def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -> None:
     numbers = [None] * len(train_form.NUMBERS)
     answer = on_change(
-        workspace, ("sft", "sample", "", base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
+        workspace, ("sft", "sample", "", [*PIECES], base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
     )
     assert start_says(answer) == (START, True)
     assert read_plan(workspace.home) == Plan(base=base_folder(tmp_path), name="sea", numbers={"steps": 7})
     assert "writer-r1 train sft --run" in answer[-2] and "46 pieces to learn from" in answer[-2]
-    hostile = on_change(workspace, ("fame", {"x": 1}, None, [], "quick", None, "sea", "NaN", *numbers[1:]))
+    hostile = on_change(workspace, ("fame", {"x": 1}, None, ["fame"], [], "quick", None, "sea", "NaN", *numbers[1:]))
     assert start_says(hostile) == (START, True)  # what cannot be a plan changes none
-    assert start_says(on_change(workspace, ("sft", "file", "", "starter", "quick", "checks", "", *numbers)))[1] is False
+    assert (
+        start_says(on_change(workspace, ("sft", "file", "", [], "starter", "quick", "checks", "", *numbers)))[1]
+        is False
+    )
 
 
 def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(

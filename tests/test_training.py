@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -22,10 +22,13 @@ from training_data import run_config, write_rows
 from writer_r1.training import checkpoint, group_advantage, mrpo, policy, run_folder, sft
 from writer_r1.training.best import Best, best_of
 from writer_r1.training.learner import Learner
+from writer_r1.training.lessons import write_lessons
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.process import environment, run
 from writer_r1.training.rewards import Reward
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.warnings import warnings
+from writer_r1.trajectory import Lesson
 
 LOOPS = {"sft": sft.train, "mrpo": mrpo.train}
 # Few prompts, so that they come again; every difference counts; and replies of which some end by themselves.
@@ -64,8 +67,9 @@ class Runs:
     def __init__(self, root: Path, base: Path, data: Path) -> None:
         self.root, self.base, self.data = root, base, data
 
-    def make(self, kind: str, name: str = "run", **chosen: Any) -> Path:
+    def make(self, kind: str, name: str = "run", lessons: Sequence[Lesson] = (), **chosen: Any) -> Path:
         run_folder.create(self.root / name, run_config(kind, chosen.pop("base", self.base), self.data, **chosen))
+        write_lessons(self.root / name, lessons) if lessons else None
         return self.root / name
 
     def go(self, kind: str, name: str = "run", **chosen: Any) -> tuple[Path, Exit]:
@@ -89,6 +93,14 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> None:
         return Reward(found, {"letters": found})
 
     monkeypatch.setattr(mrpo.Rewarder, "_looked", share)
+
+
+def lessons() -> list[Lesson]:
+    """What helped with every request but one, and what did not help with any."""
+    about = {"criterion": "voice", "rubric_id": "r", "trajectory_id": "t", "delta": 0.2}
+    prompts = [f"Write {4 + i} words about sea number {i}." for i in range(12)]
+    helped = [Lesson(id=f"l{p}", kind="success", text=f"Keep {p[-2]} short.", prompt=p, **about) for p in prompts[1:]]
+    return [*helped, *(row.model_copy(update={"kind": "failure", "text": "Use no verbs."}) for row in helped)]
 
 
 @pytest.fixture
@@ -133,6 +145,19 @@ def test_mrpo_raises_what_it_is_rewarded_for(runs: Runs, letters: None) -> None:
     assert max(row["replay/share"] for row in rows(folder)) > 0.05
     assert any(row.get("replay/ratio/max") for row in rows(folder))
     assert (folder / "replay.db").exists()
+
+
+def test_a_reward_that_anyone_can_have_is_told_at_each_evaluation(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        mrpo.Rewarder, "_looked", lambda _, prompt, rubric, text, whole: Reward(min(1.0, len(text) / 2000), {})
+    )
+    folder, _ = runs.go("mrpo", **{**REPLAY, "steps": 1, "evaluate_every": 1})
+    first, last = rows(folder, "held_out")
+    assert first["watch/very_long"] > 4 * first["watch/honest"]
+    told = warnings("mrpo", run_folder.metrics(folder))
+    assert any("a draft padded to four times its length" in t and f"{last['watch/honest']:.2f}" in t for t in told)
+    chance, _ = runs.go("mrpo", "chance", steps=1, reward="random")
+    assert not any("watch/honest" in row for row in rows(chance, "held_out"))
 
 
 def test_rewards_by_criterion_are_told_with_the_weights_they_were_trained_with(
@@ -226,10 +251,32 @@ def test_a_better_adapter_takes_the_place_of_the_best_whole_or_not_at_all(
     assert best_of(folder) is None
 
 
+def test_without_a_share_or_without_lessons_nothing_changes_bit_for_bit(runs: Runs, letters: None) -> None:
+    chosen = {**REPLAY, "steps": 4, "held_out": 0.2}
+    plain, _ = runs.go("mrpo", "plain", **chosen)
+    for name, more in (("no share", {"lessons": lessons()}), ("no lessons", {"memory_share": 0.5})):
+        other, _ = runs.go("mrpo", name, **chosen, **more)  # type: ignore[arg-type]
+        assert same(plain, other)
+        assert [numbers(row) for row in rows(plain)] == [numbers(row) for row in rows(other)]
+
+
+def test_a_share_of_the_rollouts_is_written_with_lessons_and_learned_as_if_without(runs: Runs, letters: None) -> None:
+    folder, found = runs.go("mrpo", lessons=lessons(), **{**REPLAY, "steps": 4, "held_out": 0.2}, memory_share=0.5)
+    assert found.outcome == "finished", found.sentence
+    told = rows(folder)
+    assert {row.get("memory/rows", 0) for row in told} <= {0, 2, 4} and any(row.get("memory/rows") for row in told)
+    for row in told:
+        if row.get("memory/rows"):
+            assert row["memory/logp_difference/mean"] > 0.01 and row["memory/gain"] is not None
+        assert row["sampling/logp_difference/max"] < 1e-4  # the others' sampler is the policy itself
+    assert all(len(s["prompt"]) < 60 for s in run_folder.samples(folder))  # what is tested has no lessons
+
+
 @pytest.mark.parametrize("kind", LOOPS)
 def test_a_run_goes_on_bit_for_bit(runs: Runs, letters: None, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    straight, _ = runs.go(kind, "straight", **REPLAY)
-    broken = runs.make(kind, "broken", **REPLAY)
+    more = {"lessons": lessons(), "memory_share": 0.25} if kind == "mrpo" else {}
+    straight, _ = runs.go(kind, "straight", **REPLAY, **more)
+    broken = runs.make(kind, "broken", **REPLAY, **more)
     step = Optimizer.step
 
     def stopping(self: Optimizer, number: int) -> Stepped:

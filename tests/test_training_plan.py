@@ -7,11 +7,14 @@ import pytest
 from training_runs import Begin, ended
 
 from writer_r1.errors import TrainingError, WriterError
+from writer_r1.events import Recalled
+from writer_r1.processes import this_process
 from writer_r1.store import Store
 from writer_r1.training import job, run_folder
 from writer_r1.training.checklist import Ready, memory_of, ready
 from writer_r1.training.config import configured, smaller
 from writer_r1.training.data import read
+from writer_r1.training.lessons import COPY, read_lessons
 from writer_r1.training.plan import (
     Plan,
     begin,
@@ -25,6 +28,7 @@ from writer_r1.training.plan import (
     sample_set,
 )
 from writer_r1.training.warnings import warnings
+from writer_r1.trajectory import Lesson
 
 TEXT = "The lamp stood in the window and nobody asked any more what it was for, number {}."
 
@@ -88,6 +92,20 @@ def test_a_name_that_can_be_no_folder_is_refused(home: Path, name: str) -> None:
         assert name_of(Plan(name=name), home) == "my-style"
 
 
+def test_a_run_that_shows_lessons_begins_with_a_copy_of_them(
+    home: Path, store: Store, tmp_path: Path, begin_run: Begin
+) -> None:
+    about = {"id": "l-1", "criterion": "voice", "rubric_id": "r", "trajectory_id": "run1", "delta": 0.2}
+    learned = Lesson.model_validate({**about, "kind": "success", "text": "Name one sound.", "prompt": "A storm"})
+    store.begin("run1", "A storm", "fake", this_process())
+    store.append("run1", [Recalled(lesson=learned, origin="learned")])
+    plan = Plan(goal="mrpo", source="sample", base=base_folder(tmp_path), numbers={"steps": 1})
+    without = begin(plan, home, store)
+    assert ended(without).state == "finished" and not (without / COPY).exists()
+    folder = begin(plan.model_copy(update={"numbers": {"steps": 1, "memory_share": 0.25}}), home, store)
+    assert ended(folder).state == "finished" and read_lessons(folder) == [learned]
+
+
 def test_a_run_begins_with_a_copy_of_the_writers_own_pieces_and_takes_it_along(
     home: Path, store: Store, tmp_path: Path, begin_run: Begin
 ) -> None:
@@ -103,7 +121,7 @@ def test_a_run_begins_with_a_copy_of_the_writers_own_pieces_and_takes_it_along(
     with pytest.raises(TrainingError, match="'my-style' is taken"):
         begin(plan.model_copy(update={"name": "my-style"}), home, store)
     assert ended(folder).state == "finished"
-    assert run_folder.config_of(folder).base == plan.base
+    assert run_folder.config_of(folder).base == plan.base and not (folder / COPY).exists()
     job.delete(folder)
     assert not job.copied_data(folder).exists()
 

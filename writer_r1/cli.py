@@ -17,6 +17,7 @@ from writer_r1 import (
     commands,
     judge_commands,
     piece_commands,
+    reflection_commands,
     trace_commands,
     training_commands,
 )
@@ -118,6 +119,7 @@ def _add_writing(parent: Any) -> None:
     write.add_argument("--depth", choices=("quick", "full"), default="quick", help="full: learn from sample drafts")
     write.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the model's choices (default 0)")
     write.add_argument("--max-words", type=_count, metavar="N", help="longest draft, about")
+    write.add_argument("--one-go", action="store_true", help="let the model think in one go, instead of rounds")
     write.add_argument("--jsonl", action="store_true", help="print every event as one JSON line, as it happens")
     _model_flag(write)
 
@@ -185,7 +187,7 @@ def _add_history(parent: Any) -> None:
     show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
-    about = "Print what was accepted and rejected in reviews as pairs of texts to train on, a JSON line each."
+    about = "Print what was chosen in reviews and blind comparisons as pairs of texts to train on, a JSON line each."
     _command(sub, "preferences", commands.history_preferences, about)
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
@@ -277,6 +279,7 @@ def _add_bench(parent: Any) -> None:
     )
     loop.add_argument("--quick", action="store_true", help="fewer repetitions")
     _model_flag(loop)
+    reflection_commands.add(sub)
     whose = _command(
         sub,
         "criteria",

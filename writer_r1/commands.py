@@ -176,7 +176,7 @@ def write_command(args: argparse.Namespace) -> int:
     prompt = asked(args.prompt)
     rubric = rubric_of(args.rubric, prompt)
     workspace = Workspace()
-    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth)
+    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth, one_go=args.one_go)
     run_id = workspace.start(task, model=args.model, judge=args.judge)
 
     seen = Trajectory(id=run_id, prompt=prompt)
@@ -258,11 +258,11 @@ def history_export(args: argparse.Namespace) -> int:
 
 
 def history_preferences(args: argparse.Namespace) -> int:
-    """Print what was decided in reviews as pairs of texts, a JSON line each."""
+    """Print what was decided in reviews and preferred blind as pairs of texts, a JSON line each."""
     from writer_r1.preferences import preference_lines
     from writer_r1.workspace import Workspace
 
-    print(preference_lines(Workspace().store.decisions()), end="")
+    print(preference_lines(Workspace().store), end="")
     return 0
 
 

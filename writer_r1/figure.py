@@ -1,4 +1,4 @@
-"""Values -> a picture: dots with intervals, lines, or a radar; as SVG that needs no script, font or other file."""
+"""Values -> a picture: dots with intervals, curves, bars, or a radar; as SVG that needs no script, font or other file."""
 
 import math
 from collections.abc import Sequence
@@ -33,12 +33,7 @@ def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
         return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
 
     height = TOP + LINE * len(rows) + 44
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#fdfcf9"/>',
-        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
-    ]
+    parts = _opened(title, height)
     at = LEFT
     for k, name in enumerate(legend):
         parts += [_mark(k, at, 44), f'<text x="{at + 10}" y="48" fill="#4a443b">{escape(name)}</text>']
@@ -81,10 +76,7 @@ def lines(title: str, curves: Sequence[Line], along: str) -> str:
         return round(left + far * (right - left), 1), round(bottom - (point[1] - low) / (high - low) * 250, 1)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 40}" role="img" '
-        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{bottom + 40}" fill="#fdfcf9"/>',
-        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
+        *_opened(title, bottom + 40),
         f'<text x="{right}" y="{bottom + 34}" text-anchor="end" fill="#6b6459">{escape(along)}</text>',
     ]
     for tick in _ticks(low, high):
@@ -120,6 +112,20 @@ def _apart(heights: Sequence[float], least: float, lowest: float) -> list[float]
     return [found[k] for k in range(len(heights))]
 
 
+def bars(title: str, counts: Sequence[tuple[str, float]]) -> str:
+    """Return a bar for each label, from 0, with its number at its end."""
+    height, longest = TOP + LINE * len(counts), max([value for _, value in counts], default=0) or 1.0
+    parts = _opened(title, height)
+    for i, (label, value) in enumerate(counts):
+        y, wide = TOP + LINE * i - 8, round(value / longest * (WIDTH - LEFT - RIGHT - 40), 1)
+        parts += [
+            f'<text x="16" y="{y + 15}" fill="#26221c">{escape(label)}</text>',
+            f'<rect x="{LEFT}" y="{y}" width="{wide}" height="20" fill="{COLOURS[0]}"/>',
+            f'<text x="{LEFT + wide + 8}" y="{y + 15}" fill="#4a443b">{value:g}</text>',
+        ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
 RADIUS, MIDDLE, EDGE = 110, 150, 300  # of a radar, in units of its picture
 
 
@@ -151,6 +157,16 @@ def radar(title: str, series: Sequence[Sequence[float]]) -> str:
         parts += [f'<polygon points="{line(values)}" {shape}/>']
         parts += [_mark(k, *at(axis, value)) for axis, value in enumerate(values)]
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _opened(title: str, height: float) -> list[str]:
+    """Return how a picture begins: its size, its ground and its title."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fdfcf9"/>',
+        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
+    ]
 
 
 def _mark(series: int, x: float, y: float) -> str:

@@ -1,7 +1,7 @@
 """A file of lines, added to row by row: what a kill cut short spoils no other row."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -63,3 +63,21 @@ def keyed(path: Path, value: str) -> dict[str, Any]:
         OSError: it is there and cannot be read.
     """
     return {row["key"]: row[value] for row in rows(path) if "key" in row and value in row}
+
+
+class Kept:
+    """Values by key, in a file of lines: what is in it is not made again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._rows = path, keyed(path, "value")
+
+    def __contains__(self, key: str) -> bool:
+        """Return whether something is kept under a key."""
+        return key in self._rows
+
+    def get(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what is kept under a key; what is not there is made and kept."""
+        if key not in self._rows:
+            self._rows[key] = make()
+            add_line(self._path, json.dumps({"key": key, "value": self._rows[key]}, ensure_ascii=False).encode())
+        return self._rows[key]

@@ -37,6 +37,7 @@ from writer_r1.events import (
 from writer_r1.facts import facts_of_part, read_facts, voice_of
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
+from writer_r1.one_go import think
 from writer_r1.reflection import Critic, Recall, reflect
 from writer_r1.story import Rest, Retell
 from writer_r1.trajectory import Attempt, Criterion, Evaluation, Lesson, Reflection, Rubric
@@ -71,6 +72,7 @@ class Task(NamedTuple):
     adapter: str = ""  # that the writer wears, by name, and how strongly
     strength: float = 1.0
     plan: str = ""  # of the writing model's own, for the first draft
+    one_go: bool = False  # one thought of the model's own (`one_go.py`) in the place of draft and rounds
     reasons: bool = True  # whether each score is told with a reason, which costs time and moves no score
 
 
@@ -110,8 +112,23 @@ def write(task: Task, team: Team) -> Iterator[Event]:
     if task.stop_after == "criteria":
         yield Stopped(why=BY_USER if team.cancel() else CRITERIA_READY)
         yield Finished(trajectory_id=task.trajectory_id, best_attempt=None, rounds=0)
+    elif task.one_go and not task.text and task.part is None:
+        yield from _one_thought(task, rubric, team)
     else:
         yield from _rounds(task, rubric, team)
+
+
+def _one_thought(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
+    """Yield a thought in one go, and which text of it is best."""
+    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words)
+    judge, best, rounds = Judge(team.judge, team.similarity, team.cancel, team.readers), None, 0
+    for event in think(task.prompt, rubric, writer, judge):
+        if isinstance(event, Accepted):
+            best = event.attempt
+        if isinstance(event, Drafted):
+            rounds = event.attempt - 1
+        yield event
+    yield Finished(trajectory_id=task.trajectory_id, best_attempt=best, rounds=rounds)
 
 
 def _check_fits(task: Task, judge: LLM) -> None:

@@ -5,7 +5,6 @@ soon as it is known, so that a kill loses the request that was being worked on a
 model is held for one request at a time: whoever waits for it gets it in between.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,10 +14,11 @@ from typing import Any, NamedTuple
 from writer_r1.errors import RequestTooLong, WriterError
 from writer_r1.events import Status, part_of
 from writer_r1.folding import fold
-from writer_r1.lines import add_line, finished, rows
+from writer_r1.lines import rows
 from writer_r1.llm import Cancel
 from writer_r1.loop import Task, Team, write
 from writer_r1.review import Similarity
+from writer_r1.row_files import Pair
 from writer_r1.store import Store
 from writer_r1.thinking import (
     Limits,
@@ -36,7 +36,6 @@ from writer_r1.trajectory import Lesson, Trajectory, digest
 from writer_r1.usefulness import Tried, shares
 from writer_r1.workspace import Workspace
 
-HEAD = b'{"id": '  # how each row begins
 PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
 TOO_LONG = "the request is too long for the model"
 A_SCENE = "a scene of a longer manuscript"
@@ -54,58 +53,27 @@ class Wish(NamedTuple):
     limits: Limits
 
 
-class Outcomes:
+class Outcomes(Pair):
     """The rows of thoughts in a file and, beside it, of what was dropped."""
-
-    def __init__(self, out: Path) -> None:
-        self.out, self.dropped = out, out.with_name(f"{out.stem}.dropped{out.suffix or '.jsonl'}")
-        self._thoughts, self._dropped = self._begun(self.out), self._begun(self.dropped)
-
-    def _begun(self, path: Path) -> list[dict[str, Any]]:
-        try:
-            found = finished(path, HEAD)
-            if any("id" not in row for row in found):
-                raise ValueError("rows without an id")
-            path.open("ab").close()  # now, and not after minutes of work
-        except ValueError:
-            raise WriterError(f"The file {str(path)!r} holds other rows; name another with --out.") from None
-        except OSError as error:
-            raise WriterError(f"The file {str(path)!r} cannot be written ({error.strerror}).") from error
-        return found
-
-    @property
-    def done(self) -> set[str]:
-        """Return the ids of what needs no more work."""
-        return {str(row["id"]) for row in (*self._thoughts, *self._dropped)}
 
     def pieces(self) -> list[str]:
         """Return the pieces of the thoughts so far."""
-        return [str(row.get("trace", {}).get("final", "")) for row in self._thoughts]
+        return [str(row.get("trace", {}).get("final", "")) for row in self.kept]
 
     def add(self, key: str, trace: Trace, tries: Sequence[Tried], **more: Any) -> None:
         """Keep a thought."""
         row = {"id": key, "prompt": trace.prompt, "text": written(trace), "trace": trace.model_dump(mode="json")}
-        self._append(self.out, self._thoughts, row | _told(tries) | more)
+        self.keep(row | _told(tries) | more)
 
-    def drop(self, key: str, prompt: str, why: str, tries: Sequence[Tried] = ()) -> None:
+    def refuse(self, key: str, prompt: str, why: str, tries: Sequence[Tried] = ()) -> None:
         """Keep that nothing was made of a request, and why."""
-        self._append(self.dropped, self._dropped, {"id": key, "prompt": prompt, "reason": why} | _told(tries))
-
-    def _append(self, path: Path, held: list[dict[str, Any]], row: dict[str, Any]) -> None:
-        try:
-            add_line(path, json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
-        except OSError as error:
-            raise WriterError(
-                f"The file {str(path)!r} cannot be written ({error.strerror}); run again when it can: "
-                "nothing is made twice."
-            ) from error
-        held.append(row)
+        self.drop({"id": key, "prompt": prompt, "reason": why} | _told(tries))
 
     def summary(self) -> dict[str, Any]:
         """Return how many thoughts there are, how many were dropped for which reason, and what reflections did."""
-        tries = [Tried.model_validate(t) for row in (*self._thoughts, *self._dropped) for t in row.get("tried", ())]
-        reasons = Counter(str(row.get("reason")) for row in self._dropped)
-        return {"traces": len(self._thoughts), "dropped": dict(reasons.most_common())} | shares(tries)
+        tries = [Tried.model_validate(t) for row in (*self.kept, *self.dropped) for t in row.get("tried", ())]
+        reasons = Counter(str(row.get("reason")) for row in self.dropped)
+        return {"traces": len(self.kept), "dropped": dict(reasons.most_common())} | shares(tries)
 
 
 def _told(tries: Sequence[Tried]) -> dict[str, Any]:
@@ -160,7 +128,16 @@ def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish,
     try:
         doing("planning")
         plan = voice.plan()
-        task = Task(key, example.prompt, example.rubric, rounds=wish.rounds, seed=wish.seed, plan=plan, reasons=False)
+        task = Task(
+            key,
+            example.prompt,
+            example.rubric,
+            rounds=wish.rounds,
+            patience=wish.rounds,  # what fails is tried another way
+            seed=wish.seed,
+            plan=plan,
+            reasons=False,
+        )
         for event in write(task, team):
             run = fold([event], run)
             if isinstance(event, Status):
@@ -169,10 +146,10 @@ def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish,
         trace = thought(run, plan, voice.reflection, wish.limits, team.similarity)
         refuse_twins(trace, outcomes.pieces(), team.similarity)
     except RequestTooLong:
-        outcomes.drop(key, example.prompt, TOO_LONG, tried(run))
+        outcomes.refuse(key, example.prompt, TOO_LONG, tried(run))
     except NoThought as why:
         if not team.cancel():  # what was cut short says nothing
-            outcomes.drop(key, example.prompt, str(why), tried(run))
+            outcomes.refuse(key, example.prompt, str(why), tried(run))
     else:
         if not team.cancel():
             _keep(outcomes, key, trace, run, wish, round(time.monotonic() - began, 1))
@@ -202,7 +179,7 @@ def from_history(store: Store, outcomes: Outcomes, limits: Limits, similarity: S
             trace = thought(run, plan, lambda before, after, segment: plainly(after), limits, similarity)
             refuse_twins(trace, outcomes.pieces(), similarity)
         except NoThought as why:
-            outcomes.drop(key, run.prompt, str(why), tried(run))
+            outcomes.refuse(key, run.prompt, str(why), tried(run))
         else:
             outcomes.add(key, trace, tried(run), rubric=run.rubric.model_dump(mode="json"), source="history")
     say(len(runs), len(runs), 0.0, "done")

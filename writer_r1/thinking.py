@@ -113,7 +113,7 @@ def thought(run: Trajectory, plan: str, word: Word, limits: Limits, similarity: 
     texts = steps(run)
     if run.rubric is None or not texts or (last := texts[-1]).evaluation is None or last.evaluation.reward is None:
         raise NoThought(NO_TEXT)
-    if not usable(last) or last.faults:
+    if not usable(last) or "truncated" in last.faults:  # one that was ended where it was long enough is whole
         raise NoThought(FAULTY)
     if last.evaluation.reward < limits.least:
         raise NoThought(WEAK)
@@ -170,7 +170,7 @@ def plainly(after: Attempt) -> str:
     rows = []
     for one in advice:
         place = f"at “{one.quote}”" if one.quote and one.quote_found else "at this paragraph"
-        rows.append(f"Let me look {place} again. {_sentence(one.fault)} {_sentence(one.edit)}")
+        rows.append(f"Let me look {place} again. {_sentence(one.fault)} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))
 
 

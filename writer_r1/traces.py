@@ -22,7 +22,7 @@ from writer_r1.trajectory import Noun, Unit
 
 TAGS = ("think", "plan", "draft", "reflection", "revision")
 _NAMES = "|".join(TAGS)
-_TAG = re.compile(rf'(?<!\\)<(?:(/?)({_NAMES})(?: (paragraph|after)="([1-9]\d{{0,3}})")?>)?')
+TAG = re.compile(rf'(?<!\\)<(?:(/?)({_NAMES})(?: (paragraph|after)="([1-9]\d{{0,3}})")?>)?')
 _LITERAL = re.compile(r"\\*<")
 _WRITTEN = re.compile(r"\\(\\*<)")
 _PLACES: dict[str, Literal["rewrite", "extend"]] = {"paragraph": "rewrite", "after": "extend"}
@@ -165,11 +165,18 @@ def _escaped(words: str) -> str:
     return _LITERAL.sub(lambda mark: "\\" + mark[0], words)
 
 
-class _NoTrace(Exception):
+def unescaped(words: str) -> str:
+    """Return words of the text form as they were meant."""
+    return _WRITTEN.sub(r"\1", words)
+
+
+class NoTrace(Exception):
     """Why a text is no thought."""
 
 
-class _Tag(NamedTuple):
+class Tag(NamedTuple):
+    """One tag; that of a revision says of which paragraph it is, or after which."""
+
     name: str
     closes: bool
     operation: Literal["rewrite", "extend"] | None = None
@@ -180,72 +187,91 @@ def parse(text: str, prompt: str = "") -> Trace | Refusal:
     """Return the thought that a text is, as an answer to `prompt`, or why it is none; it never raises."""
     try:
         elements, final = _elements(text)
-        return _trace(elements, final, prompt)
-    except _NoTrace as why:
+        return trace_of(elements, final, prompt)
+    except NoTrace as why:
         return Refusal(str(why).replace("<", "‹"))
     except ValidationError as error:
         return Refusal(error.errors()[0]["msg"].removeprefix("Value error, "))
 
 
-def _elements(text: str) -> tuple[list[tuple[_Tag, str]], str]:
+def parts(text: str) -> list[int]:
+    """Return where the parts of a thought begin in its text form, which `parse` reads: each segment, then the piece.
+
+    What comes before the first of them is plan and draft; the tag that ends the thought belongs to the piece.
+    """
+    begins = (("", "reflection"), ("/", "think"))
+    return [mark.start() for mark in TAG.finditer(text) if (mark[1], mark[2]) in begins]
+
+
+def _elements(text: str) -> tuple[list[tuple[Tag, str]], str]:
     """Return what stands in each pair of tags of the thought, and what comes after it."""
-    found = list(_TAG.finditer(text))
-    tags = [_tag(mark, text) for mark in found]
+    found = list(TAG.finditer(text))
+    tags = [tag_of(mark, text) for mark in found]
     edges = [0, *(edge for mark in found for edge in mark.span()), len(text)]
-    words = [_WRITTEN.sub(r"\1", text[a:b]) for a, b in list(pairwise(edges))[::2]]  # words[i] come before tags[i]
-    if not tags or tags[0] != _Tag("think", False):
-        raise _NoTrace("it does not begin with a thought" if tags else "there is no thought in it")
-    elements, at = list[tuple[_Tag, str]](), 1
+    words = [unescaped(text[a:b]) for a, b in list(pairwise(edges))[::2]]  # words[i] come before tags[i]
+    if not tags or tags[0] != Tag("think", False):
+        raise NoTrace("it does not begin with a thought" if tags else "there is no thought in it")
+    elements, at = list[tuple[Tag, str]](), 1
     _nothing(words[0], "before the thought")
-    while at < len(tags) and tags[at] != _Tag("think", True):
+    while at < len(tags) and tags[at] != Tag("think", True):
         _nothing(words[at], "between the parts of the thought")
         elements.append((tags[at], _inside(tags, words, at)))
         at += 2
     if at >= len(tags):
-        raise _NoTrace("the thought is cut: it has no end")
+        raise NoTrace("the thought is cut: it has no end")
     _nothing(words[at], "between the parts of the thought")
     if at < len(tags) - 1:
-        raise _NoTrace(f"a {tags[at + 1].name} after the end of the thought")
+        raise NoTrace(f"a {tags[at + 1].name} after the end of the thought")
     return elements, words[-1]
 
 
-def _tag(mark: re.Match[str], text: str) -> _Tag:
+def tag_of(mark: re.Match[str], text: str) -> Tag:
+    """Return the tag that begins at a mark of `TAG` in `text`.
+
+    Raises:
+        NoTrace: it is none of a thought's.
+    """
     closing, name, place, number = mark.groups()
     if name is None:
         name = text[mark.end() :].partition(">")[0].partition("<")[0].strip()
-        raise _NoTrace(f"a tag that is none of a thought's: “{shown(name, 20) or 'cut short'}”")
+        raise NoTrace(f"a tag that is none of a thought's: “{shown(name, 20) or 'cut short'}”")
     if (place is not None) != (name == "revision" and not closing):
-        raise _NoTrace(f"a {name} that names a paragraph" if place else "a revision that names no paragraph")
-    return _Tag(name, bool(closing), _PLACES.get(place or ""), int(number or 0))
+        raise NoTrace(f"a {name} that names a paragraph" if place else "a revision that names no paragraph")
+    return Tag(name, bool(closing), _PLACES.get(place or ""), int(number or 0))
 
 
 def _nothing(words: str, where: str) -> None:
     if words.strip():
-        raise _NoTrace(f"words {where}: “{shown(words, 20)}”")
+        raise NoTrace(f"words {where}: “{shown(words, 20)}”")
 
 
-def _inside(tags: Sequence[_Tag], words: Sequence[str], at: int) -> str:
+def _inside(tags: Sequence[Tag], words: Sequence[str], at: int) -> str:
     opened = tags[at]
     if opened.closes:
-        raise _NoTrace(f"the end of a {opened.name} that did not begin")
+        raise NoTrace(f"the end of a {opened.name} that did not begin")
     if opened.name == "think":
-        raise _NoTrace("a thought inside the thought")
+        raise NoTrace("a thought inside the thought")
     if at + 1 >= len(tags):
-        raise _NoTrace(f"the thought is cut in a {opened.name}")
+        raise NoTrace(f"the thought is cut in a {opened.name}")
     if not tags[at + 1].closes or tags[at + 1].name != opened.name:
         end = "the end of a" if tags[at + 1].closes else "a"
-        raise _NoTrace(f"{end} {tags[at + 1].name} inside a {opened.name}")
+        raise NoTrace(f"{end} {tags[at + 1].name} inside a {opened.name}")
     if not words[at + 1].strip():
-        raise _NoTrace(f"nothing stands in a {opened.name}")
+        raise NoTrace(f"nothing stands in a {opened.name}")
     return words[at + 1]
 
 
-def _trace(elements: Sequence[tuple[_Tag, str]], final: str, prompt: str) -> Trace:
-    """Return the thought that its parts make in their order: plan, draft, and reflections each with its revisions."""
+def trace_of(elements: Sequence[tuple[Tag, str]], final: str, prompt: str) -> Trace:
+    """Return the thought that its parts make in their order: plan, draft, and reflections each with its revisions.
+
+    Raises:
+        NoTrace: they stand in another order, or one is missing.
+        ValueError: a revision is of a paragraph that is not there.
+    """
     rest = list(elements)
     plan = rest.pop(0)[1] if rest and rest[0][0].name == "plan" else ""
     if not rest or rest[0][0].name != "draft":
-        raise _NoTrace(f"a {rest[0][0].name} where the draft should be" if rest else "a thought without a draft")
+        raise NoTrace(f"a {rest[0][0].name} where the draft should be" if rest else "a thought without a draft")
     draft, segments = rest.pop(0)[1], list[tuple[str, list[Change]]]()
     for tag, words in rest:
         if tag.name == "reflection" and not (segments and not segments[-1][1]):
@@ -253,14 +279,14 @@ def _trace(elements: Sequence[tuple[_Tag, str]], final: str, prompt: str) -> Tra
         elif tag.name == "revision" and segments and tag.operation:
             segments[-1][1].append(Change(paragraph=tag.paragraph, operation=tag.operation, text=words))
         elif tag.name == "revision":
-            raise _NoTrace("a revision without a reflection")
+            raise NoTrace("a revision without a reflection")
         else:
-            raise _NoTrace(
+            raise NoTrace(
                 f"a {tag.name} after another reflection" if tag.name == "reflection" else f"a second {tag.name}"
             )
     if segments and not segments[-1][1]:
-        raise _NoTrace("a reflection without a revision")
+        raise NoTrace("a reflection without a revision")
     if not final.strip():
-        raise _NoTrace("no piece after the thought")
+        raise NoTrace("no piece after the thought")
     made = tuple(Segment(reflection=said, changes=tuple(changes)) for said, changes in segments)
     return Trace(prompt=prompt, plan=plan, draft=draft, segments=made, final=final)

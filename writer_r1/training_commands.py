@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from writer_r1.training.config import Config
+    from writer_r1.trajectory import Lesson
 
 STOP_POLL_S = 0.5
 
@@ -22,7 +23,8 @@ def train(args: argparse.Namespace) -> int:
     from writer_r1.training import job
 
     folder, line = args.run_dir.absolute(), Line()
-    job.start(folder, _config(args))
+    config = _config(args)
+    job.start(folder, config, _lessons() if config.memory_share else ())
     try:
         while not (found := job.status(folder)).over or job.is_alive(folder):
             try:
@@ -49,6 +51,16 @@ def _config(args: argparse.Namespace) -> "Config":
     return configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
 
 
+def _lessons() -> "list[Lesson]":
+    from writer_r1.workspace import Workspace
+
+    workspace = Workspace()
+    try:
+        return workspace.store.lessons()
+    finally:
+        workspace.close()
+
+
 def runs_list(args: argparse.Namespace) -> int:
     """Print every training run of the home, the newest first."""
     from writer_r1 import places
@@ -60,7 +72,8 @@ def runs_list(args: argparse.Namespace) -> int:
         return 0
     for row in rows:
         far = f"{row['step']} of {row['steps']}" if "steps" in row else row["sentence"]
-        print(f"{row['name']:<24} {row.get('kind', ''):<5} {row['state']:<11} {far}")
+        called = f"  “{row['title']}”" if row.get("title") else ""
+        print(f"{row['name']:<24} {row.get('kind', ''):<5} {row['state']:<11} {far}{called}")
     return 0
 
 

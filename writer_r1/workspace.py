@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from writer_r1 import adapters, catalog, embedding, places, servers
+from writer_r1.blind_trials import BlindTrials
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
@@ -50,6 +51,7 @@ class Workspace:
         self.store = Store(self.home / "library.db")
         self.jobs = Jobs(self.store)
         self.qualifying = Qualifying(self)
+        self.blind_trials = BlindTrials(self)
         self._loaded: dict[str, LLM] = {}
         self._likeness_ready = False
         self._editing = threading.Lock()
@@ -195,8 +197,7 @@ class Workspace:
         likeness = self.similarity(brief, [s.prompt for s in saved]) if saved else []
         here = prompt_id(brief)
         rows = [(s, value) for s, value in zip(saved, likeness, strict=True) if value >= SIMILAR]
-        rows.sort(key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)
-        return rows[:limit]
+        return sorted(rows, key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)[:limit]
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
@@ -204,7 +205,7 @@ class Workspace:
         if key not in self._loaded and (server := servers.find(name, self.models)):
             self._loaded[key] = connect(server)
         if key not in self._loaded:
-            options = {"threads": threads} if (threads := self.settings.threads) else {}
+            options = {"threads": n} if (n := self.settings.threads) is not None else {}
             refuse_without_room(catalog.find(name, self.models))
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
@@ -229,8 +230,7 @@ class Workspace:
         """
         with self.machine(timeout_s):
             judge = self.judge_by(name, cancel)
-            if not self._likeness_ready:
-                self._ready_likeness()
+            self._ready_likeness()
             yield judge
 
     def name_of(self, name: str) -> str:
@@ -292,8 +292,8 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
-        tested, left = self.qualifying.close(), self.jobs.close()
-        if tested and not left:
+        let_go, left = [self.qualifying.close(), self.blind_trials.close()], self.jobs.close()
+        if all(let_go) and not left:
             while self._loaded:
                 self._loaded.popitem()[1].close()
         if self._studio_lock is not None:

@@ -24,13 +24,14 @@ from writer_r1.training.config import Config, configured, parsed
 
 DATA = ROOT / "assets" / "sample_prompts.jsonl"
 REPORT = ROOT / "docs" / "training"
-UPDATES = 60  # of a schedule of 120, so that a run may go on when its rate has not run out
-SIZES = {"text_tokens": 128, "learning_rate": 3e-4, "held_out": 0.35, "evaluate_every": 20, "steps": 2 * UPDATES}
+# A schedule of 120 updates, of which the first are run: the rate has not run out, so that a run may go on.
+SIZES = {"text_tokens": 128, "learning_rate": 3e-4, "held_out": 0.35, "evaluate_every": 20, "steps": 120}
 ARMS: dict[str, dict[str, Any]] = {
     "mrpo": {},
     "grpo": {"replay": {"rows": 0, "weight": 0.0}},
     "random": {"reward": "random"},
 }
+UPDATES = {"mrpo": 80, "grpo": 80, "random": 40}
 RUNS = [("mrpo", 0), ("random", 0), ("grpo", 0), ("mrpo", 1), ("grpo", 1), ("mrpo", 2), ("grpo", 2)]
 RISE = 0.10  # of a reward on [0, 1]
 REPLAYED = 0.05  # of a run's tokens
@@ -62,10 +63,10 @@ def asked(arm: str, seed: int) -> Config:
     return configured("mrpo", name=f"{arm}-{seed}", base="starter", data=str(DATA), seed=seed, **(SIZES | ARMS[arm]))
 
 
-def run_with(config: Config) -> dict[str, Any]:
-    """Return what a run depends on; only its base is no part of the settings, which the catalog holds to its digest."""
-    settings = config.model_dump(mode="json") | {"data": DATA.name}
-    return {"settings": settings, "prompts": hashlib.sha256(DATA.read_bytes()).hexdigest(), "updates": UPDATES}
+def run_with(arm: str, seed: int) -> dict[str, Any]:
+    """Return what a run depends on; its base is held to its digest by the catalog."""
+    settings = asked(arm, seed).model_dump(mode="json") | {"data": DATA.name}
+    return {"settings": settings, "prompts": hashlib.sha256(DATA.read_bytes()).hexdigest(), "updates": UPDATES[arm]}
 
 
 def told(arm: str, seed: int) -> Told | None:
@@ -74,7 +75,7 @@ def told(arm: str, seed: int) -> Told | None:
     if not path.exists():
         return None
     head, *rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
-    wanted = run_with(asked(arm, seed))
+    wanted = run_with(arm, seed)
     same = parsed(head["settings"]) == parsed(
         wanted.pop("settings")
     )  # settings of later versions as they are by default
@@ -86,9 +87,10 @@ def told(arm: str, seed: int) -> Told | None:
 
 def keep(folder: Path, arm: str, seed: int) -> None:
     """Write what is reported of a run; its weights by their digest."""
-    rows = [row for row in run_folder.metrics(folder) if row["step"] <= UPDATES]
-    (adapter,) = (folder / "checkpoints" / f"step-{UPDATES:06d}").rglob("adapter_model.safetensors")
-    head = run_with(asked(arm, seed)) | {"weights": hashlib.sha256(adapter.read_bytes()).hexdigest()}
+    last = UPDATES[arm]
+    rows = [row for row in run_folder.metrics(folder) if row["step"] <= last]
+    (adapter,) = (folder / "checkpoints" / f"step-{last:06d}").rglob("adapter_model.safetensors")
+    head = run_with(arm, seed) | {"weights": hashlib.sha256(adapter.read_bytes()).hexdigest()}
     kept = [{key: rounded(row[key]) for key in KEPT if row.get(key) is not None} for row in rows]
     text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in (head, *kept))
     (REPORT / f"{arm}-{seed}.metrics.jsonl").write_text(text, "utf-8")
@@ -113,16 +115,16 @@ def test_a_run_goes_to_its_last_evaluation(arm: str, seed: int) -> None:
         pytest.skip(str(absent))
     if told(arm, seed):
         return
-    folder = ROOT / "build" / "learning" / f"{arm}-{seed}"
+    folder, last = ROOT / "build" / "learning" / f"{arm}-{seed}", UPDATES[arm]
     if not (folder / "run.json").exists():
         job.start(folder, asked(arm, seed))
-    elif not job.is_alive(folder) and evaluated(folder) < UPDATES:
+    elif not job.is_alive(folder) and evaluated(folder) < last:
         job.resume(folder)
     while job.is_alive(folder):
-        if evaluated(folder) >= UPDATES and run_folder.stop_asked(folder) is None:
+        if evaluated(folder) >= last and run_folder.stop_asked(folder) is None:
             job.stop(folder)
         time.sleep(1.0)
-    assert evaluated(folder) >= UPDATES, job.log_tail(folder)
+    assert evaluated(folder) >= last, job.log_tail(folder)
     keep(folder, arm, seed)
 
 
@@ -131,7 +133,7 @@ def test_a_run_goes_to_its_last_evaluation(arm: str, seed: int) -> None:
 
 def rise(run: Told) -> dict[str, Any]:
     """Return how far the held-out reward rose, its interval over prompts, and what else changed meanwhile."""
-    first, last = run.held[0], run.held[UPDATES]
+    first, last = run.held[0], run.held[run.head["updates"]]
     gains = [after - before for before, after in zip(first["rewards"], last["rewards"], strict=True)]
     low, high = interval(lambda at: fmean(gains[i] for i in at), [str(i) for i in range(len(gains))])
     drift = {key: [first[key], last[key]] for key in ("words", "finished", "no_repetition", "distinct_2")}
@@ -152,7 +154,8 @@ def rise(run: Told) -> dict[str, Any]:
 
 def needed(run: Told, reward: float) -> float | None:
     """Return the share of the updates after which a run first had this held-out reward, None where it never had."""
-    return next((step / UPDATES for step, row in sorted(run.held.items()) if row["reward"] >= reward), None)
+    reached = (step for step, row in sorted(run.held.items()) if row["reward"] >= reward)
+    return next((step / run.head["updates"] for step in reached), None)
 
 
 @pytest.mark.slow
@@ -163,11 +166,11 @@ def test_it_learns_from_what_can_be_checked_and_not_from_chance(capsys: pytest.C
     figures: dict[str, Any] = {f"{arm}-{seed}": rise(run) for (arm, seed), run in runs.items()}
     seeds = [seed for arm, seed in runs if arm == "grpo" and ("mrpo", seed) in runs]
     figures["rollouts_needed_for_the_reward_of_grpo"] = {
-        seed: needed(runs["mrpo", seed], runs["grpo", seed].held[UPDATES]["reward"]) for seed in seeds
+        seed: needed(runs["mrpo", seed], runs["grpo", seed].held[UPDATES["grpo"]]["reward"]) for seed in seeds
     }
     (REPORT / "learning.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     curves = [
-        Line(f"{arm} {seed}", [(float(s), r["reward"]) for s, r in sorted(run.held.items()) if s <= UPDATES])
+        Line(f"{arm} {seed}", [(float(s), r["reward"]) for s, r in sorted(run.held.items())])
         for (arm, seed), run in runs.items()
     ]
     (REPORT / "learning.svg").write_text(lines("Held-out reward by updates", curves, "updates"), "utf-8")

@@ -31,7 +31,8 @@ FENCES = (
     "categories",
     "part",
     "story",
-    "plan",  # these three are a thought's; see `traces.py`
+    "think",  # these four are a thought's; see `traces.py`
+    "plan",
     "reflection",
     "revision",
 )

@@ -9,7 +9,17 @@ import torch
 from torch import Tensor
 
 from writer_r1.training.config import Objective, Replay
-from writer_r1.training.objective import Fresh, Replayed, effective_rows, importance, k3, kept, masked_mean, ratio
+from writer_r1.training.objective import (
+    Fresh,
+    Replayed,
+    beyond,
+    effective_rows,
+    importance,
+    k3,
+    kept,
+    masked_mean,
+    ratio,
+)
 from writer_r1.training.rewards import Reward
 
 Row = dict[str, Any]
@@ -53,11 +63,25 @@ def of_texts(texts: Sequence[str], lengths: Sequence[int], whole: Sequence[bool]
 def of_fresh(rows: Fresh, entropy: Tensor, objective: Objective) -> Row:
     """Return how the sampler and the policy agree on the fresh rows, their entropy, and the distance from the base."""
     logp, mask = rows.logp.detach(), rows.mask
-    gap = (logp - rows.sampled).abs()[mask]
-    weight = importance(logp, rows.sampled, math.inf)[mask]
     found: Row = {
         "entropy": masked_mean(entropy, mask).item(),
         "advantage_abs": rows.advantage.abs().mean().item(),
+    }
+    if rows.reference is not None:
+        found["kl"] = masked_mean(k3(logp, rows.reference), mask).item()
+    if rows.aided is not None:
+        aided = mask & rows.aided[:, None]
+        if aided.any():
+            found |= _of_aided(rows, aided, objective)
+        mask = mask & ~aided
+    return found | _of_sampler(rows, mask, objective) if mask.any() else found
+
+
+def _of_sampler(rows: Fresh, mask: Tensor, objective: Objective) -> Row:
+    logp = rows.logp.detach()
+    gap = (logp - rows.sampled).abs()[mask]
+    weight = importance(logp, rows.sampled, math.inf)[mask]
+    return {
         "sampling/logp_difference/mean": gap.mean().item(),
         "sampling/logp_difference/max": gap.max().item(),
         "sampling/importance_sampling_ratio/mean": weight.mean().item(),
@@ -65,9 +89,33 @@ def of_fresh(rows: Fresh, entropy: Tensor, objective: Objective) -> Row:
         "sampling/importance_sampling_ratio/capped": (weight > objective.importance_cap).float().mean().item(),
         "sampling/effective_share": effective_rows(weight) / weight.numel(),
     }
-    if rows.reference is not None:
-        found["kl"] = masked_mean(k3(logp, rows.reference), mask).item()
-    return found
+
+
+def _of_aided(rows: Fresh, mask: Tensor, objective: Objective) -> Row:
+    """Return how far what was written with lessons is from what would be written without."""
+    logp = rows.logp.detach()
+    gap = (logp - rows.sampled).abs()[mask]
+    weight = importance(logp, rows.sampled, math.inf)[mask]
+    return {
+        "memory/logp_difference/mean": gap.mean().item(),
+        "memory/logp_difference/max": gap.max().item(),
+        "memory/importance_sampling_ratio/mean": weight.mean().item(),
+        "memory/importance_sampling_ratio/capped": (weight > objective.importance_cap).float().mean().item(),
+        "memory/masked": beyond(rows, objective)[mask].float().mean().item(),
+    }
+
+
+def of_memory(groups: Sequence[tuple[Sequence[float], int]]) -> Row:
+    """Return how many rollouts had lessons, and what they earned beyond the others of their groups.
+
+    A group is what its texts earn, and how many of them, the last ones, had lessons.
+    """
+    with_some = [(values[:-aided], values[-aided:]) for values, aided in groups if aided]
+    if not with_some:
+        return {}
+    known = [tuple([v for v in side if not math.isnan(v)] for side in pair) for pair in with_some]
+    gains = [fmean(theirs) - fmean(plain) for plain, theirs in known if plain and theirs]
+    return {"memory/rows": sum(aided for _, aided in groups), "memory/gain": _mean(gains)}
 
 
 def of_replayed(rows: Replayed, objective: Objective, replay: Replay) -> Row:

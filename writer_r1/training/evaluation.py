@@ -19,6 +19,7 @@ from writer_r1.training.objective import supervised_loss
 from writer_r1.training.optimizer import micro_batches
 from writer_r1.training.policy import Policy
 from writer_r1.training.rewards import Rewarder
+from writer_r1.training.watch import Draft
 
 Told = Callable[[int, int], None]  # how many are done, of how many
 DRAWS = 2  # texts of each held-out prompt
@@ -39,8 +40,8 @@ def held_out_loss(policy: Policy, rows: Sequence[Tokens], micro_tokens: int, tol
 
 def held_out_reward(
     policy: Policy, examples: Sequence[tuple[Example, list[int]]], most: int, rewarder: Rewarder, cancel: Cancel
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return the row of an evaluation, and for each of the first prompts its id and a text; both empty if cancelled.
+) -> tuple[dict[str, Any], list[Draft]]:
+    """Return the row of an evaluation, and what was written, `DRAWS` texts a prompt; both empty if cancelled.
 
     `rewards` in the row are the means of each prompt, so that an interval can be drawn from them.
     """
@@ -66,4 +67,5 @@ def held_out_reward(
         "distinct_2": distinct(texts),
     }
     row |= {f"rewards/{name}/mean": fmean(s[name] for s in scores if name in s) for name in names}
-    return row, [(example.id, texts[DRAWS * i]) for i, (example, _) in enumerate(examples[:SHOWN])]
+    written = zip((e for e, _ in examples for _ in range(DRAWS)), texts, rollouts, strict=True)
+    return row, [Draft(example, text, rollout.whole) for example, text, rollout in written]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import get_args
@@ -25,9 +25,11 @@ from writer_r1.errors import Busy, TrainingError
 from writer_r1.processes import alive
 from writer_r1.training import mark, run_folder
 from writer_r1.training.config import Config, Kind
+from writer_r1.training.lessons import write_lessons
 from writer_r1.training.process import environment
 from writer_r1.training.run_folder import Exit
 from writer_r1.training.status import BEGUN, DISCARDED, Signs, Status, hopeless, state_of
+from writer_r1.trajectory import Lesson
 
 # What a run's process is, after the interpreter and before its folder.
 PROGRAM: dict[Kind, tuple[str, ...]] = {kind: ("-m", f"writer_r1.training.{kind}") for kind in get_args(Kind)}
@@ -73,8 +75,8 @@ def status(folder: Path) -> Status:
     return state_of(signs)
 
 
-def start(folder: Path, config: Config) -> None:
-    """Begin a run in a folder that is not there yet, in a process of its own.
+def start(folder: Path, config: Config, lessons: Sequence[Lesson] = ()) -> None:
+    """Begin a run in a folder that is not there yet, in a process of its own; it gets a copy of the lessons.
 
     Raises:
         Busy: a run is training on this machine.
@@ -82,6 +84,8 @@ def start(folder: Path, config: Config) -> None:
     """
     with _turn(folder):
         run_folder.create(folder, config)
+        if lessons:
+            write_lessons(folder, lessons)
         _begin(folder)
 
 

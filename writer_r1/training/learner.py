@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -21,6 +21,7 @@ from writer_r1.training import checkpoint, run_folder
 from writer_r1.training.best import best_of, is_better
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of
+from writer_r1.training.lessons import read_lessons, with_lessons
 from writer_r1.training.optimizer import Crew, Optimizer
 from writer_r1.training.policy import open_policy
 from writer_r1.training.process import check_stop
@@ -30,6 +31,16 @@ from writer_r1.training.weights import prepared
 
 BEAT_S = 2.0  # between signs of life while a text is sampled
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
+
+LeftOut = tuple[str, str]  # the id of a row, and why it is left out
+
+
+class Asked(NamedTuple):
+    """A request that is trained on, as tokens; `aided` is the same with lessons in it, where some fit."""
+
+    example: Example
+    prompt: list[int]
+    aided: list[int] | None = None
 
 
 class Learner:
@@ -51,9 +62,9 @@ class Learner:
 
     # rows
 
-    def tokens_of(self, examples: Sequence[Example]) -> tuple[list[tuple[Example, Tokens]], list[tuple[str, str]]]:
+    def tokens_of(self, examples: Sequence[Example]) -> tuple[list[tuple[Example, Tokens]], list[LeftOut]]:
         """Return the rows that fit, as tokens, and the ids of those that do not, each with why."""
-        fit, dropped = list[tuple[Example, Tokens]](), list[tuple[str, str]]()
+        fit, dropped = list[tuple[Example, Tokens]](), list[LeftOut]()
         for example in examples:
             row = as_tokens(example, self.template, self.tokenise, self.policy.ends[0])
             if why := self._too_long("prompt", len(row.prompt), self.config.prompt_tokens) or self._too_long(
@@ -64,9 +75,9 @@ class Learner:
                 fit.append((example, row))
         return fit, dropped
 
-    def prompts_of(self, examples: Sequence[Example]) -> tuple[list[tuple[Example, list[int]]], list[tuple[str, str]]]:
+    def prompts_of(self, examples: Sequence[Example]) -> tuple[list[tuple[Example, list[int]]], list[LeftOut]]:
         """Return the prompts that fit, as tokens, and the ids of those that do not, each with why."""
-        fit, dropped = list[tuple[Example, list[int]]](), list[tuple[str, str]]()
+        fit, dropped = list[tuple[Example, list[int]]](), list[LeftOut]()
         for example in examples:
             head, tail = encode(request_of(example), self.template, self.tokenise)
             if why := self._too_long("prompt", len(head + tail), self.config.prompt_tokens):
@@ -75,10 +86,24 @@ class Learner:
                 fit.append((example, head + tail))
         return fit, dropped
 
+    def asked(self, examples: Sequence[Example], held_out: Sequence[Example]) -> tuple[list[Asked], list[LeftOut]]:
+        """Return the prompts that fit and those that do not, as `prompts_of`, with lessons where the run shows some."""
+        fit, dropped = self.prompts_of(examples)
+        lessons = read_lessons(self.folder, held_out) if self.config.memory_share else []
+        if not lessons:
+            return [Asked(example, prompt) for example, prompt in fit], dropped
+        from writer_r1.embedding import similarity
+
+        chat, longest = (self.template, self.tokenise), self.config.prompt_tokens
+        found = [Asked(e, prompt, with_lessons(e, lessons, similarity, chat, longest)) for e, prompt in fit]
+        aided = sum(a.aided is not None for a in found)
+        print(f"{len(lessons)} lessons; {aided} of {len(found)} prompts are shown some", flush=True)
+        return found, dropped
+
     def _too_long(self, what: str, length: int, most: int) -> str:
         return f"its {what} is {length} tokens long and {most} are read" if length > most else ""
 
-    def note_data(self, trained: Sequence[Any], held_out: Sequence[Any], dropped: Sequence[tuple[str, str]]) -> None:
+    def note_data(self, trained: Sequence[Any], held_out: Sequence[Any], dropped: Sequence[LeftOut]) -> None:
         """Write down what is trained on and what is held out.
 
         Raises:
@@ -95,7 +120,7 @@ class Learner:
             return
         data = {
             "digest": _digest(Path(self.config.data)),
-            "trained_on": [example.id for example, _ in trained],
+            "trained_on": [row[0].id for row in trained],
             "held_out": [example.id for example, _ in held_out],
             "dropped": [{"id": id_, "reason": why} for id_, why in dropped],
         }

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from writer_r1.training import diagnostics
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, read_prompts, split
-from writer_r1.training.evaluation import held_out_reward
+from writer_r1.training.evaluation import DRAWS, SHOWN, held_out_reward
 from writer_r1.training.group_advantage import LONG, counted
 from writer_r1.training.learner import Learner
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, kept, replay_loss
@@ -26,6 +27,7 @@ from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
 from writer_r1.training.rewards import Rewarder
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.watch import watched
 
 FLAT = (
     "All {} sample drafts of the first prompts earn the same reward, so there is nothing to learn from their "
@@ -39,7 +41,7 @@ def train(folder: Path, config: Config) -> Exit:
     trained_on, held_out = split(examples, config.held_out, config.seed)
     learner, rewarder = Learner(folder, config), Rewarder(config)
     checks = rewarder if config.reward == "checks" else Rewarder(config.model_copy(update={"reward": "checks"}))
-    prompts, dropped = learner.prompts_of(trained_on)
+    prompts, dropped = learner.asked(trained_on, held_out)
     unseen, dropped_unseen = learner.prompts_of(held_out)
     unseen = unseen[: config.held_out_prompts]
     learner.note_data(prompts, unseen, dropped + dropped_unseen)
@@ -48,7 +50,7 @@ def train(folder: Path, config: Config) -> Exit:
     try:
         while True:
             if learner.evaluation_due():
-                evaluate(learner, unseen, checks)
+                evaluate(learner, unseen, checks, rewarder)
             if learner.state["step"] >= config.steps:
                 break
             step, clock = learner.begin(), Clock()
@@ -112,7 +114,9 @@ def learn_fresh(learner: Learner, group: Group, which: list[int], tokens: Tokens
     scored = policy.score(prompts, replies)
     sampled = policy.padded([group.rollouts[i].logp for i in which], scored.mask)
     advantage = group.advantage.fresh[which].to(policy.device)
-    rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference)
+    late = len(group.rollouts) - group.aided
+    aided = torch.tensor([i >= late for i in which], device=policy.device) if group.aided else None
+    rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference, aided=aided)
     loss = fresh_loss(rows, objective, tokens)
     loss.backward()
     return loss.detach(), diagnostics.of_fresh(rows, scored.entropy, objective)
@@ -144,6 +148,7 @@ def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, con
     found |= diagnostics.of_texts(
         [t for g in groups for t in g.texts], [len(r.tokens) for r in rollouts], [r.whole for r in rollouts], rewards
     )
+    found |= diagnostics.of_memory([([r.value for r in g.rewards], g.aided) for g in groups])
     age = [step - row.step for row in stored]
     return found | {
         "tokens": tokens.fresh + tokens.replayed,
@@ -169,11 +174,13 @@ def weights_told(groups: Sequence[Group], learner: Learner) -> dict[str, Any]:
     return found
 
 
-def evaluate(learner: Learner, unseen: Sequence[tuple[Example, list[int]]], checks: Rewarder) -> None:
-    """Keep how the policy does on what was held out."""
+def evaluate(
+    learner: Learner, unseen: Sequence[tuple[Example, list[int]]], checks: Rewarder, rewarder: Rewarder
+) -> None:
+    """Keep how the policy does on what was held out, and whether texts that are no piece would earn as much."""
     step = learner.state["step"]
     learner.beat("evaluating", note="writing for held-out prompts")
-    row, shown = held_out_reward(
+    row, drafts = held_out_reward(
         learner.policy,
         unseen,
         learner.config.text_tokens,
@@ -182,8 +189,11 @@ def evaluate(learner: Learner, unseen: Sequence[tuple[Example, list[int]]], chec
     )
     if not row:
         check_stop(learner.folder)
+    if learner.config.reward != "random":  # chance cannot be had by any kind of text
+        learner.beat("evaluating", note="trying texts that are no piece on the reward")
+        row |= watched(drafts, lambda e, t, whole: rewarder.earned(e, t, whole=whole).value, learner.config.seed)
     learner.add_metrics({"step": step, "split": "held_out"} | row)
-    learner.add_samples(step, unseen, shown)
+    learner.add_samples(step, unseen, [(d.example.id, d.text) for d in drafts[: DRAWS * SHOWN : DRAWS]])
     learner.keep_best(row["reward"])
     learner.state["evaluated"] = step
     print(f"after {step} updates: held-out reward {row['reward']:.3f}", flush=True)

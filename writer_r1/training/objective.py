@@ -7,6 +7,7 @@ stored log-probabilities, a truncated importance weight between sampler and trai
 Notation: B rows of T tokens; `mask` is True where a token of the reply is; log-probabilities are natural.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -17,8 +18,6 @@ from writer_r1.training.config import Objective, Replay
 EPSILON = 1e-4  # added to the spread in the published forms
 MOST_FRESH, MOST_REPLAYED = 3.0, 2.0  # an advantage beyond these is one lucky draw
 LEAST_CONTRAST = 0.25  # what a criterion keeps of its weight, as a share of the largest gain, where all texts meet it
-ALPHA = 0.5  # of the outcome in the credit of a reflection; the rest is its own gain
-IDLE = 0.1  # taken off a reflection that repeats an earlier one or was not followed
 OVERFLOW = 20.0  # largest |log ratio| that is exponentiated
 FLAT = 1e-6  # spread under which all rewards of a group count as equal
 
@@ -34,6 +33,7 @@ class Fresh(NamedTuple):
         None  # (B, T); without it this is the only step on these rows, and the policy is its own old one
     )
     reference: Tensor | None = None  # (B, T), of the base model
+    aided: Tensor | None = None  # (B,), True where the sampler had lessons in its prompt and the trainer has none
 
 
 class Replayed(NamedTuple):
@@ -134,38 +134,6 @@ def residual(values: Tensor, lengths: Tensor) -> Tensor:
     return values - slope * centred
 
 
-class Credit(NamedTuple):
-    """Advantages (G,) of the parts of rollouts that hold a draft, a reflection on it and what was made of that."""
-
-    draft: Tensor
-    reflection: Tensor  # of reflection and revision, whatever the number of rounds
-
-
-def reflection_credit(draft: Tensor, revised: Tensor, idle: Tensor, *, noise: float = 0.05) -> Credit:
-    """Return the credit of the parts of a group's rollouts, from the rewards of drafts (G,) and revisions (G, N).
-
-    `revised` is NaN where a rollout had no such round; `idle` (G, N) is True where a reflection repeats an earlier one
-    or was not followed. A draft is credited with its own reward alone, so a weak one made on purpose does not pay. A
-    reflection is credited with the mean gain of its rounds, not their sum, so more rounds do not pay, and by half with
-    how the text came out. A rollout that did not reflect has no such part: 0.
-
-    Source: ours; the gain of a step is MRT's progress, arXiv 2503.07572.
-    """
-    before = torch.cat([draft[:, None], revised[:, :-1]], 1)
-    paid = revised - before - IDLE * idle
-    rounds = torch.cat([torch.full_like(draft, torch.nan)[:, None], revised], 1)
-    last = (~rounds.isnan() * torch.arange(rounds.shape[1])).amax(1, keepdim=True)
-    outcome = rounds.gather(1, last)[:, 0]
-    reflection = in_group(paid.nanmean(1), noise) + ALPHA * in_group(outcome, noise)
-    limits = (-MOST_FRESH, MOST_FRESH)
-    return Credit(in_group(draft, noise).clamp(*limits), reflection.clamp(*limits))
-
-
-def of_parts(credit: Credit, part: Tensor) -> Tensor:
-    """Return the advantage of each token (G, T): `part` is 1 in a draft, 2 in a reflection or revision, else 0."""
-    return torch.where(part == 1, credit.draft[:, None], torch.where(part == 2, credit.reflection[:, None], 0.0))
-
-
 def _standard(rewards: Tensor, over: Tensor, scale: bool) -> Tensor:
     centred = rewards - over.mean()
     return centred / (over.std() + EPSILON) if scale else centred
@@ -211,15 +179,27 @@ def k3(logp: Tensor, reference: Tensor) -> Tensor:
 
 
 def fresh_loss(rows: Fresh, objective: Objective, tokens: Tokens) -> Tensor:
-    """Return the fresh rows' part of the loss, divided by all tokens of the update."""
+    """Return the fresh rows' part of the loss, divided by all tokens of the update.
+
+    A row written with lessons is learned as if without: its weight is the ratio to the log-probs with them, and tokens
+    that hardly could be without them teach nothing. Source: EMPO2, arXiv 2602.23008.
+    """
     old = rows.logp.detach() if rows.old is None else rows.old
     weight = importance(old, rows.sampled, objective.importance_cap)
     advantage = rows.advantage if rows.advantage.dim() == 2 else rows.advantage[:, None]
     gain = clipped(rows.logp - old, advantage, objective.clip_low, objective.clip_high)
-    loss = -masked_mean(weight * gain, rows.mask, tokens.fresh + tokens.replayed)
+    loss = -masked_mean(weight * gain, rows.mask & ~beyond(rows, objective), tokens.fresh + tokens.replayed)
     if rows.reference is None:
         return loss
     return loss + objective.kl * masked_mean(k3(rows.logp, rows.reference), rows.mask, tokens.fresh)
+
+
+def beyond(rows: Fresh, objective: Objective) -> Tensor:
+    """Return the tokens (B, T) of rows written with lessons that are all but impossible without them."""
+    if rows.aided is None or not objective.memory_floor:
+        return torch.zeros_like(rows.mask)
+    old = rows.logp.detach() if rows.old is None else rows.old
+    return rows.aided[:, None] & (old < math.log(objective.memory_floor))
 
 
 def replay_loss(rows: Replayed, objective: Objective, replay: Replay, tokens: Tokens) -> Tensor:

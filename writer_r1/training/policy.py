@@ -130,18 +130,19 @@ class Policy:
     def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Tensor, Tensor | None]:
         """Return the cache of some prompts, the states that predict what follows (B, H), and which cells count (B, P).
 
-        A prompt that stands in a row as often as the others is read once. Shorter ones are padded in front; where all
-        cells count, None says so.
+        Each prompt is read once, however often it is asked. Shorter ones are padded in front; where all cells count,
+        None says so.
         """
-        read, each = _distinct(prompts)
+        every = [tuple(p) for p in prompts]
+        read = list(dict.fromkeys(every))
+        rows_of = torch.tensor([read.index(p) for p in every], device=self.device)
         longest = max(map(len, read))
         rows = torch.tensor([[0] * (longest - len(p)) + list(p) for p in read], device=self.device)
         seen = torch.tensor([[int(i >= longest - len(p)) for i in range(longest)] for p in read], device=self.device)
         at = {"attention_mask": seen, "position_ids": (seen.cumsum(1) - 1).clamp(min=0)} if len(read) > 1 else {}
         body = self._body(input_ids=rows, use_cache=True, **at)
-        body.past_key_values.batch_repeat_interleave(each)
-        hidden = body.last_hidden_state[:, -1].repeat_interleave(each, 0)
-        return body.past_key_values, hidden, seen.repeat_interleave(each, 0) if at else None
+        body.past_key_values.batch_select_indices(rows_of)
+        return body.past_key_values, body.last_hidden_state[:, -1][rows_of], seen[rows_of] if at else None
 
     @contextmanager
     def _merged(self) -> Iterator[None]:
@@ -225,14 +226,6 @@ def ends(tokenizer: Any, model: Any) -> tuple[int, ...]:
         model.config.eos_token_id,
     )
     return tuple(dict.fromkeys(t for t in said if isinstance(t, int)))
-
-
-def _distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], int]:
-    """Return prompts and how often each is to be repeated, in its place, to give these."""
-    every = [tuple(p) for p in prompts]
-    found = list(dict.fromkeys(every))
-    each = len(every) // len(found)
-    return (found, each) if [p for p in found for _ in range(each)] == every else (every, 1)
 
 
 def _padded(rows: Sequence[Sequence[int]], length: int, device: Any) -> Tensor:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import torch
 
-from writer_r1.training.data import Example
+from writer_r1.training.config import Config
 from writer_r1.training.group_advantage import Advantage, of_group
-from writer_r1.training.learner import Learner
+from writer_r1.training.learner import Asked, Learner
 from writer_r1.training.optimizer import places
 from writer_r1.training.policy import Rollout
 from writer_r1.training.process import check_stop
@@ -31,6 +31,7 @@ class Group(NamedTuple):
     rewards: list[Reward]
     replayed: list[Stored]
     advantage: Advantage
+    aided: int = 0  # of the rollouts, the last so many were written with lessons in the prompt
 
 
 class Clock:
@@ -48,18 +49,18 @@ class Clock:
 
 
 def practise(
-    learner: Learner, prompts: Sequence[tuple[Example, list[int]]], rewarder: Rewarder, buffer: Buffer, clock: Clock
+    learner: Learner, prompts: Sequence[Asked], rewarder: Rewarder, buffer: Buffer, clock: Clock
 ) -> tuple[list[Group], int]:
     """Return the groups of an update and how many were put aside because all their texts earn the same."""
     groups, flat, config = list[Group](), 0, learner.config
     for _ in range(1 + REFILLS):
         missing, drawn = config.prompts - len(groups), learner.state["drawn"]
         chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
-        written = write_groups(learner, [prompt for _, prompt in chosen], clock)
+        written = write_groups(learner, [prompts_in_group(asked, config) for asked in chosen], clock)
         learner.state["drawn"] = drawn + missing
-        for number, ((example, prompt), rollouts) in enumerate(zip(chosen, written, strict=True)):
+        for number, (asked, rollouts) in enumerate(zip(chosen, written, strict=True)):
             chance = random.Random(f"{config.seed}/{drawn + number}")
-            group = rewarded(learner, example, prompt, rollouts, rewarder, buffer, chance)
+            group = rewarded(learner, asked, rollouts, rewarder, buffer, chance)
             if group.advantage.flat and not group.replayed:
                 flat += 1
             else:
@@ -70,12 +71,23 @@ def practise(
     return groups, flat
 
 
-def write_groups(learner: Learner, prompts: Sequence[list[int]], clock: Clock) -> list[list[Rollout]]:
-    """Return a group of texts for each prompt, all written side by side, the rows shared out among processes."""
+def aided_in_group(asked: Asked, config: Config) -> int:
+    """Return how many of a group's rollouts are written with lessons in the prompt."""
+    return round(config.memory_share * config.group) if asked.aided else 0
+
+
+def prompts_in_group(asked: Asked, config: Config) -> list[list[int]]:
+    """Return the prompt of each of a group's rollouts; those with lessons stand last."""
+    count = aided_in_group(asked, config)
+    return [asked.prompt] * (config.group - count) + [asked.aided or asked.prompt] * count
+
+
+def write_groups(learner: Learner, prompts: Sequence[Sequence[list[int]]], clock: Clock) -> list[list[Rollout]]:
+    """Return a text for each prompt of each group, all written side by side, the rows shared out among processes."""
     config, crew, size = learner.config, learner.crew, learner.config.group
     mine = crew.mine(len(prompts) * size)
     seeds = [seed_of(config.seed, learner.state["drawn"] + i // size, i % size) for i in mine]
-    asked = [prompts[i // size] for i in mine]
+    asked = [prompts[i // size][i % size] for i in mine]
     own = learner.policy.sample(asked, seeds, config.text_tokens, learner.stopping)
     if not own:
         check_stop(learner.folder)
@@ -86,8 +98,7 @@ def write_groups(learner: Learner, prompts: Sequence[list[int]], clock: Clock) -
 
 def rewarded(
     learner: Learner,
-    example: Example,
-    prompt: list[int],
+    asked: Asked,
     rollouts: list[Rollout],
     rewarder: Rewarder,
     buffer: Buffer,
@@ -95,7 +106,8 @@ def rewarded(
 ) -> Group:
     """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
     settings = learner.config.objective
-    rubric, texts = rewarder.rubric(example), [learner.policy.text(r.tokens) for r in rollouts]
+    example, texts = asked.example, [learner.policy.text(r.tokens) for r in rollouts]
+    rubric = rewarder.rubric(example)
     rewards = [
         rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in zip(texts, rollouts, strict=True)
     ]
@@ -105,7 +117,8 @@ def rewarded(
     replayed = [] if values.isnan().all() else buffer.pick(under, learner.state["step"], least, texts, chance)
     lengths, together = [len(r.tokens) for r in rollouts], learner.state.get("together", 0)
     advantage = of_group(rewards, lengths, [row.reward for row in replayed], settings, together)
-    return Group(prompt, under, rollouts, texts, rewards, replayed, advantage)
+    aided = aided_in_group(asked, learner.config)
+    return Group(asked.prompt, under, rollouts, texts, rewards, replayed, advantage, aided)
 
 
 def remember(group: Group, buffer: Buffer, step: int) -> int:

@@ -73,6 +73,10 @@ class Rewarder:
             self._known[key] = self._looked(prompt, rubric, text, whole)
         return self._known[key]
 
+    def earned(self, example: Example, text: str, *, whole: bool) -> Reward:
+        """Return what `text` earns as an answer to this example's request."""
+        return self.reward(example.prompt, self.rubric(example), text, whole=whole)
+
     def _looked(self, prompt: str, rubric: Rubric, text: str, whole: bool) -> Reward:
         if self._config.reward == "random":
             return Reward(random.Random(digest(str(self._config.seed), text)).random(), {})

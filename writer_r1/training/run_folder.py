@@ -2,9 +2,9 @@
 
 `run.json` (what was asked, of which weights and data), `metrics.jsonl` (a row an update), `samples.jsonl`,
 `stdout.log`, `state`, `heartbeat`, `exit` (written last), `stop` (a request to end), `checkpoints/`, `adapter/`,
-`best/` (`best.py`) and `replay.db`. Small files are written beside and renamed, so that nobody reads half of one; a
-lock that the operating system drops at death tells whether the process lives, since a number of a process is soon
-another's.
+`best/` (`best.py`), `lessons.jsonl` (`lessons.py`) and `replay.db`. Small files are written beside and renamed, so
+that nobody reads half of one; a lock that the operating system drops at death tells whether the process lives, since a
+number of a process is soon another's.
 """
 
 import errno

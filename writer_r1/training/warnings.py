@@ -14,6 +14,15 @@ CUT = 0.5  # share of drafts that were cut off at their longest length
 LONGER = 1.5  # times the length at first
 COLLAPSED = 0.4  # of the entropy at first
 FAR = 0.5  # KL to the base, in nats a token
+BEATS = 0.005  # by which a text that is no piece earns more than the drafts; less is rounding
+ODD = {
+    "rare_words": "a heap of rare words",
+    "shuffled": "a draft with its words shuffled",
+    "poetry": "a poem pasted in",
+    "very_short": "four words",
+    "very_long": "a draft padded to four times its length",
+    "looped": "one sentence over and over",
+}  # `watch.odd_texts`
 WORSE = 0.01  # of the loss: below that it is noise
 
 Rows = Sequence[Mapping[str, Any]]
@@ -23,7 +32,11 @@ def warnings(kind: str, rows: Rows) -> list[str]:
     """Return what should be known of a run of this kind that has these rows."""
     trained = [row for row in rows if row.get("split", "train") == "train"]
     held = [row for row in rows if row.get("split") == "held_out"]
-    found = learned_by_heart(held) if kind == "sft" else [*of_rewards(trained, held), *of_drafts(trained)]
+    found = (
+        learned_by_heart(held)
+        if kind == "sft"
+        else [*of_rewards(trained, held), *of_odd_texts(held), *of_drafts(trained)]
+    )
     found = [str(row["warning"]) for row in rows if row.get("split") == "warning" and "warning" in row] + found
     skipped = sum(1 for row in trained if row.get("skipped"))
     if skipped:
@@ -65,6 +78,24 @@ def of_rewards(trained: Rows, held: Rows) -> list[str]:
             "not to write better. Read the samples, and stop if they look worse."
         )
     return found
+
+
+def of_odd_texts(held: Rows) -> list[str]:
+    """Return whether, at the last evaluation, texts that are no piece earned more than the drafts."""
+    row = next((row for row in reversed(held) if is_number(row.get("watch/honest"))), None)
+    if row is None:
+        return []
+    honest = float(row["watch/honest"])
+    earned = {kind: float(row[f"watch/{kind}"]) for kind in ODD if is_number(row.get(f"watch/{kind}"))}
+    better = {kind: value for kind, value in earned.items() if value > honest + BEATS}
+    if not better:
+        return []
+    told = [f"{ODD[kind]} ({better[kind]:.2f})" for kind in sorted(better, key=lambda kind: -better[kind])]
+    kinds = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+    return [
+        f"This reward can be had without writing well: {kinds} would earn more than the model's drafts do now "
+        f"({honest:.2f}). Read the samples; a criterion that such a text fails, or a judge's part in the reward, helps."
+    ]
 
 
 def flat_share(rows: Rows) -> float | None:

@@ -118,7 +118,7 @@ def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Pa
 
 def _act(workspace: Workspace, wish: dict[str, str]) -> None:
     """Do what a browser asked; it may have sent anything, so only listed models and known wishes count."""
-    if wish["act"] in ("try-adapter", "delete-adapter"):
+    if wish["act"] in ("try-adapter", "blind", "delete-adapter"):
         _act_on_adapter(workspace, wish)
         return
     model = next((m for m in catalog.rows(workspace.models) if m.name == wish.get("name")), None)
@@ -143,7 +143,7 @@ def _act(workspace: Workspace, wish: dict[str, str]) -> None:
 
 
 def _act_on_adapter(workspace: Workspace, wish: dict[str, str]) -> None:
-    """Delete an adapter, or let the writer wear it, as the model that it fits.
+    """Delete an adapter, compare it blind, or let the writer wear it, as the model that it fits.
 
     Raises:
         WriterError: it is not there, is in use, or the model that it fits is not.
@@ -151,6 +151,8 @@ def _act_on_adapter(workspace: Workspace, wish: dict[str, str]) -> None:
     adapter = adapters.find(wish.get("name", ""), workspace.home)
     if wish["act"] == "try-adapter":
         adapter_choice.choose(workspace, adapter)
+    elif wish["act"] == "blind":
+        workspace.blind_trials.open(adapter.name)
     elif workspace.store.running():
         raise Busy(f"A piece is being written; delete {adapter.name!r} when that has ended, or press Stop first.")
     else:
