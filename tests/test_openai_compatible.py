@@ -368,6 +368,34 @@ def test_a_run_goes_on_after_its_server_was_away(proxy: Proxy, tmp_path, monkeyp
     assert KEY.encode() not in kept
 
 
+def test_the_models_page_adds_a_server_asks_it_again_and_can_stop_asking(proxy: Proxy, tmp_path) -> None:
+    from writer_r1.joining import joins_into
+    from writer_r1.ui.models_tab import look, on_act, on_add, show
+
+    workspace = Workspace(tmp_path / "home", tmp_path / "models")
+    address, joins = f"{proxy.url}#small", joins_into(tmp_path / "models")
+    proxy.faults = [5.0]
+    answer, kept = on_add(workspace, address)
+    assert "is being asked" in answer and kept == ""
+    html, running, _ = show(workspace, [])
+    assert "Stop: 127.0.0.1" in html and running == [f"server {address}"]
+    on_act(workspace, running, {"act": "unask", "name": address})
+    assert joins.wait(address, 5.0).state == "failed" and look(workspace).asking == []
+    proxy.faults = []
+    answer, kept = on_add(workspace, address)
+    joins.wait(address, 10.0)
+    name = next(m.name for m in look(workspace).models if m.server)
+    proxy.target.can = NOTHING
+    on_act(workspace, [], {"act": "ask", "name": name})
+    joins.wait(name, 10.0)
+    found = servers.find(name, workspace.models)
+    assert found and found.can == NOTHING
+    proxy.faults = ["html"] * 20
+    answer, kept = on_add(workspace, f"{proxy.url}#other")
+    assert joins.wait(f"{proxy.url}#other", 10.0).state == "failed"
+    workspace.close()
+
+
 @pytest.mark.model
 def test_a_real_model_writes_and_judges_over_a_server_as_it_does_here() -> None:
     from conftest import STARTER
