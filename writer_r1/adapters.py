@@ -14,7 +14,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from writer_r1 import catalog
-from writer_r1.catalog import Model, digest_file
+from writer_r1.catalog import Model
+from writer_r1.digests import digest_file
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.trajectory import Noun
 
@@ -171,9 +172,11 @@ def worn_by(model: str, adapter: str, models: Path, home: Path) -> Path | None:
 
 
 def base_digest(model: Model) -> str:
-    """Return the SHA-256 of a model's file; of one of the user's own it is computed, once while it stays as it is."""
-    if model.sha256:
-        return model.sha256
+    """Return the SHA-256 of a model's file; a server's has none, and that of the user's own
+    is computed, once while it stays as it is.
+    """
+    if model.sha256 or model.server:
+        return model.sha256 or ""
     try:
         stat = model.path.stat()
     except OSError:

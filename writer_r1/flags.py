@@ -17,7 +17,7 @@ def model_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="M",
-        help="a catalog name (starter, standard) or a path to a GGUF; default: the best one ready",
+        help="a catalog name (starter, standard), a path to a GGUF, or URL#NAME of a server (default: the best ready)",
     )
 
 

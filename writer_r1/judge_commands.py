@@ -110,7 +110,7 @@ def qualify_command(args: argparse.Namespace) -> int:
 
     try:
         model = args.model or workspace.judge
-        catalog.path_of(model, workspace.models)
+        catalog.refuse_absent(model, workspace.models)
         wanted = Wanted(None if args.all else ORIGINALS, args.data, args.per_set, args.seed)
         found = qualify(model, wanted, workspace, say, never)
     except KeyboardInterrupt:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import adapters, catalog, embedding, places
+from writer_r1 import adapters, catalog, embedding, places, servers
 from writer_r1.blind_trials import BlindTrials
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
-from writer_r1.llm import LLM, Cancel, load, never
+from writer_r1.llm import LLM, Cancel, connect, load, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
@@ -122,7 +122,7 @@ class Workspace:
         writer = model or self.writer
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
-            catalog.path_of(name, self.models)
+            catalog.refuse_absent(name, self.models)
         worn = adapters.worn_by(writer, task.adapter, self.models, self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
@@ -197,12 +197,13 @@ class Workspace:
         likeness = self.similarity(brief, [s.prompt for s in saved]) if saved else []
         here = prompt_id(brief)
         rows = [(s, value) for s, value in zip(saved, likeness, strict=True) if value >= SIMILAR]
-        rows.sort(key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)
-        return rows[:limit]
+        return sorted(rows, key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)[:limit]
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
         key = self.name_of(name)
+        if key not in self._loaded and (server := servers.find(name, self.models)):
+            self._loaded[key] = connect(server)
         if key not in self._loaded:
             options = {"threads": n} if (n := self.settings.threads) is not None else {}
             refuse_without_room(catalog.find(name, self.models))
