@@ -29,8 +29,10 @@ _VERBS = {
     "future": "will shall won't i'll you'll he'll she'll they'll we'll it'll",
 }
 # "could" and "would" are in neither list: they stand in prose of any tense.
-_NO_VERBS = frozenset("hundred kindred hatred sacred naked wicked wretched rugged crooked ragged jagged".split())
-_VERBS_IN_EED = frozenset("agreed disagreed freed guaranteed decreed".split())
+_NO_VERBS = frozenset(
+    ["hundred", "kindred", "hatred", "sacred", "naked", "wicked", "wretched", "rugged", "crooked", "ragged", "jagged"]
+)
+_VERBS_IN_EED = frozenset({"agreed", "disagreed", "freed", "guaranteed", "decreed"})
 _VERB_SETS = {name: frozenset(verbs.split()) for name, verbs in _VERBS.items()}
 
 
