@@ -112,8 +112,8 @@ def test_person_is_counted_in_the_narration_only():
 def test_words_that_only_look_like_past_verbs_change_no_tense():
     text = (
         "A hundred geese are on the lawn, and indeed there is one naked tree. I would count them, but they run at "
-        "speed and I am slow. My sister says it is a wicked waste of seed. She has a ragged coat, gets one arm out of it "
-        "and goes on."
+        "speed and I am slow. My sister says it is a wicked waste of seed. She has a ragged coat, gets one arm out of "
+        "it and goes on."
     )
     found = tense(text, "present")
     assert found.value == 1.0 and "0 verbs look past" in found.reason
