@@ -38,15 +38,18 @@ run: $(VENV)/.installed-run
 		echo 'The model $(MODEL) could not be set up; the studio starts with what is there (later: make run again).' >&2
 	@exec $(PY) app.py $(if $(PORT),--port '$(PORT)')
 
-# On two cores these share a processor well; browsers and models would only wait for each other.
+# On two cores two of these share a processor well: a page mostly waits. A model, or what measures time, runs alone.
 FAST = $(PY) -m pytest -n 2 -m "not model and not browser and not slow"
+PAGES = $(PY) -m pytest -n 2 --dist worksteal -m "browser and not model and not alone and not slow"
+ALONE = $(PY) -m pytest -m "(model or alone) and not slow"
 
 check: lint
 	$(FAST)
 
 test: lint models
 	$(FAST)
-	$(PY) -m pytest -m "(model or browser) and not slow"
+	$(PAGES)
+	$(ALONE)
 
 proof: $(VENV)/.installed-test models
 	$(PY) -m pytest -m slow --timeout 7200

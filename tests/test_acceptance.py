@@ -6,8 +6,10 @@ The others are made where their module is tested: look for "of the page's design
 import re
 from collections.abc import Sequence
 from html import unescape
+from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, criterion, of, revision, rubric_of, script, task, team
@@ -62,6 +64,13 @@ SCORED = st.lists(st.tuples(DIGIT, DIGIT, DIGIT), min_size=2, max_size=len(MARKS
 RUBRICS = st.tuples(*[st.tuples(st.sampled_from([0.5, 1.0, 4.0]), st.booleans())] * 3).map(
     lambda rows: rubric_of(*(criterion(n, weight=w, locked=lock) for n, (w, lock) in zip(NAMES, rows, strict=True)))
 )
+
+
+@pytest.mark.parametrize("check", range(1, 17))
+def test_each_acceptance_check_is_made_by_a_test_that_says_so(check: int) -> None:
+    told = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    by_docstring = rf'"""Acceptance {check}\b[^"]*of the page\'s design'
+    assert any(re.search(by_docstring, text) or f"def test_{check}_" in text for text in told)
 
 
 # Acceptance 10

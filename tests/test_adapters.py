@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lora_files import manifest
 
-from writer_r1 import adapters, catalog
+from writer_r1 import adapters, catalog, digests
 from writer_r1.errors import ModelError, WriterError
 
 
@@ -75,7 +75,7 @@ def test_a_file_of_ones_own_is_told_by_its_bytes(made: Path, tmp_path: Path) -> 
     path = tmp_path / "mine.gguf"
     path.write_bytes(b"weights")
     mine = catalog.find("starter", MODELS).model_copy(update={"sha256": None, "path": path})
-    adapters.register(made, manifest(base_sha256=catalog.digest_file(path)), tmp_path)
+    adapters.register(made, manifest(base_sha256=digests.digest_file(path)), tmp_path)
     assert [a.name for a in adapters.fitting(mine, tmp_path)] == ["sea-1"]
     path.write_bytes(b"other weights")
     assert adapters.fitting(mine, tmp_path) == []

@@ -11,7 +11,7 @@ from writer_r1.errors import WriterError
 from writer_r1.judge import Judge
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.training.compare import Pair, Side, compared, comparison, held_out
+from writer_r1.training.compare import Pair, Sides, compared, comparison, held_out
 from writer_r1.training.data import Example
 from writer_r1.trajectory import prompt_id
 
@@ -26,7 +26,7 @@ def pair(outcome: str, gain: float = 0.0, n: int = 0) -> Pair:
 
 
 def judged(base: str, adapted: str) -> Pair:
-    sides = Side(FakeLLM(script(draft=base)), FakeLLM(script(draft=adapted)))
+    sides = Sides(FakeLLM(script(draft=base)), FakeLLM(script(draft=adapted)))
     ticks = list[tuple[int, int]]()
     judge = Judge(FakeLLM(script()), overlap, never)
     [found] = compared([ASKED], sides, judge, seed=0, max_words=60, tick=lambda d, t: ticks.append((d, t)))

@@ -82,6 +82,7 @@ def test_w4_what_had_arrived_when_the_studio_died_is_there_when_it_is_back(pages
     studio.script()
 
 
+@pytest.mark.alone
 @pytest.mark.browser
 def test_w10_keys_in_a_long_manuscript_ask_the_studio_nothing_and_are_counted_at_once(
     pages: Pages, studio: Studio

@@ -15,11 +15,12 @@ from writer_r1.calibrate import Reader, calibrate, gather
 from writer_r1.calibration import Calibration, Readers
 from writer_r1.criteria import Analyst
 from writer_r1.criteria_arms import ARMS, FIXED, NONE, ONE_CALL, OTHER, OURS, PUBLISHED, READERS, one_call
-from writer_r1.criteria_bench import ALONE, MIXED, Bench, Kept, compare, picture, table
+from writer_r1.criteria_bench import ALONE, MIXED, Bench, compare, picture, table
 from writer_r1.errors import WriterError
 from writer_r1.figure import Point, Row, forest
 from writer_r1.judge import Judge
 from writer_r1.ladders import drafted, originals
+from writer_r1.lines import Kept
 from writer_r1.llm import Request, never
 from writer_r1.llm.fake import FakeLLM
 

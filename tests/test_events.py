@@ -131,6 +131,7 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
         "criterion",
         "edited",
         "story",
+        "thought",
         "passage",
         "chosen",
     }

@@ -13,12 +13,13 @@ from filelock import FileLock
 from gguf_bytes import gguf
 from judges import qualification
 
-from writer_r1 import catalog, places, pulls, qualifying
+from writer_r1 import catalog, places, pulls, qualifying, servers
 from writer_r1.catalog import Model
 from writer_r1.pulls import Progress, pulls_into
 from writer_r1.qualification import result_at
 from writer_r1.qualifying import Measuring
 from writer_r1.scored_texts import kept_at
+from writer_r1.servers import Abilities, server_of
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import this_process
 from writer_r1.ui import model_cards, models_tab
@@ -397,3 +398,42 @@ def test_many_pages_may_look_and_click_at_once(workspace, no_network):
     for thread in threads:
         thread.join()
     assert faults == [] and read_settings(workspace.home).judge == "small"
+
+
+def served(workspace: Workspace, url: str = "https://models.example.org/v1", **can: object) -> Model:
+    server = server_of(url, "big").model_copy(update={"can": Abilities.model_validate(can)})
+    return catalog.find(servers.keep(server, workspace.models, set()).name, workspace.models)
+
+
+def test_a_server_says_what_it_can_do_and_that_text_leaves_before_it_is_chosen(workspace):
+    there, here = served(workspace, logprobs=True), served(workspace, "http://127.0.0.1:1/v1", logprobs=True)
+    away, local = card_of(workspace, there.name), card_of(workspace, here.name)
+    assert "all that big reads is sent to models.example.org" in away.text
+    assert "can write and judge" in away.text and "does not go on" in away.text
+    assert away.acts == ["leave", "leave", "test", "ask", "forget"]
+    assert "leaves" not in local.text and local.acts == ["usewriter", "usejudge", "test", "ask", "forget"]
+    assert "MB" not in away.text + local.text
+    on_act(workspace, [], wish("use", there.name, role="writer"))
+    assert workspace.writer == there.name
+    assert "is sent to models.example.org" in Card(model_cards.roles(look(workspace))).text
+
+
+def test_a_server_without_probabilities_can_write_and_not_be_made_the_judge(workspace):
+    model = served(workspace, "http://127.0.0.1:1/v1")
+    assert card_of(workspace, model.name).acts == ["usewriter", "ask", "forget"]
+    on_act(workspace, [], wish("use", model.name, role="judge"))
+    assert read_settings(workspace.home).judge is None
+    on_act(workspace, [], wish("forget", model.name))
+    assert all(row.server is None for row in catalog.rows(workspace.models))
+
+
+def test_a_servers_words_are_shown_as_words(workspace):
+    server = server_of("http://127.0.0.1:1/v1", HOSTILE).model_copy(update={"can": Abilities(), "name": "hostile"})
+    servers.keep(server, workspace.models, set())
+    assert "<script" not in cards(look(workspace)) and "<img" not in cards(look(workspace))
+
+
+def test_an_address_that_is_none_is_answered_below_the_field_and_stays_in_it(workspace):
+    for address in ("http://", "http://me:secret@h/v1"):
+        answer, kept = on_add(workspace, address)
+        assert "wrong" in answer and kept == address

@@ -22,9 +22,7 @@ from writer_r1.training.objective import (
     k3,
     kept,
     masked_mean,
-    of_parts,
     ratio,
-    reflection_credit,
     replay_loss,
     residual,
     supervised_loss,
@@ -184,30 +182,6 @@ def test_a_row_from_the_buffer_is_held_to_the_policy_that_wrote_it() -> None:
     assert gradient(stale, logp)[0, 1] == 0
     assert loss([[-1.0, -1.0]]).item() == pytest.approx(-0.25)  # recomputed log-probs would make every row look so
     assert loss([[-2.0, -2.0]]).item() == 0.0  # e^1 > 1.65: too far away
-
-
-def test_a_reflection_is_credited_with_its_gain_and_a_draft_never_is() -> None:
-    draft = torch.tensor([0.2, 0.6, 0.4, 0.4])
-    revised = torch.tensor([[0.6, math.nan], [0.6, math.nan], [0.6, 0.8], [math.nan, math.nan]])
-    idle = torch.tensor([[0, 0], [1, 0], [0, 0], [0, 0]]).bool()
-    found = reflection_credit(draft, revised, idle, noise=0.0)
-    # drafts: mean 0.4, spread sqrt(0.08 / 3) = 0.163299
-    close(found.draft, [-1.224745, 1.224745, 0.0, 0.0])
-    # gains 0.4, 0 - 0.1, (0.2 + 0.2) / 2: mean 1/6, spread 0.251661; outcomes 0.6, 0.6, 0.8: mean 2/3, spread 0.115470
-    gain, outcome = [0.927173, -1.059626, 0.132453], [-0.577350, -0.577350, 1.154701]
-    close(found.reflection, [g + 0.5 * o for g, o in zip(gain, outcome, strict=True)] + [0.0])
-    sandbagged = reflection_credit(draft - torch.tensor([0.2, 0.0, 0.0, 0.0]), revised, idle, noise=0.0)
-    assert sandbagged.draft[0] < found.draft[0] + 1e-6  # a weaker draft is never worth more to the draft
-    parts = torch.tensor([[0, 1, 2], [1, 1, 0], [1, 2, 2], [1, 1, 0]])
-    close(of_parts(found, parts)[2], [0.0, *[found.reflection[2].item()] * 2])
-
-
-def test_more_rounds_do_not_pay_by_themselves() -> None:
-    draft, nothing = torch.tensor([0.4, 0.4]), torch.zeros(2, 2, dtype=torch.bool)
-    once = torch.tensor([[0.6, math.nan], [0.5, 0.6]])  # one step to 0.6 is worth more than two small ones
-    credit = reflection_credit(draft, once, nothing, noise=0.0).reflection
-    assert credit[0] > 0 > credit[1]
-    close(reflection_credit(draft, torch.empty(2, 0), torch.empty(2, 0, dtype=torch.bool)).reflection, [0.0, 0.0])
 
 
 def test_parts_of_a_row_have_credit_of_their_own_in_the_loss() -> None:

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from test_proposals import drafts
 
 from writer_r1.cli import main
-from writer_r1.preferences import Review, choices, preference_lines, preferences
+from writer_r1.preferences import Review, choices, preferences
 from writer_r1.proposals import Asked, Decision, apply, proposals
 from writer_r1.store import Choice, Piece, Store
 from writer_r1.store.pieces import DELETED_S
@@ -39,14 +39,13 @@ def decided(verdict: str, own: str = "", asked: Asked | None = None) -> list[Cho
     [("accept", "slept", "sat"), ("reject", "sat", "slept"), ("edit", "lay", "slept")],
 )
 def test_a_decision_is_a_pair_of_paragraphs(verdict: str, chosen: str, rejected: str) -> None:
-    line = preference_lines(decided(verdict, "lay", Asked("Rest", "it is tired")))
-    assert json.loads(line) == {
+    [row] = preferences(decided(verdict, "lay", Asked("Rest", "it is tired")))
+    assert row == {
         "prompt": "A storm",
         "chosen": f"The cat {chosen} on the wall. It rained.",
         "rejected": f"The cat {rejected} on the wall. It rained.",
         "criterion": "Rest",
     }
-    assert line.endswith("\n") and line.count("\n") == 1
 
 
 @given(drafts(), st.sampled_from(["accept", "reject", "edit"]))
@@ -83,6 +82,7 @@ def test_the_command_prints_them_and_the_settings_count_and_export_them(
     assert main(["history", "preferences"]) == 0
     printed = capsys.readouterr().out
     assert json.loads(printed)["chosen"] == "The cat slept on the wall. It rained."
+    assert printed.endswith("}\n") and printed.count("\n") == 1
     assert "1 decision of your reviews is kept" in library_facts(workspace)
     answer = client.get(f"{PATH}preferences")
     assert answer.text == printed and ".jsonl" in answer.headers["content-disposition"]

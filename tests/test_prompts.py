@@ -13,6 +13,7 @@ from scripted import FIRST, PROMPT, criterion
 
 from writer_r1.drafting import change_request, draft_request
 from writer_r1.llm import Request
+from writer_r1.one_go import think_request
 from writer_r1.passage import Passage
 from writer_r1.prompts import _MARK, FENCES, _sections, disarm, fixed_start, prompt_hash, render
 from writer_r1.reflection import reflection_request
@@ -82,6 +83,10 @@ RENDERED: dict[str, Callable[[], str]] = {
     "rephrase": lambda: shown(
         passage_request(PROMPT, PHRASE, "in fewer and plainer words.", "I walk. </sample> It rains.")
     ),
+    "think": lambda: shown(think_request(PROMPT)),
+    "plan": whole("plan", request=PROMPT),
+    "draft_planned": lambda: shown(draft_request(PROMPT, plan="I begin with the lamp.")),
+    "reconsider": whole("reconsider", paragraph=FIRST[78:200], change="Too tidy. Name the tin of polish."),
     "go_on": lambda: shown(passage_request(PROMPT, CARET, "He trims the lamp.")),
 }
 

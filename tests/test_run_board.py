@@ -11,8 +11,9 @@ from writer_r1.training.config import configured
 from writer_r1.training.report import Report
 from writer_r1.training.status import Status
 from writer_r1.ui.curves import MOST, Series, figure, plot, smoothed, spark, thinned
-from writer_r1.ui.run_board import Shown, acts, run_board, run_list
+from writer_r1.ui.run_board import Shown, acts, run_board
 from writer_r1.ui.run_curves import curves
+from writer_r1.ui.run_list import run_list
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; DROP TABLE", "a\u202eb", "</pre><b>")
 NUMBERS = st.floats(-1e6, 1e6)
@@ -27,16 +28,16 @@ def shown(status: Status, name: str = "sea", **more: object) -> Shown:
 @pytest.mark.parametrize(
     ("status", "adapter", "expected"),
     [
-        (Status("starting"), False, ("stop", "discard")),
-        (Status("training", kept=10), True, ("stop", "discard")),
-        (Status("stopping", kept=10), False, ("discard",)),
-        (Status("finished", kept=60), True, ("try", "again", "delete")),
-        (Status("stopped", kept=10), True, ("try", "resume", "again", "delete")),
-        (Status("stopped"), False, ("again", "delete")),
-        (Status("discarded"), False, ("again", "delete")),
-        (Status("failed", failure="killed", kept=10), False, ("resume", "smaller", "again", "delete")),
-        (Status("failed", failure="memory"), False, ("smaller", "again", "delete")),
-        (Status("failed", failure="data"), False, ("again", "delete")),
+        (Status("starting"), False, ("stop", "discard", "note")),
+        (Status("training", kept=10), True, ("stop", "discard", "note")),
+        (Status("stopping", kept=10), False, ("discard", "note")),
+        (Status("finished", kept=60), True, ("try", "blind", "again", "note", "delete")),
+        (Status("stopped", kept=10), True, ("try", "blind", "resume", "again", "note", "delete")),
+        (Status("stopped"), False, ("again", "note", "delete")),
+        (Status("discarded"), False, ("again", "note", "delete")),
+        (Status("failed", failure="killed", kept=10), False, ("resume", "smaller", "again", "note", "delete")),
+        (Status("failed", failure="memory"), False, ("smaller", "again", "note", "delete")),
+        (Status("failed", failure="data"), False, ("again", "note", "delete")),
     ],
 )
 def test_what_can_be_done_follows_from_the_state(status: Status, adapter: bool, expected: tuple[str, ...]) -> None:

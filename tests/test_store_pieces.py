@@ -306,9 +306,9 @@ def test_after_thirty_days_all_of_a_deleted_piece_is_gone_and_nothing_else(store
     edit(store, "UPDATE pieces SET deleted = deleted - ?", 0.2 * DAY_S)
     Store(store.path)
     assert rows(store, "lighthouse") == {
-        "decisions": 0, "dismissed": 1, "events": 8, "found": 2, "lessons": 2, "migrations": len(MIGRATIONS),
-        "own_scores": 2, "pieces": 1, "protected": 1, "rubrics": 0, "runs": 2, "summaries": 1, "texts": 4,
-        "versions": 1,
+        "blind_pairs": 0, "decisions": 0, "dismissed": 1, "events": 8, "found": 2, "lessons": 2,
+        "migrations": len(MIGRATIONS), "own_scores": 2, "pieces": 1, "protected": 1, "rubrics": 0, "runs": 2,
+        "summaries": 1, "texts": 4, "versions": 1,
     }  # fmt: skip
     assert [x.id for x in store.lessons()] == ["l-run0", "l-run1"]
     assert [r.id for r in store.search("lighthouse")] == ["run1", "run0"]

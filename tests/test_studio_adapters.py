@@ -1,14 +1,18 @@
 """An adapter on the real page: chosen beside Start, worn by the writer, told of its run, gone when deleted."""
 
+import json
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from live import SOON_MS, Pages, Studio, done, eventually, write
 from lora_files import manifest
 from playwright.sync_api import Page, expect
 
 from writer_r1 import adapters
 from writer_r1.events import Started
+from writer_r1.training import job, run_folder
+from writer_r1.training.config import configured
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +25,14 @@ def trained(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> None:
     metrics = {"held_out_loss_before": 3.21, "held_out_loss": 2.5}
     adapters.register(made, manifest("sea-1", metrics=metrics), studio.home)
     adapters.register(made, manifest("for another", base="Another", base_sha256="0" * 64), studio.home)
+    folder, data = job.runs_in(studio.home) / "sea-1", studio.home / "pieces.jsonl"
+    data.write_text(json.dumps({"id": "1", "prompt": "A line about <b>salt</b>", "text": SALTY}), "utf-8")
+    run_folder.create(folder, configured("sft", name="sea-1", base="fake", data=str(data)))
+    run_folder.add_facts(folder, created=manifest().created, data={"trained_on": [], "held_out": ["1"]})
+
+
+SALTY = "The keeper rubbed the salt from the rail with his sleeve and went in to see to the lamp."
+PLAIN = "The keeper rubbed the rust from the rail with his sleeve and went in to see to the lamp."
 
 
 def choose(page: Page, name: str) -> None:
@@ -37,6 +49,41 @@ def started(studio: Studio, prompt: str) -> Started:
 
     eventually(found)
     return found()[0]
+
+
+def test_pairs_are_read_blind_chosen_by_key_or_click_and_survive_a_reload(pages: Pages, studio: Studio) -> None:
+    studio.script(texts=[PLAIN, SALTY], delay=0.01)  # the base writes the one, the adapter the other
+    page = pages.open()
+    page.get_by_role("tab", name="Models").click()
+    page.locator("[data-adapter='sea-1']").get_by_role("button", name="Compare blind").click()
+    blind = page.locator("#blind")
+    expect(blind.locator("article")).to_have_count(2, timeout=SOON_MS)
+    expect(blind.locator(".asked")).to_contain_text("A line about <b>salt</b>")
+    expect(page.locator("#blind-writing")).to_contain_text("of 12 pairs written")
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.locator("#blind-writing")).to_contain_text("Go on writing", timeout=SOON_MS)
+    assert "sea-1" not in blind.locator("article").all_inner_texts()[0]
+    page.keyboard.press("1")
+    expect(blind.locator(".came")).to_contain_text("You chose text 1", timeout=SOON_MS)
+    [kept, *_] = studio.store.blind_pairs()
+    assert kept.choice == kept.first and {kept.base_text, kept.adapter_text} == {PLAIN, SALTY}
+    expect(blind.get_by_role("button", name="Next pair")).to_be_focused()
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [node["target"] for node in v["nodes"]][:3]) for v in found] == []
+    pages.reload(page)
+    page.get_by_role("tab", name="Train").click()
+    expect(blind.locator(".tally")).to_contain_text("of 1 for the adapter: too few to tell", timeout=SOON_MS)
+    page.get_by_role("button", name="Go on writing").click()
+    expect(blind.locator("article h3").first).to_have_text("Text 1", timeout=SOON_MS)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    blind.get_by_role("button", name="No difference").click()
+    expect(blind.locator(".tally")).to_contain_text("1 pair with no difference", timeout=SOON_MS)
+    assert [p.choice for p in studio.store.blind_pairs()][:2] == [kept.first, "neither"]
+    blind.get_by_role("button", name="Close").click()
+    expect(blind).to_be_hidden(timeout=SOON_MS)
+    studio.script()
+    eventually(lambda: len(studio.store.blind_pairs()) == 12, 60)
 
 
 def test_an_adapter_is_chosen_worn_and_deleted(pages: Pages, studio: Studio) -> None:

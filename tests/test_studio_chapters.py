@@ -15,7 +15,7 @@ from writer_r1.events import Drafted
 from writer_r1.scenes import chapters, label, scenes
 from writer_r1.store import Piece
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.alone, pytest.mark.timeout(300)]
 
 NOVEL = chaptered()
 BRIEF = "A novel of 60,000 words about a harbour."

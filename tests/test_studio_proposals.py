@@ -319,6 +319,7 @@ def test_both_ways_of_reviewing_fit_the_window_and_axe_finds_nothing_serious(
             expect(page.locator(f"#rounds [data-review='{number}']")).to_be_focused()
 
 
+@pytest.mark.alone
 def test_a_review_of_eight_thousand_words_opens_soon_and_decides_at_once(pages: Pages) -> None:
     draw, sentences = random.Random(5), novel(8000, seed=2)
     edited = [[w if draw.random() > 0.1 else w + "x" for w in s] for s in sentences]

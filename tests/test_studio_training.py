@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from live import SOON_MS, Pages, Studio, eventually
 from playwright.sync_api import Locator, Page, expect
+from test_run_history import made
 from test_training_plan import base_folder
 
 from writer_r1.training import job, run_folder
@@ -85,6 +86,7 @@ def test_the_form_says_what_is_missing_and_outlives_a_reload(pages: Pages, studi
 
 
 def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone(pages: Pages, studio: Studio) -> None:
+    """Acceptance 2 of the page's design."""
     tell(studio, pause=0.2)
     page = pages.open()
     run = begun(page)
@@ -119,10 +121,48 @@ def test_a_run_outlives_the_page_and_a_killed_studio_and_is_stopped_from_a_phone
     assert not folder.exists()
 
 
+def test_runs_are_named_noted_laid_over_each_other_and_fill_the_form(pages: Pages, studio: Studio) -> None:
+    for name in ("first", "second"):
+        made(studio.home, name)
+    page = pages.open()
+    train(page)
+    run = page.locator("#train-run .run")
+    run.get_by_role("button", name="Name and note…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Note").fill("n" * 300)
+    page.evaluate("document.querySelector('dialog [name=title]').removeAttribute('maxlength')")
+    dialog.get_by_label("What you call this run").fill("x" * 81)
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("shorten what you typed", timeout=SOON_MS)
+    expect(dialog.get_by_label("Note")).to_have_value("n" * 300)
+    dialog.get_by_label("What you call this run").fill("Salty <b>sea</b>")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0, timeout=SOON_MS)
+    expect(run.get_by_role("heading", name="Salty <b>sea</b>")).to_be_visible(timeout=SOON_MS)
+    for button in page.locator("#train-runs .pick").all():
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true", timeout=SOON_MS)
+    overlay = page.locator("#train-overlay .overlay")
+    expect(overlay.locator(".key li")).to_have_count(2, timeout=SOON_MS)
+    overlay.get_by_role("button", name="Loss in training").click()
+    expect(overlay.locator("figcaption")).to_have_text("Loss in training, smoothed", timeout=SOON_MS)
+    run.get_by_text("Settings of this run").click()
+    with page.expect_download() as saved:
+        run.get_by_role("link", name="Download config").click()
+    assert json.loads(saved.value.path().read_text("utf-8"))["learning_rate"] == 5e-4
+    page.locator("#train-preset").get_by_label("Thorough").check()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    run.get_by_role("button", name="Fill the form from this run").click()
+    expect(page.locator("#train-preset").get_by_label("Quick try")).to_be_checked(timeout=SOON_MS)
+    expect(page.locator("#train-form")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_failure_says_what_is_safe_and_retry_smaller_fills_the_form(
     pages: Pages, studio: Studio, scheme: str
 ) -> None:
+    """Acceptance 9, the card, of the page's design."""
     from axe_playwright_python.sync_playwright import Axe
 
     tell(studio, pause=0.0, die=12)

@@ -1,6 +1,7 @@
 """The Train tab's handlers on a real workspace and real processes: what a browser sends, and what it is shown."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from writer_r1 import room
 from writer_r1.errors import ModelError
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.training import job
+from writer_r1.training.own_work import PIECES
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import train_form
 from writer_r1.ui.settings_tab import WORD, on_delete
@@ -35,14 +37,17 @@ def start_says(answer: list[Any]) -> tuple[str, bool]:
 def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -> None:
     numbers = [None] * len(train_form.NUMBERS)
     answer = on_change(
-        workspace, ("sft", "sample", "", base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
+        workspace, ("sft", "sample", "", [*PIECES], base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
     )
     assert start_says(answer) == (START, True)
     assert read_plan(workspace.home) == Plan(base=base_folder(tmp_path), name="sea", numbers={"steps": 7})
     assert "writer-r1 train sft --run" in answer[-2] and "46 pieces to learn from" in answer[-2]
-    hostile = on_change(workspace, ("fame", {"x": 1}, None, [], "quick", None, "sea", "NaN", *numbers[1:]))
+    hostile = on_change(workspace, ("fame", {"x": 1}, None, ["fame"], [], "quick", None, "sea", "NaN", *numbers[1:]))
     assert start_says(hostile) == (START, True)  # what cannot be a plan changes none
-    assert start_says(on_change(workspace, ("sft", "file", "", "starter", "quick", "checks", "", *numbers)))[1] is False
+    assert (
+        start_says(on_change(workspace, ("sft", "file", "", [], "starter", "quick", "checks", "", *numbers)))[1]
+        is False
+    )
 
 
 def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
@@ -84,6 +89,22 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
         job._end_process(folder, 1.0)
 
 
+def test_a_finished_run_opens_the_next_day_with_all_its_curves_and_samples(
+    workspace: Workspace, begin_run: Begin
+) -> None:
+    """Acceptance 16, the day after, of the page's design."""
+    folder = begin_run("sea", 20, "mrpo")
+    assert ended(folder, 40.0).state == "finished"
+    page = on_load(Workspace(workspace.home, workspace.models), "sea")[0]
+    told = re.findall(r'role="img" aria-label="([^"]+)"', page)
+    assert {"Reward: worst to best draft", "Score by criterion", "Distance from the base (KL)"} <= {
+        each.split(". ")[0] for each in told
+    }
+    assert any("Says it plainly: " in each and "Keeps to the length: " in each for each in told)
+    assert any("held out: 0.36 at first, 0.55 now" in each for each in told)
+    assert all(f"as it is told after {n} steps" in page for n in (1, 10, 20))
+
+
 def test_a_run_of_another_version_is_listed_and_opens(workspace: Workspace) -> None:
     folder = job.runs_in(workspace.home) / "old"
     folder.mkdir(parents=True)
@@ -95,6 +116,7 @@ def test_a_run_of_another_version_is_listed_and_opens(workspace: Workspace) -> N
 def test_the_writing_model_is_let_go_and_taken_again_only_where_it_fits(
     workspace: Workspace, begin_run: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Acceptance 9, the writing model, of the page's design."""
     workspace._loaded["fake"] = FakeLLM({}, name="fake")
     with workspace.machine():
         workspace.release()

@@ -372,6 +372,7 @@ def test_a_gradient_that_is_no_number_is_skipped_and_three_end_the_run(
 def test_drafts_that_all_earn_the_same_are_told_before_the_first_step(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Acceptance 16, before the first step, of the page's design."""
     monkeypatch.setattr(mrpo.Rewarder, "reward", lambda *_, **__: Reward(0.5, {}))
     folder, found = runs.go("mrpo", steps=2)
     assert found.outcome == "finished"
@@ -462,6 +463,7 @@ sys.exit(run(Path(sys.argv[1]), sft.train))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_too_little_memory_is_told_as_that(runs: Runs) -> None:
+    """Acceptance 9, a real failure, of the page's design."""
     rows_ = [json.loads(line) for line in runs.data.read_text().splitlines()]
     runs.data = runs.root / "long.jsonl"
     runs.data.write_text("".join(json.dumps({**row, "text": row["text"] * 30}) + "\n" for row in rows_))

@@ -9,10 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from writer_r1.errors import WriterError
-from writer_r1.events import Drafted
-from writer_r1.store import Store, this_process
-from writer_r1.training.data import Example, own, read, read_prompts, split
-from writer_r1.trajectory import Criterion, Rubric, prompt_id
+from writer_r1.training.data import Example, read, read_prompts, split
+from writer_r1.trajectory import prompt_id
 
 STORY = "The keeper climbed the stair with a can of oil and counted the steps as he went."
 LETTER = "Dear Ann, the lamp is yours from Monday, and the third step is loose; mind it."
@@ -65,6 +63,7 @@ def test_every_row_that_is_left_out_is_named_with_its_line_and_its_reason(tmp_pa
 
 
 def test_broken_json_at_line_17_is_said_to_be_at_line_17(tmp_path: Path) -> None:
+    """Acceptance 8 of the page's design."""
     rows: list[Any] = [{"prompt": f"A storm, take {n}", "text": STORY} for n in range(30)]
     rows[16] = '{"prompt": "A storm", '
     found = read(lines(tmp_path / "a.jsonl", *rows))
@@ -186,40 +185,3 @@ def test_whatever_bytes_a_file_holds_it_is_read_or_refused_in_a_sentence(
         assert str(error).endswith(".")
     else:
         assert all(e.prompt and e.text for e in found.examples)
-
-
-# the writer's own library
-
-
-def written(store: Store, run_id: str, prompt: str, piece_id: str, *texts: str) -> None:
-    store.begin(run_id, prompt, "starter", this_process(), piece_id)
-    store.append(run_id, [Drafted(attempt=n, text=text) for n, text in enumerate(texts, 1)])
-
-
-def test_what_the_writer_kept_is_read_from_the_library_and_drafts_nobody_took_are_not(tmp_path: Path) -> None:
-    store = Store(tmp_path / "library.db")
-    rubric = Rubric(prompt_id=prompt_id("A storm"), criteria=(Criterion(name="Salt", description="It is salty."),))
-    piece = store.new_piece("A storm")
-    written(store, "r1", "A storm", piece.id, STORY, LETTER)
-    assert own(store) == []
-    piece = store.save_piece(piece.id, "A storm", STORY, piece.revision, "Round 1 taken over")
-    store.set_rubric(piece.id, rubric)
-    [example] = own(store)
-    assert example[1:] == ("A storm", STORY, rubric, "“A storm”, a round you took over")
-    piece = store.save_piece(piece.id, "A storm", STORY + " He was late.", piece.revision, "by hand")
-    [example] = own(store)
-    assert (example.text, example.source) == (STORY + " He was late.", "“A storm”, a round that you changed")
-
-
-def test_a_text_is_no_answer_to_the_request_that_came_after_it(tmp_path: Path) -> None:
-    store = Store(tmp_path / "library.db")
-    piece = store.new_piece("", STORY)
-    assert own(store) == []  # nobody asked for it
-    piece = store.save_piece(piece.id, "A storm", STORY, 1, "kept")
-    piece = store.save_piece(piece.id, "A fox", STORY, piece.revision, "kept")
-    assert [(e.prompt, e.text, e.source) for e in own(store)] == [("A storm", STORY, "“A fox”, your own words")]
-    store.save_piece(piece.id, "A fox", LETTER, piece.revision, "kept")
-    copied = store.new_piece("A copy", LETTER)
-    assert [(e.prompt, e.text) for e in own(store)] == [("A copy", LETTER), ("A storm", STORY)]
-    store.delete_piece(copied.id)
-    assert {(e.prompt, e.text) for e in own(store)} == {("A storm", STORY), ("A fox", LETTER)}

@@ -103,6 +103,7 @@ def test_how_a_killed_run_can_be_gone_on_with_is_said() -> None:
 
 
 def test_a_run_prints_ten_megabytes_while_nobody_looks_and_ends(begin_run: Begin) -> None:
+    """Acceptance 3 of the page's design."""
     folder = begin_run(steps=10, flood=1_100_000)
     assert job.status(folder).state in ("starting", "preparing", "training")
     found = ended(folder)

@@ -57,14 +57,18 @@ def accept(rubric: Rubric, best: Attempt | None, new: Attempt) -> Verdict:
             return Verdict(False, f"{c.name} is locked and fell by {(old - fresh) * 9:.1f}", now - then)
         if fresh < old - ONE_POINT - 1e-9:
             return Verdict(False, f"{c.name} fell by {(old - fresh) * 9:.1f}", now - then)
-    delta = max(DELTA, (judge_range(rubric, best.evaluation) + judge_range(rubric, new.evaluation)) / 2)
-    if now - then < delta:
+    if now - then < least_gain(rubric, best.evaluation, new.evaluation):
         return Verdict(False, f"no clear difference ({(now - then) * 9:+.1f} of 10)", now - then)
     return Verdict(True, f"better by {(now - then) * 9:.1f} of 10", now - then)
 
 
 def _values(evaluation: Evaluation) -> dict[str, float | None]:
     return {s.criterion_id: s.value for s in evaluation.scores}
+
+
+def least_gain(rubric: Rubric, before: Evaluation, after: Evaluation) -> float:
+    """Return the gain from which on the judge's ranges of two texts part."""
+    return max(DELTA, (judge_range(rubric, before) + judge_range(rubric, after)) / 2)
 
 
 def judge_range(rubric: Rubric, evaluation: Evaluation) -> float:

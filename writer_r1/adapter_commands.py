@@ -49,7 +49,7 @@ def compare_command(args: argparse.Namespace) -> int:
     from writer_r1 import adapters, catalog
     from writer_r1.llm import never
     from writer_r1.progress import Line
-    from writer_r1.training.compare import Side, compared, comparison, held_out
+    from writer_r1.training.compare import Sides, compared, comparison, held_out
     from writer_r1.workspace import Workspace
 
     workspace, line = Workspace(), Line()
@@ -63,7 +63,7 @@ def compare_command(args: argparse.Namespace) -> int:
     try:
         with workspace.judging(args.judge or args.base, never) as judge:
             base = workspace.llm(args.base)
-            sides = Side(base, base.adapted(path, args.strength))
+            sides = Sides(base, base.adapted(path, args.strength))
             tick = lambda done, total: line.show(f"writing and judging: {done} of {total} texts", "writing")  # noqa: E731
             pairs = list(compared(examples, sides, judge, seed=args.seed, max_words=args.max_words, tick=tick))
             found = comparison(pairs, adapter, strength=args.strength, judge=judge.llm.name, left_out=left_out)

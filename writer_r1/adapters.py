@@ -14,7 +14,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from writer_r1 import catalog
-from writer_r1.catalog import Model, digest_file
+from writer_r1.catalog import Model
+from writer_r1.digests import digest_file
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.trajectory import Noun
 
@@ -136,6 +137,31 @@ def weights_for(name: str, model: Model, home: Path) -> Path:
     return path
 
 
+def base_of(adapter: Adapter, models: Path) -> Model:
+    """Return the model of this machine that an adapter was trained on.
+
+    Raises:
+        ModelError: it is not here.
+    """
+    ready = (m for m in catalog.rows(models) if m.state == "ready")
+    if base := next((m for m in ready if base_digest(m) == adapter.base_sha256), None):
+        return base
+    raise ModelError(f"{adapter.base}, which {adapter.name!r} was trained on, is not here; get it on the Models page.")
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of an adapter's weights, computed once while the file stays as it is.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        stat = path.stat()
+        return _digest(path, stat.st_size, stat.st_mtime_ns)
+    except OSError as error:
+        raise ModelError(f"The adapter's file {str(path)!r} cannot be read ({error.strerror}).") from error
+
+
 def worn_by(model: str, adapter: str, models: Path, home: Path) -> Path | None:
     """Return the file of the adapter that the model of this name is to wear; None where it is to wear none.
 
@@ -146,9 +172,11 @@ def worn_by(model: str, adapter: str, models: Path, home: Path) -> Path | None:
 
 
 def base_digest(model: Model) -> str:
-    """Return the SHA-256 of a model's file; of one of the user's own it is computed, once while it stays as it is."""
-    if model.sha256:
-        return model.sha256
+    """Return the SHA-256 of a model's file; a server's has none, and that of the user's own
+    is computed, once while it stays as it is.
+    """
+    if model.sha256 or model.server:
+        return model.sha256 or ""
     try:
         stat = model.path.stat()
     except OSError:

@@ -61,6 +61,18 @@ def interval(measure: Callable[[Index], float], groups: Sequence[str]) -> tuple[
     return rounded(float(lo)), rounded(float(hi))
 
 
+def share_interval(wins: int, of: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a share; of nothing it is all that can be.
+
+    Source: Clopper and Pearson (1934), Biometrika 26: quantiles of the beta distribution.
+    """
+    from scipy.special import betaincinv  # not at the top: the page answers before it is read
+
+    lo = float(betaincinv(wins, of - wins + 1, 0.025)) if wins else 0.0
+    hi = float(betaincinv(wins + 1, of - wins, 0.975)) if wins < of else 1.0
+    return lo, hi
+
+
 def right_way(better: float, worse: float) -> float:
     """Return 1 where two scores are in the right order, 0 where they are not, and 0.5 where they are equal."""
     return 0.5 if better == worse else float(better > worse)

@@ -10,6 +10,7 @@ from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.events import Event, outcome
 from writer_r1.judge import evaluate
+from writer_r1.lines import finished
 from writer_r1.llm import never
 from writer_r1.qualification import marked
 from writer_r1.rubric_file import read_rubric
@@ -104,18 +105,11 @@ def _finished(out: Path) -> set[Any]:
     """
     if not out.exists():
         _append(out, "")  # now, and not after minutes of scoring
-    raw = out.read_bytes()
-    *lines, torn = raw.split(b"\n")
     try:
-        done = {json.loads(line)["id"] for line in lines if line.strip()}
-        ours = torn.startswith(ROW_HEAD) or ROW_HEAD.startswith(torn)
-    except (ValueError, TypeError, KeyError):
-        ours = False
-    if not ours:
-        raise WriterError(f"The file {str(out)!r} holds something other than scores; name another with --out.")
-    if torn:
-        out.write_bytes(raw[: -len(torn)])
-    return done
+        return {row["id"] for row in finished(out, ROW_HEAD)}
+    except (ValueError, KeyError):
+        message = f"The file {str(out)!r} holds something other than scores; name another with --out."
+        raise WriterError(message) from None
 
 
 def _score(workspace: Workspace, row: dict[str, Any], model: str | None, rubrics: dict[str, Rubric]) -> dict[str, Any]:

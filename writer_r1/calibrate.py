@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from writer_r1.calibration import NO_MODEL, Calibration, named, reading_of
-from writer_r1.catalog import write_whole
 from writer_r1.checks import Embed, evidence
 from writer_r1.checks.text import words
 from writer_r1.errors import StoreError, WriterError
@@ -33,6 +32,7 @@ from writer_r1.lines import add_line, keyed
 from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash
 from writer_r1.trajectory import Criterion, digest
+from writer_r1.whole_file import write_whole
 
 RATED = "wp_a_teacher_ratings.jsonl"  # the file looked for in a folder of data
 FEWEST = 40  # texts: below that a fit is chance

@@ -1,16 +1,12 @@
-"""A model's name -> its file: the catalog, the user's own GGUF files, and what of them is on this machine.
+"""A model's name -> its file or server: the catalog, the user's own, and what of them is on this machine.
 
 A catalog file is used only after its SHA-256 equals the catalog's. The digest is remembered beside the file together
 with its size and time of change, so that a start need not read gigabytes. Fetching is `fetch`'s work; nothing here
 goes to the network.
 """
 
-import contextlib
-import hashlib
-import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -18,15 +14,18 @@ import psutil
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
+from writer_r1 import servers
+from writer_r1.digests import digest_file, is_sound, remember, sidecar
 from writer_r1.errors import ModelError
 from writer_r1.gguf_header import UNSAFE, inspect
 from writer_r1.places import data
+from writer_r1.servers import Server
 from writer_r1.trajectory import Noun
+from writer_r1.whole_file import write_whole
 
 State = Literal["ready", "partial", "absent"]
-CHUNK = 1 << 22
 ADDED = "added.json"
-REMOTE = re.compile(r"hf:.*|https?://.*|[\w-][\w.-]*/[\w.-]+")
+REMOTE = re.compile(r"hf:.*|[\w-][\w.-]*/[\w.-]+")
 
 
 class HubSource(Noun):
@@ -58,7 +57,7 @@ class Entry(Noun):
 
 
 class Model(Noun):
-    """A model as a list shows it. `path` is where its file lies, or will lie once it is downloaded."""
+    """A model as a list shows it. `path` is where its file lies, or will once it is downloaded; a server's has none."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -71,6 +70,7 @@ class Model(Noun):
     about: str
     memory_bytes: int
     context: int
+    server: Server | None = None
 
 
 class Added(Noun):
@@ -103,11 +103,12 @@ def entry_of(name: str) -> Entry | None:
 
 def rows(folder: Path) -> list[Model]:
     """Return every model of the catalog, then the user's own, with what is on this machine."""
-    return [_row(e, folder) for e in read_catalog()] + [_added_row(a) for a in _read_added(folder)]
+    own = [_added_row(a) for a in _read_added(folder)] + [_server_row(s) for s in servers.read(folder)]
+    return [_row(e, folder) for e in read_catalog()] + own
 
 
 def find(name: str, folder: Path) -> Model:
-    """Return the model that `name` means: a catalog name or alias, a name the user added, or a path to a GGUF.
+    """Return what `name` means: a catalog name or alias, a name the user added, a path to a GGUF, or `URL#NAME`.
 
     Raises:
         ModelError: when nothing goes by that name, or the path leads to no usable GGUF.
@@ -117,12 +118,14 @@ def find(name: str, folder: Path) -> Model:
     for added in _read_added(folder):
         if added.name == name.strip().lower():
             return _added_row(added)
+    if server := servers.find(name, folder):
+        return _server_row(server)
     path = Path(name).expanduser()
     if os.path.exists(path) or path.suffix.lower() in (".gguf", ".safetensors", *UNSAFE):
         return _added_row(_describe(path))
     if REMOTE.fullmatch(name.strip()):
         raise ModelError(
-            f"{name!r} names a model on a hub or server, which cannot be used yet: download its GGUF file and add that."
+            f"{name!r} names a model on a hub, which cannot be used yet: download its GGUF file and add that."
         )
     known = ", ".join(m.aliases[0] if m.aliases else m.name for m in rows(folder))
     raise ModelError(f"There is no model named {name[:80]!r}: choose one of {known}, or give the path of a GGUF file.")
@@ -135,6 +138,8 @@ def path_of(name: str, folder: Path) -> Path:
         ModelError: when it is unknown, not downloaded, changed or unusable.
     """
     model = find(name, folder)
+    if model.server:
+        raise ModelError(f"{model.label} has no file on this machine, which this needs; choose a model that is here.")
     if model.sha256 is None:
         inspect(model.path)
     elif model.state != "ready":
@@ -142,6 +147,16 @@ def path_of(name: str, folder: Path) -> Path:
         command = f"writer-r1 models pull {model.aliases[0] if model.aliases else model.name}"
         raise ModelError(f"{model.label} is {what}: press Download on the Models page or run: {command}")
     return model.path
+
+
+def refuse_absent(name: str, folder: Path) -> None:
+    """Return where a model may be asked: its file is here as `path_of` has it, or a server holds it.
+
+    Raises:
+        ModelError: as `path_of`.
+    """
+    if not servers.find(name, folder):
+        path_of(name, folder)
 
 
 def verify(name: str, folder: Path) -> Model:
@@ -191,52 +206,11 @@ def add(path: str | Path, folder: Path) -> Model:
 
 def forget(name: str, folder: Path) -> None:
     """Take a model of the user's own off the list; its file stays where it is."""
+    if servers.forget(name, folder):
+        return
     with FileLock(folder / f"{ADDED}.lock"):
         kept = tuple(a for a in _read_added(folder) if a.name != name)
         write_whole(folder / ADDED, ADDITIONS.dump_json(kept, indent=2))
-
-
-def digest_file(path: Path, tick: Callable[[int], None] = lambda done: None) -> str:
-    """Return a file's SHA-256 in hex; `tick` hears how many bytes were read so far."""
-    state, done = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            state.update(chunk)
-            done += len(chunk)
-            tick(done)
-    return state.hexdigest()
-
-
-def remember(path: Path, sha256: str) -> None:
-    """Note beside a file that it had this digest at its present size and time of change."""
-    stat = path.stat()
-    note = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    # In a folder that cannot be written, the file is simply read again at the next start.
-    with contextlib.suppress(OSError):
-        write_whole(sidecar(path), json.dumps(note).encode())
-
-
-def is_sound(entry: Entry, path: Path) -> bool:
-    """Return whether the file is there and has the catalog's digest, reading it only if it changed since last time."""
-    try:
-        stat = path.stat()
-        if stat.st_size != entry.bytes:
-            return False
-        if _remembered(path) == {"sha256": entry.sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}:
-            return True
-        if digest_file(path) != entry.sha256:
-            return False
-    except OSError:
-        return False
-    remember(path, entry.sha256)
-    return True
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new content, never half of it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(content)
-    os.replace(draft, path)
 
 
 def amount(count: int) -> str:
@@ -244,22 +218,10 @@ def amount(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def sidecar(path: Path) -> Path:
-    """Return the file that keeps the digest of `path`."""
-    return path.with_name(path.name + ".ok.json")
-
-
-def _remembered(path: Path) -> object:
-    try:
-        return json.loads(sidecar(path).read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
 def _row(entry: Entry, folder: Path) -> Model:
     path = folder / entry.file
     begun = path.exists() or any(folder.glob(f"{entry.file}.partial*"))
-    state: State = "ready" if is_sound(entry, path) else "partial" if begun else "absent"
+    state: State = "ready" if is_sound(path, entry.bytes, entry.sha256) else "partial" if begun else "absent"
     return Model(**entry.model_dump(exclude={"file", "sources"}), state=state, path=path)
 
 
@@ -271,6 +233,22 @@ def _describe(path: Path) -> Added:
 def _added_row(added: Added) -> Model:
     facts = added.model_dump(exclude={"mtime_ns"})
     return Model(**facts, state=_added_state(added), sha256=None, about=f"Your own file, {added.path}.")
+
+
+def _server_row(server: Server) -> Model:
+    return Model(
+        name=server.name,
+        label=f"{server.model} on {server.host}",
+        licence="as its server has it",
+        bytes=0,
+        state="ready",
+        path=Path(),
+        sha256=None,
+        about=f"A model on the server {server.url}.",
+        memory_bytes=0,
+        context=server.context,
+        server=server,
+    )
 
 
 def _added_state(added: Added) -> State:

@@ -11,8 +11,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from writer_r1 import __version__, adapter_commands, commands, judge_commands, piece_commands, training_commands
+from writer_r1 import (
+    __version__,
+    adapter_commands,
+    commands,
+    judge_commands,
+    piece_commands,
+    reflection_commands,
+    trace_commands,
+    training_commands,
+)
 from writer_r1.errors import WriterError
+from writer_r1.flags import command as _command
+from writer_r1.flags import count as _count
+from writer_r1.flags import json_flag as _json_flag
+from writer_r1.flags import model_flag as _model_flag
 
 EXAMPLES = """examples:
   writer-r1 models pull starter
@@ -64,27 +77,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_history(parent)
     _add_files(parent)
     _add_runs(parent)
+    trace_commands.add(parent)
     _add_compare(parent)
     _add_bench(parent)
     return parser
-
-
-def _command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _model_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        metavar="M",
-        help="a catalog name (starter, standard) or a path to a GGUF; default: the best one ready",
-    )
-
-
-def _json_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def _add_models(parent: Any) -> None:
@@ -94,9 +90,15 @@ def _add_models(parent: Any) -> None:
     pull = _command(sub, "pull", commands.models_pull, "Download a model of the catalog; a broken download is resumed.")
     pull.add_argument("name", metavar="NAME", help="a catalog name: starter, standard, …")
     _json_flag(pull)
-    add = _command(sub, "add", commands.models_add, "Add a GGUF file of your own (it stays where it is).")
-    add.add_argument("path", metavar="PATH", help="the GGUF file")
+    about = "Add a GGUF file of your own (it stays where it is), or a model on an OpenAI-compatible server."
+    add = _command(sub, "add", commands.models_add, about)
+    add.add_argument("path", metavar="PATH", help="the GGUF file, or a server's address: http://HOST:PORT/v1")
+    add.add_argument("--model", metavar="NAME", help="which of the server's models (default: the only one it has)")
+    add.add_argument("--at-once", type=_count, metavar="N", help="most calls under way at the server (default 4)")
     _json_flag(add)
+    test = _command(sub, "test", commands.models_test, "Ask a server again what it can do for a model on your list.")
+    test.add_argument("name", metavar="NAME", help="a name from `models list`")
+    _json_flag(test)
     verify = _command(sub, "verify", commands.models_verify, "Compare a model's file with its SHA-256.")
     verify.add_argument("name", metavar="NAME", help="a name from `models list`")
     _json_flag(verify)
@@ -117,6 +119,7 @@ def _add_writing(parent: Any) -> None:
     write.add_argument("--depth", choices=("quick", "full"), default="quick", help="full: learn from sample drafts")
     write.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the model's choices (default 0)")
     write.add_argument("--max-words", type=_count, metavar="N", help="longest draft, about")
+    write.add_argument("--one-go", action="store_true", help="let the model think in one go, instead of rounds")
     write.add_argument("--jsonl", action="store_true", help="print every event as one JSON line, as it happens")
     _model_flag(write)
 
@@ -184,7 +187,7 @@ def _add_history(parent: Any) -> None:
     show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
-    about = "Print what was accepted and rejected in reviews as pairs of texts to train on, a JSON line each."
+    about = "Print what was chosen in reviews and blind comparisons as pairs of texts to train on, a JSON line each."
     _command(sub, "preferences", commands.history_preferences, about)
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
@@ -276,6 +279,7 @@ def _add_bench(parent: Any) -> None:
     )
     loop.add_argument("--quick", action="store_true", help="fewer repetitions")
     _model_flag(loop)
+    reflection_commands.add(sub)
     whose = _command(
         sub,
         "criteria",
@@ -287,9 +291,3 @@ def _add_bench(parent: Any) -> None:
     whose.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
     whose.add_argument("--out", type=Path, metavar="DIR", help="where result and figure go (default: your home)")
     _model_flag(whose)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)

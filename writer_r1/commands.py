@@ -30,11 +30,17 @@ def models_list(args: argparse.Namespace) -> int:
 def _row(model: Any) -> dict[str, Any]:
     keep = ("name", "aliases", "label", "licence", "bytes", "state", "path", "sha256", "memory_bytes", "about")
     row: dict[str, Any] = {k: v for k, v in model.model_dump(mode="json").items() if k in keep}
+    if model.server:
+        row |= {"path": model.server.url, "host": model.server.host, "here": model.server.here}
+        row |= {"at_once": model.server.at_once, "can": model.server.can and model.server.can.model_dump()}
     return row
 
 
 def _say_model(model: Any, as_json: bool) -> int:
-    print(json.dumps(_row(model), ensure_ascii=False) if as_json else f"{model.name} is {model.state}: {model.path}")
+    from writer_r1.servers import able
+
+    lies = f"{model.server.url}\n{able(model.server)}" if model.server else model.path
+    print(json.dumps(_row(model), ensure_ascii=False) if as_json else f"{model.name} is {model.state}: {lies}")
     return 0
 
 
@@ -62,10 +68,23 @@ def models_pull(args: argparse.Namespace) -> int:
 
 
 def models_add(args: argparse.Namespace) -> int:
-    """Register a GGUF of the user's own."""
-    from writer_r1 import catalog, places
+    """Register a GGUF of the user's own, or a model on a server, which is asked first what it can do."""
+    from writer_r1 import catalog, joining, places, servers
 
-    return _say_model(catalog.add(args.path, places.models()), args.json)
+    if not servers.ADDRESS.fullmatch(args.path):
+        return _say_model(catalog.add(args.path, places.models()), args.json)
+    at_once = args.at_once or servers.AT_ONCE
+    added = joining.join(args.path, places.models(), model=args.model or "", at_once=at_once)
+    if added.server and added.server.leaving:
+        print(added.server.leaving, file=sys.stderr)
+    return _say_model(added, args.json)
+
+
+def models_test(args: argparse.Namespace) -> int:
+    """Ask a server again what it can do for a listed model."""
+    from writer_r1 import joining, places
+
+    return _say_model(joining.asked_again(args.name, places.models()), args.json)
 
 
 def models_verify(args: argparse.Namespace) -> int:
@@ -157,7 +176,7 @@ def write_command(args: argparse.Namespace) -> int:
     prompt = asked(args.prompt)
     rubric = rubric_of(args.rubric, prompt)
     workspace = Workspace()
-    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth)
+    task = Task("", prompt, rubric, args.rounds, args.seed, args.max_words, args.depth, one_go=args.one_go)
     run_id = workspace.start(task, model=args.model, judge=args.judge)
 
     seen = Trajectory(id=run_id, prompt=prompt)
@@ -239,11 +258,11 @@ def history_export(args: argparse.Namespace) -> int:
 
 
 def history_preferences(args: argparse.Namespace) -> int:
-    """Print what was decided in reviews as pairs of texts, a JSON line each."""
+    """Print what was decided in reviews and preferred blind as pairs of texts, a JSON line each."""
     from writer_r1.preferences import preference_lines
     from writer_r1.workspace import Workspace
 
-    print(preference_lines(Workspace().store.decisions()), end="")
+    print(preference_lines(Workspace().store), end="")
     return 0
 
 

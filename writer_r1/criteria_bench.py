@@ -8,7 +8,6 @@ claim; the protocol is ours (`docs/criteria.md`).
 Criteria and verdicts are kept as they are made, a line each, so that a run that was broken off goes on.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -40,7 +39,7 @@ from writer_r1.errors import WriterError
 from writer_r1.figure import Point, Row, forest
 from writer_r1.fitting import Rows, spearman
 from writer_r1.judge import QUESTIONS, Judge, verdicts
-from writer_r1.lines import add_line, keyed
+from writer_r1.lines import Kept
 from writer_r1.prompts import prompt_hash
 from writer_r1.rated_sets import QUESTIONS as ASKED
 from writer_r1.rated_sets import Folder
@@ -56,20 +55,6 @@ PROMPTS = ("one_call", "open_coding", "axial_coding", "selective_coding")
 Say = Callable[[str, int, int], None]  # what is being done, done, in all
 Said = dict[str, list[tuple[float | None, float]]]  # by arm: verdict (None: no answer) and nearness of each criterion
 Scores = dict[str, Rows]  # by arm: one for each text
-
-
-class Kept:
-    """Criteria and verdicts by key, in a file of lines."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._rows = path, keyed(path, "value")
-
-    def get(self, key: str, make: Callable[[], Any]) -> Any:
-        """Return what is kept under a key; what is not there is made and kept."""
-        if key not in self._rows:
-            self._rows[key] = make()
-            add_line(self._path, json.dumps({"key": key, "value": self._rows[key]}, ensure_ascii=False).encode())
-        return self._rows[key]
 
 
 class Bench(NamedTuple):

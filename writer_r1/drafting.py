@@ -51,6 +51,7 @@ class Writer(NamedTuple):
     protected: tuple[str, ...] = ()  # passages that stay as they stand
     part: str = ""  # what the scene is called that is written, of a longer manuscript
     story: str = ""  # and what stands around it there, in short
+    plan: str = ""  # of the writing model's own, for a draft
 
 
 class Written(NamedTuple):
@@ -60,14 +61,16 @@ class Written(NamedTuple):
     cancelled: bool
 
 
-def draft_request(prompt: str, lessons: Sequence[Lesson] = (), voice: str = "", facts: Facts | None = None) -> Request:
+def draft_request(
+    prompt: str, lessons: Sequence[Lesson] = (), voice: str = "", facts: Facts | None = None, plan: str = ""
+) -> Request:
     """Return the chat that asks for a first draft: the request, what it states outright said again, earlier lessons.
 
     With `voice`, a sample of the user's own writing, the piece is asked for in its manner. `facts` are those of the
     request that hold for what is written, by default all.
     """
     said = restated(facts or read_facts(prompt))
-    hints = f"\n\n{said}" if said else ""
+    hints = (f"\n\nYour plan for it: {plan}" if plan else "") + (f"\n\n{said}" if said else "")
     kept = [lesson.text for lesson in lessons if lesson.kind == "success"]
     hints += "\n\nWhat helped in earlier pieces:\n" + "\n".join(f"- {t}" for t in kept) if kept else ""
     if voice:
@@ -122,7 +125,7 @@ def write_draft(
         seed=writer.seed + number,
     )
     began = time.monotonic()
-    request = draft_request(prompt, lessons, writer.voice, writer.facts)
+    request = draft_request(prompt, lessons, writer.voice, writer.facts, writer.plan)
     request = with_story(request, writer.part, writer.story)
     text, finish, stopped = yield from stream(number, None, request, sampling, writer, until=writer.facts)
     whole = text.strip()
@@ -130,6 +133,7 @@ def write_draft(
     found += ["stopped at length"] if stopped else []
     # In a dialogue people say such things too, but not where hardly anything else is said.
     found += ["asks instead of writing"] if ASKING.search(whole[:OPENING]) and len(whole) < 1.5 * OPENING else []
+    found += ["echoes the instructions"] if whole.startswith("<think>") else []  # a thought where a piece was asked
     found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began

@@ -100,6 +100,19 @@ class Retold(Happening):
     summaries: tuple[Summary, ...]
 
 
+class Thought(Happening):
+    """The model thought in one go: its plan, what the thought cost, and why it could not be read to its end, if so.
+
+    Drafts and reflections of it come as those of rounds do.
+    """
+
+    event: Literal["thought"] = "thought"
+    plan: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+    refused: str = ""
+
+
 class DraftDelta(Happening):
     """Text to append to an attempt; the first one of an attempt opens it."""
 
@@ -203,6 +216,7 @@ Event = Annotated[
     | RubricReady
     | Recalled
     | Retold
+    | Thought
     | DraftDelta
     | Drafted
     | Scored
@@ -224,6 +238,8 @@ CRITERIA_READY = "criteria ready"  # of a run that was to find criteria and no m
 CRITERIA_CHANGED = "criteria changed"  # of a run whose texts were judged anew
 JUDGED = "judged"  # of a run that was to judge the user's own text and no more
 NOT_SCORED = "not scored"  # of a run whose judge could make nothing of the user's own text
+THOUGHT_OUT = "thought to the end"  # of a run that thought in one go
+THOUGHT_BROKE_OFF = "thought broke off"  # of one whose thought could not be read to its end
 ENDS = ("finished", "error")
 
 

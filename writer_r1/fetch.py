@@ -26,19 +26,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from writer_r1.catalog import (
-    CHUNK,
     Entry,
     HubSource,
     PackageSource,
     amount,
-    digest_file,
     entry_of,
     find,
-    is_sound,
-    remember,
-    write_whole,
 )
+from writer_r1.digests import CHUNK, digest_file, is_sound, remember
 from writer_r1.errors import DownloadError, ModelError
+from writer_r1.whole_file import write_whole
 
 Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, a note for the user
 Stop = Callable[[], bool]
@@ -102,7 +99,7 @@ def pull(name: str, folder: Path, progress: Progress = lambda *_: None, stop: St
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(job):
-            if not is_sound(entry, job.target):
+            if not is_sound(job.target, entry.bytes, entry.sha256):
                 _fetch(job)
     except Stopped:
         return None

@@ -1,4 +1,4 @@
-"""Values -> a picture: dots with intervals, or a radar; as SVG that needs no script, font or other file."""
+"""Values -> a picture: dots with intervals, curves, bars, a radar; as SVG that needs no script, font or other file."""
 
 import math
 from collections.abc import Sequence
@@ -33,12 +33,7 @@ def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
         return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
 
     height = TOP + LINE * len(rows) + 44
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#fdfcf9"/>',
-        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
-    ]
+    parts = _opened(title, height)
     at = LEFT
     for k, name in enumerate(legend):
         parts += [_mark(k, at, 44), f'<text x="{at + 10}" y="48" fill="#4a443b">{escape(name)}</text>']
@@ -60,6 +55,74 @@ def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
                 f'<line x1="{x(p.lo)}" x2="{x(p.hi)}" y1="{line}" y2="{line}" stroke="{colour}" stroke-width="2"/>',
                 _mark(p.series, x(p.value), line),
             ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+class Line(NamedTuple):
+    """A named curve of points (x, y)."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+
+
+def lines(title: str, curves: Sequence[Line], along: str) -> str:
+    """Return a picture of curves over what is counted `along`, each named at its end; no curve may be empty."""
+    xs, ys = ([p[k] for curve in curves for p in curve.points] for k in (0, 1))
+    low, high = min(ys) - 0.02, max(ys) + 0.02
+    left, right, bottom = 56, WIDTH - 130, TOP + 260
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        far = (point[0] - min(xs)) / ((max(xs) - min(xs)) or 1.0)
+        return round(left + far * (right - left), 1), round(bottom - (point[1] - low) / (high - low) * 250, 1)
+
+    parts = [
+        *_opened(title, bottom + 40),
+        f'<text x="{right}" y="{bottom + 34}" text-anchor="end" fill="#6b6459">{escape(along)}</text>',
+    ]
+    for tick in _ticks(low, high):
+        y = place((xs[0], tick))[1]
+        parts += [
+            f'<line x1="{left}" x2="{right}" y1="{y}" y2="{y}" stroke="#e4dfd5"/>',
+            f'<text x="{left - 8}" y="{y + 4}" text-anchor="end" fill="#6b6459">{tick:g}</text>',
+        ]
+    for x in sorted(set(xs)):
+        parts.append(
+            f'<text x="{place((x, low))[0]}" y="{bottom + 18}" text-anchor="middle" fill="#6b6459">{x:g}</text>'
+        )
+    ends = _apart([place(curve.points[-1])[1] for curve in curves], 15, bottom)
+    for k, (curve, end) in enumerate(zip(curves, ends, strict=True)):
+        spots, colour = [place(p) for p in curve.points], COLOURS[k % len(COLOURS)]
+        dashed = f' stroke-dasharray="{("", "5 4", "2 3")[k % 3]}"' if k % 3 else ""
+        along_it = " ".join(f"{x},{y}" for x, y in spots)
+        parts.append(f'<polyline points="{along_it}" fill="none" stroke="{colour}" stroke-width="2"{dashed}/>')
+        parts += [_mark(k, *spot) for spot in spots]
+        parts.append(f'<text x="{spots[-1][0] + 12}" y="{end + 4}" fill="{colour}">{escape(curve.label)}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _apart(heights: Sequence[float], least: float, lowest: float) -> list[float]:
+    """Return heights moved just so far that no two are closer than `least` and none is below `lowest`."""
+    order, found = sorted(range(len(heights)), key=lambda k: heights[k]), dict[int, float]()
+    above = -math.inf
+    for k in order:
+        found[k] = above = max(heights[k], above + least)
+    below = lowest + least
+    for k in reversed(order):
+        found[k] = below = min(found[k], below - least)
+    return [found[k] for k in range(len(heights))]
+
+
+def bars(title: str, counts: Sequence[tuple[str, float]]) -> str:
+    """Return a bar for each label, from 0, with its number at its end."""
+    height, longest = TOP + LINE * len(counts), max([value for _, value in counts], default=0) or 1.0
+    parts = _opened(title, height)
+    for i, (label, value) in enumerate(counts):
+        y, wide = TOP + LINE * i - 8, round(value / longest * (WIDTH - LEFT - RIGHT - 40), 1)
+        parts += [
+            f'<text x="16" y="{y + 15}" fill="#26221c">{escape(label)}</text>',
+            f'<rect x="{LEFT}" y="{y}" width="{wide}" height="20" fill="{COLOURS[0]}"/>',
+            f'<text x="{LEFT + wide + 8}" y="{y + 15}" fill="#4a443b">{value:g}</text>',
+        ]
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -94,6 +157,16 @@ def radar(title: str, series: Sequence[Sequence[float]]) -> str:
         parts += [f'<polygon points="{line(values)}" {shape}/>']
         parts += [_mark(k, *at(axis, value)) for axis, value in enumerate(values)]
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _opened(title: str, height: float) -> list[str]:
+    """Return how a picture begins: its size, its ground and its title."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fdfcf9"/>',
+        f'<text x="16" y="26" font-size="15" font-weight="600" fill="#26221c">{escape(title)}</text>',
+    ]
 
 
 def _mark(series: int, x: float, y: float) -> str:

@@ -25,6 +25,7 @@ from writer_r1.events import (
     Started,
     Status,
     Stopped,
+    Thought,
 )
 from writer_r1.trajectory import Attempt, Rubric, Trajectory
 
@@ -58,7 +59,7 @@ def _step(now: Trajectory, event: Event) -> Trajectory:
             return now.model_copy(update={"finished": True, "status": "", "error": event.message})
         case Edited():
             return _edited(now, event.rubric)
-        case Proposed() | Retold() | Marked() | Chosen():
+        case Proposed() | Retold() | Thought() | Marked() | Chosen():
             return now
         case _:
             return _step_attempt(now, event)

@@ -110,7 +110,7 @@ def qualify_command(args: argparse.Namespace) -> int:
 
     try:
         model = args.model or workspace.judge
-        catalog.path_of(model, workspace.models)
+        catalog.refuse_absent(model, workspace.models)
         wanted = Wanted(None if args.all else ORIGINALS, args.data, args.per_set, args.seed)
         found = qualify(model, wanted, workspace, say, never)
     except KeyboardInterrupt:
@@ -133,8 +133,9 @@ def bench_criteria(args: argparse.Namespace) -> int:
     import json
 
     from writer_r1.calibrate import Reader, gather, read_at
-    from writer_r1.criteria_bench import Bench, Kept, compare, picture, table
+    from writer_r1.criteria_bench import Bench, compare, picture, table
     from writer_r1.embedding import embed
+    from writer_r1.lines import Kept
     from writer_r1.llm import never
     from writer_r1.workspace import Workspace
 

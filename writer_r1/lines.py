@@ -1,7 +1,7 @@
 """A file of lines, added to row by row: what a kill cut short spoils no other row."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,23 @@ def rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def finished(path: Path, head: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a file that is gone on with; a last line that a kill cut short is taken out of it.
+
+    Raises:
+        ValueError: it holds something else than JSON objects in lines that begin with `head`; it is left alone.
+        OSError: it cannot be read or mended.
+    """
+    raw = path.read_bytes() if path.exists() else b""
+    *whole, torn = raw.split(b"\n")
+    found = [json.loads(line) for line in whole if line.strip()]
+    if not all(isinstance(row, dict) for row in found) or not (torn.startswith(head) or head.startswith(torn)):
+        raise ValueError("other rows")
+    if torn:
+        path.write_bytes(raw[: -len(torn)])
+    return found
+
+
 def keyed(path: Path, value: str) -> dict[str, Any]:
     """Return `row[value]` by `row["key"]` of a file of JSON objects; a line that was cut counts as not there.
 
@@ -46,3 +63,21 @@ def keyed(path: Path, value: str) -> dict[str, Any]:
         OSError: it is there and cannot be read.
     """
     return {row["key"]: row[value] for row in rows(path) if "key" in row and value in row}
+
+
+class Kept:
+    """Values by key, in a file of lines: what is in it is not made again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._rows = path, keyed(path, "value")
+
+    def __contains__(self, key: str) -> bool:
+        """Return whether something is kept under a key."""
+        return key in self._rows
+
+    def get(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what is kept under a key; what is not there is made and kept."""
+        if key not in self._rows:
+            self._rows[key] = make()
+            add_line(self._path, json.dumps({"key": key, "value": self._rows[key]}, ensure_ascii=False).encode())
+        return self._rows[key]

@@ -37,6 +37,7 @@ from writer_r1.events import (
 from writer_r1.facts import facts_of_part, read_facts, voice_of
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
+from writer_r1.one_go import think
 from writer_r1.reflection import Critic, Recall, reflect
 from writer_r1.story import Rest, Retell
 from writer_r1.trajectory import Attempt, Criterion, Evaluation, Lesson, Reflection, Rubric
@@ -70,6 +71,9 @@ class Task(NamedTuple):
     protected: tuple[str, ...] = ()  # passages of the manuscript that a revision keeps as they stand
     adapter: str = ""  # that the writer wears, by name, and how strongly
     strength: float = 1.0
+    plan: str = ""  # of the writing model's own, for the first draft
+    one_go: bool = False  # one thought of the model's own (`one_go.py`) in the place of draft and rounds
+    reasons: bool = True  # whether each score is told with a reason, which costs time and moves no score
 
 
 class Team(NamedTuple):
@@ -108,8 +112,23 @@ def write(task: Task, team: Team) -> Iterator[Event]:
     if task.stop_after == "criteria":
         yield Stopped(why=BY_USER if team.cancel() else CRITERIA_READY)
         yield Finished(trajectory_id=task.trajectory_id, best_attempt=None, rounds=0)
+    elif task.one_go and not task.text and task.part is None:
+        yield from _one_thought(task, rubric, team)
     else:
         yield from _rounds(task, rubric, team)
+
+
+def _one_thought(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
+    """Yield a thought in one go, and which text of it is best."""
+    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words)
+    judge, best, rounds = Judge(team.judge, team.similarity, team.cancel, team.readers), None, 0
+    for event in think(task.prompt, rubric, writer, judge):
+        if isinstance(event, Accepted):
+            best = event.attempt
+        if isinstance(event, Drafted):
+            rounds = event.attempt - 1
+        yield event
+    yield Finished(trajectory_id=task.trajectory_id, best_attempt=best, rounds=rounds)
 
 
 def _check_fits(task: Task, judge: LLM) -> None:
@@ -168,7 +187,9 @@ def _attempt(
     label, length = task.part.label if task.part else "", task.max_words
     if task.part:
         facts, length = facts_of_part(facts), length or word_count(task.part.text) or None
-    writer = Writer(team.writer, team.cancel, facts, task.seed, length, voice, task.protected, label, task.story)
+    writer = Writer(
+        team.writer, team.cancel, facts, task.seed, length, voice, task.protected, label, task.story, task.plan
+    )
     reflection: Reflection | None = None
     if best is None:
         written = yield from _first_text(number, task, writer, team.recall)
@@ -184,7 +205,7 @@ def _attempt(
     if usable(written) and not written.cancelled:
         yield Status(text="judging")
         judge = Judge(team.judge, team.similarity, team.cancel, team.readers, part=task.part is not None)
-        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge)
+        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge, reasons=task.reasons)
     return Attempt(
         number=number,
         parent=best.number if best else None,

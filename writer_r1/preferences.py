@@ -1,7 +1,8 @@
-"""What was accepted, rejected or reworded in reviews -> pairs of texts to train a model on.
+"""What was accepted, rejected or reworded in reviews, or preferred blind -> pairs of texts to train a model on.
 
 Of each change one pair: the paragraph with the words that its writer chose, and with those that they did not; around
-the change it is as it was in the manuscript. Where one of the two is blank there is nothing to compare.
+the change it is as it was in the manuscript. Where one of the two is blank there is nothing to compare. Of two texts
+that were compared blind, the pair is the texts themselves.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypedDict
 
 from writer_r1.proposals import Decision, Proposal
-from writer_r1.store import Choice, Piece
+from writer_r1.store import BlindPair, Choice, Piece, Store
 
 AROUND = 2000  # characters on each side of a change, where a paragraph is longer
 BLANK = re.compile(r"\r?\n[^\S\n]*\n")
@@ -70,6 +71,40 @@ def preferences(chosen: Iterable[Choice]) -> Iterator[Preference]:
             yield Preference(prompt=one.prompt, chosen=better, rejected=worse, criterion=one.criterion)
 
 
-def preference_lines(chosen: Iterable[Choice]) -> str:
-    """Return the pairs as JSON lines."""
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in preferences(chosen))
+def decided_paragraphs(chosen: Iterable[Choice]) -> Iterator[tuple[Choice, str]]:
+    """Yield each paragraph that was decided on, as it stands after all that was decided of it, with its first change.
+
+    Changes of one paragraph are told by the words around them: before, in and after each they are the same.
+    """
+    together: dict[tuple[str, str, int, str], list[Choice]] = {}
+    for one in chosen:
+        whole = f"{one.lead}{one.old}{one.trail}"
+        together.setdefault((one.piece_id, one.source, one.revision, whole), []).append(one)
+    found: dict[tuple[str, str], tuple[Choice, str]] = {}
+    for (piece, *_, text), changes in together.items():
+        found.pop((piece, text.strip()), None)  # what an earlier review left was decided on again
+        for one in sorted(changes, key=lambda one: len(one.lead), reverse=True):  # from its end, so that places hold
+            start = len(one.lead)
+            words = {"accept": one.new, "reject": one.old, "edit": one.own}[one.verdict]
+            text = text[:start] + words + text[start + len(one.old) :]
+        found[piece, text.strip()] = (changes[0], text.strip())
+    yield from found.values()
+
+
+def blind_preferences(pairs: Iterable[BlindPair]) -> Iterator[Preference]:
+    """Yield a pair for each blind comparison in which one text was preferred."""
+    for pair in pairs:
+        both = {"adapter": (pair.adapter_text, pair.base_text), "base": (pair.base_text, pair.adapter_text)}
+        better, worse = both.get(pair.choice, ("", ""))
+        if better and worse and better != worse:
+            yield Preference(prompt=pair.prompt, chosen=better, rejected=worse, criterion="")
+
+
+def preference_lines(store: Store) -> str:
+    """Return all pairs of a library as JSON lines.
+
+    Raises:
+        StoreError: the library cannot be read.
+    """
+    found = [*preferences(store.decisions()), *blind_preferences(store.blind_pairs())]
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in found)

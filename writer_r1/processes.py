@@ -1,4 +1,4 @@
-"""A process <-> a string that no later process shares, though it may be given the same number."""
+"""A process <-> a string that no later process shares, though it may be given the same number; and its cores."""
 
 import os
 
@@ -29,3 +29,13 @@ def alive(owner: str) -> bool:
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError):
         return False
+
+
+def usable_cores() -> int:
+    """Return how many cores a model can keep busy here: the machine's own, and no more than this process may use.
+
+    A container or `taskset` may allow fewer; threads beyond that would only wait for each other.
+    """
+    own = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else own  # macOS has none
+    return max(1, min(own, allowed))

@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from writer_r1.catalog import entry_of, find, sidecar
+from writer_r1.catalog import entry_of, find
+from writer_r1.digests import sidecar
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.fetch import Download, largest_file, pull
 

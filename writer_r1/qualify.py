@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeVar
 from writer_r1.agreement import FEWEST, accuracy, agreement, bits, mean_agreement, right_way, rounded
 from writer_r1.calibrate import RATED, file_digest
 from writer_r1.calibration import Calibration
-from writer_r1.catalog import write_whole
 from writer_r1.checks import word_count
 from writer_r1.errors import StoreError
 from writer_r1.facts import measured_criteria, read_facts
@@ -40,6 +39,7 @@ from writer_r1.qualification import (
 from writer_r1.rated_sets import Folder, RatedSet, rated_sets
 from writer_r1.scored_texts import Case, Found, Host, Say, identity, score_texts
 from writer_r1.trajectory import Criterion, Rubric, mean, prompt_id
+from writer_r1.whole_file import write_whole
 
 ORIGINALS = 6  # of the known-order set: 136 texts, twenty minutes for the standard model on two cores
 PER_SET = 60  # rows of each rated set

@@ -72,7 +72,8 @@ def runs_list(args: argparse.Namespace) -> int:
         return 0
     for row in rows:
         far = f"{row['step']} of {row['steps']}" if "steps" in row else row["sentence"]
-        print(f"{row['name']:<24} {row.get('kind', ''):<5} {row['state']:<11} {far}")
+        called = f"  “{row['title']}”" if row.get("title") else ""
+        print(f"{row['name']:<24} {row.get('kind', ''):<5} {row['state']:<11} {far}{called}")
     return 0
 
 

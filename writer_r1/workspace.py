@@ -13,13 +13,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import adapters, catalog, embedding, places
+from writer_r1 import adapters, catalog, embedding, places, servers
+from writer_r1.blind_trials import BlindTrials
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import Evaluated, Event, RubricReady, Status
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
-from writer_r1.llm import LLM, Cancel, load, never
+from writer_r1.llm import LLM, Cancel, connect, load, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.prompts import fixed_start
@@ -50,6 +51,7 @@ class Workspace:
         self.store = Store(self.home / "library.db")
         self.jobs = Jobs(self.store)
         self.qualifying = Qualifying(self)
+        self.blind_trials = BlindTrials(self)
         self._loaded: dict[str, LLM] = {}
         self._likeness_ready = False
         self._editing = threading.Lock()
@@ -120,7 +122,7 @@ class Workspace:
         writer = model or self.writer
         judging = judge or (self.judge if self.settings.judge or not model else writer)
         for name in (writer, judging):
-            catalog.path_of(name, self.models)
+            catalog.refuse_absent(name, self.models)
         worn = adapters.worn_by(writer, task.adapter, self.models, self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
@@ -195,15 +197,15 @@ class Workspace:
         likeness = self.similarity(brief, [s.prompt for s in saved]) if saved else []
         here = prompt_id(brief)
         rows = [(s, value) for s, value in zip(saved, likeness, strict=True) if value >= SIMILAR]
-        rows.sort(key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)
-        return rows[:limit]
+        return sorted(rows, key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)[:limit]
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
         key = self.name_of(name)
+        if key not in self._loaded and (server := servers.find(name, self.models)):
+            self._loaded[key] = connect(server)
         if key not in self._loaded:
-            threads = self.settings.threads
-            options = {} if threads is None else {"threads": threads}
+            options = {"threads": n} if (n := self.settings.threads) is not None else {}
             refuse_without_room(catalog.find(name, self.models))
             self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
         return self._loaded[key]
@@ -228,8 +230,7 @@ class Workspace:
         """
         with self.machine(timeout_s):
             judge = self.judge_by(name, cancel)
-            if not self._likeness_ready:
-                self._ready_likeness()
+            self._ready_likeness()
             yield judge
 
     def name_of(self, name: str) -> str:
@@ -291,8 +292,8 @@ class Workspace:
     def close(self) -> None:
         """Stop every job, free the models and let the home go."""
         pulls_into(self.models).close()
-        tested, left = self.qualifying.close(), self.jobs.close()
-        if tested and not left:
+        let_go, left = [self.qualifying.close(), self.blind_trials.close()], self.jobs.close()
+        if all(let_go) and not left:
             while self._loaded:
                 self._loaded.popitem()[1].close()
         if self._studio_lock is not None:

@@ -3,12 +3,17 @@
 `LLM` is all that the rest of the house knows. A back end is one file beside this one, with its heavy imports inside.
 """
 
+import logging
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from writer_r1.servers import Server
+
+log = logging.getLogger(__name__)
 
 Cancel = Callable[[], bool]
 
@@ -136,6 +141,20 @@ def complete(llm: LLM, request: Request, sampling: Sampling, cancel: Cancel = ne
             parts.append(next(stream))
         except StopIteration as end:
             return "".join(parts), end.value
+
+
+def connect(server: Server) -> LLM:
+    """Return the model on a server; one that was never asked what it can do is asked now.
+
+    Raises:
+        ModelError: it cannot be asked, or the package that this takes is not installed.
+    """
+    from writer_r1.llm.openai_compatible import OpenAICompatible
+    from writer_r1.llm.probe import probed
+
+    if server.leaving:
+        log.warning("%s", server.leaving)  # on a command's stderr, before anything is sent
+    return OpenAICompatible(server if server.can else probed(server))
 
 
 def load(path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> LLM:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
@@ -21,6 +20,7 @@ from writer_r1.llm.chat import Template, encode, piece, template_of
 from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.lora import Adapted, load_lora
 from writer_r1.llm.sequences import MAIN, Cancelled, Item, Row, Sequences
+from writer_r1.processes import usable_cores
 
 FORKS = 24
 SMALL = 400_000_000  # parameters below which a second thread gains little alone and stalls beside other work
@@ -37,7 +37,7 @@ class LlamaCpp:
         self._c, self.name, self.path = llama_cpp, name, path
         self._model = read_model(path)
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
-        cores = max(1, psutil.cpu_count(logical=False) or 1)
+        cores = usable_cores()
         small = llama_cpp.llama_model_n_params(self._model) < SMALL
         self.threads = threads or (1 if small else cores)
         cells, both = self.context_tokens + FORK_CELLS, (self.threads, threads or cores)

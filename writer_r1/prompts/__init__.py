@@ -31,6 +31,10 @@ FENCES = (
     "categories",
     "part",
     "story",
+    "think",  # these four are a thought's; see `traces.py`
+    "plan",
+    "reflection",
+    "revision",
 )
 _UNSEEN = (  # characters that take no room on a page: `</dra\u200bft>` looks like a fence, and may be read as one
     r"\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"

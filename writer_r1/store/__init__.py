@@ -2,9 +2,10 @@
 
 `Runs` holds the events of writing runs, `Pieces` the documents they belong to, `SavedRubrics` criteria to use again,
 `Dismissals` those not to be proposed again, `Protections` passages that stay as they stand, `OwnScores` what the writer
-gives a text, `Choices` what was decided in reviews, `Summaries` what the parts of a long one say in short, `Arrivals`
-runs that come from elsewhere, `Backups` copies of it and `Copies` the whole of it, in and out; `File` is the file under
-them all. Text that is not valid Unicode (lone surrogates) becomes U+FFFD here.
+gives a text, `Choices` what was decided in reviews, `BlindPairs` which of two texts a reader liked better, `Summaries`
+what the parts of a long one say in short, `Arrivals` runs that come from elsewhere, `Backups` copies of it and `Copies`
+the whole of it, in and out; `File` is the file under them all. Text that is not valid Unicode (lone surrogates) becomes
+U+FFFD here.
 """
 
 from contextlib import suppress
@@ -14,6 +15,7 @@ from writer_r1.errors import StaleSave, StoreError
 from writer_r1.processes import alive, this_process
 from writer_r1.store.arrivals import Arrival, Arrivals
 from writer_r1.store.backups import Backup, Backups, asides, kept, restore_newest
+from writer_r1.store.blind_pairs import BlindPair, BlindPairs, Preferred
 from writer_r1.store.choices import Choice, Choices
 from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
@@ -31,10 +33,12 @@ __all__ = [
     "WRITTEN",
     "Arrival",
     "Backup",
+    "BlindPair",
     "Choice",
     "Hit",
     "OwnScore",
     "Piece",
+    "Preferred",
     "Protected",
     "Run",
     "SavedRubric",
@@ -54,7 +58,18 @@ __all__ = [
 
 
 class Store(
-    Runs, Pieces, SavedRubrics, Dismissals, Protections, OwnScores, Choices, Summaries, Arrivals, Backups, Copies
+    Runs,
+    Pieces,
+    SavedRubrics,
+    Dismissals,
+    Protections,
+    OwnScores,
+    Choices,
+    BlindPairs,
+    Summaries,
+    Arrivals,
+    Backups,
+    Copies,
 ):
     """The library in one file. Every method may raise StoreError: full disk, read-only, damaged, held, missing."""
 
@@ -75,7 +90,7 @@ class Store(
                 ("found", "texts", "events", "lessons", "own_scores"),
                 ("versions", "dismissed", "decisions", "summaries", "protected"),
             )
-            for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics"):
+            for table in (*of_runs, "runs", *of_pieces, "pieces", "rubrics", "blind_pairs"):
                 db.execute(f"DELETE FROM {table}")
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows
         self._compact()

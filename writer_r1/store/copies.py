@@ -14,7 +14,7 @@ from writer_r1.store.runs import refuse_while_written
 
 # Each after those that it refers to.
 RUNS = ("runs", "events", "texts", "lessons", "own_scores")
-TABLES = ("pieces", *RUNS, "versions", "rubrics", "dismissed", "decisions", "summaries", "protected")
+TABLES = ("pieces", *RUNS, "versions", "rubrics", "dismissed", "decisions", "summaries", "protected", "blind_pairs")
 STORED_AS = {"TEXT": "('text', 'null')", "REAL": "('real', 'integer', 'null')", "INTEGER": "('integer', 'null')"}
 NO_LIBRARY = "The library in it is damaged ({why}); choose another backup."
 

@@ -1,15 +1,16 @@
 """A training run's folder -> an adapter of the home, ready for llama.cpp: what “Try it in Write” does first."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from writer_r1 import adapters
 from writer_r1.adapters import Adapter
 from writer_r1.errors import TrainingError
-from writer_r1.training import run_folder
+from writer_r1.training import job, run_folder
 from writer_r1.training.best import FIGURE, Which, adapter_in, best_of
 from writer_r1.training.config import Config, Kind, parsed
-from writer_r1.training.data import read, read_prompts
+from writer_r1.training.data import Example, read, read_prompts
 from writer_r1.training.export import to_gguf_adapter
 from writer_r1.trajectory import prompt_id
 
@@ -54,10 +55,40 @@ def base_of(told: dict[str, Any]) -> Path:
     return base
 
 
-def _manifest(folder: Path, told: dict[str, Any], config: Config, which: Which) -> Adapter:
-    ids = set(told["data"]["trained_on"])
+def examples_of(folder: Path, side: Literal["trained_on", "held_out"]) -> list[Example]:
+    """Return what a run was trained on, or what it held out.
+
+    Raises:
+        WriterError: no run is there, it has not got so far, or its data are gone.
+    """
+    told = run_folder.record(folder)
+    config = parsed(told["config"])
+    if "data" not in told:
+        raise TrainingError(f"The run {folder.name!r} has not read its data yet; let it train first.", "data")
+    ids = set(told["data"][side])
     rows = read(Path(config.data)) if config.kind == "sft" else read_prompts(Path(config.data))
-    examples = [e for e in rows.examples if e.id in ids]
+    return [e for e in rows.examples if e.id in ids]
+
+
+def run_of(adapter: Adapter, home: Path) -> Path:
+    """Return the folder of the run that made an adapter.
+
+    Raises:
+        TrainingError: it is deleted.
+    """
+    for folder in job.folders(home):
+        with suppress(TrainingError):  # of another version
+            if run_folder.record(folder).get("created") == adapter.created:
+                return folder
+    raise TrainingError(
+        f"The run that made {adapter.name!r} is deleted, and with it which requests were held out; "
+        "`writer-r1 compare --prompts FILE` compares on requests of your own.",
+        "data",
+    )
+
+
+def _manifest(folder: Path, told: dict[str, Any], config: Config, which: Which) -> Adapter:
+    examples = examples_of(folder, "trained_on")
     step, metrics = _figures(folder, config.kind, which)
     return Adapter(
         name=config.name,
@@ -65,7 +96,7 @@ def _manifest(folder: Path, told: dict[str, Any], config: Config, which: Which) 
         base=told["base"]["name"],
         base_sha256=told["base"]["sha256"],
         trained_on=tuple(sorted({prompt_id(e.prompt) for e in examples})),
-        pieces=len(ids),
+        pieces=len(told["data"]["trained_on"]),
         source=Path(config.data).name,
         metrics=metrics,
         judge=config.judge if config.reward == "judge" else None,

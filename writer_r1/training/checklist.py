@@ -21,6 +21,7 @@ from writer_r1.store import Store
 from writer_r1.training import job
 from writer_r1.training.config import Config
 from writer_r1.training.data import Read, split
+from writer_r1.training.own_work import counted
 from writer_r1.training.plan import Plan, config_of, data_of, name_of, path_of
 
 Standing = Literal["good", "note", "fault"]
@@ -80,6 +81,7 @@ def _data(plan: Plan, store: Store) -> tuple[Read | None, list[Check]]:
     many, left = len(data.examples), len(data.dropped)
     what = "piece" if plan.goal == "sft" else "request"
     said = f"{many} {what}{'s' if many != 1 else ''} to learn from"
+    said += f": {of}" if plan.goal == "sft" and (of := counted(data.examples)) else ""
     said += f"; {left} row{'s' if left != 1 else ''} left out, see below why." if left else "."
     checks = [Check("Data", "note" if left else "good", said, "data" if left else "")]
     try:

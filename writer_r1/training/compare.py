@@ -14,12 +14,13 @@ import numpy as np
 from writer_r1.acceptance import DELTA, judge_range, usable
 from writer_r1.adapters import Adapter
 from writer_r1.agreement import interval, rounded
-from writer_r1.drafting import Writer, write_draft
+from writer_r1.drafting import Writer, Written, write_draft
 from writer_r1.errors import WriterError
 from writer_r1.events import outcome
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.judge import Judge, scored
-from writer_r1.llm import LLM
+from writer_r1.llm import LLM, Cancel
+from writer_r1.training.adoption import examples_of
 from writer_r1.training.data import Example, read_prompts
 from writer_r1.trajectory import Evaluation, Noun, Rubric, prompt_id
 
@@ -62,7 +63,7 @@ class Comparison(Noun):
     pairs: tuple[Pair, ...]
 
 
-class Side(NamedTuple):
+class Sides(NamedTuple):
     """The base, and the same with the adapter on."""
 
     base: LLM
@@ -86,20 +87,37 @@ def held_out(path: Path, adapter: Adapter) -> tuple[list[Example], int]:
     return kept, len(found) - len(kept)
 
 
+def unseen(folder: Path, adapter: Adapter) -> list[Example]:
+    """Return the requests that a run held out, each once, without those that its adapter was trained on elsewhere.
+
+    Raises:
+        WriterError: none is left, or the run's data are gone.
+    """
+    known = set(adapter.trained_on)
+    found = {prompt_id(e.prompt): e for e in examples_of(folder, "held_out")}
+    if kept := [e for id_, e in found.items() if id_ not in known]:
+        return kept
+    raise WriterError(f"The run {folder.name!r} held out no request that {adapter.name!r} has not seen.")
+
+
+def written(example: Example, sides: Sides, cancel: Cancel, *, seed: int, max_words: int) -> Iterator[Written]:
+    """Yield what the base writes to a request, and then what the adapter does, from the same seed."""
+    facts = read_facts(example.prompt)
+    for llm in sides:
+        yield outcome(write_draft(1, example.prompt, Writer(llm, cancel, facts, seed, max_words)))
+
+
 def compared(
-    examples: Sequence[Example], sides: Side, judge: Judge, *, seed: int, max_words: int, tick: Tick
+    examples: Sequence[Example], sides: Sides, judge: Judge, *, seed: int, max_words: int, tick: Tick
 ) -> Iterator[Pair]:
     """Yield for each request what both wrote and how the adapter did."""
     for number, example in enumerate(examples):
         criteria = example.rubric.criteria if example.rubric else measured_criteria(read_facts(example.prompt))
         rubric = Rubric(prompt_id=prompt_id(example.prompt), criteria=criteria)
         texts, found = list[str](), list[Evaluation | None]()
-        for llm in sides:
-            facts = read_facts(example.prompt)
-            writer = Writer(llm, judge.cancel, facts, seed + number, max_words)
-            written = outcome(write_draft(1, example.prompt, writer))
-            texts.append(written.text)
-            found.append(scored(example.prompt, written.text, rubric, judge) if usable(written) else None)
+        for one in written(example, sides, judge.cancel, seed=seed + number, max_words=max_words):
+            texts.append(one.text)
+            found.append(scored(example.prompt, one.text, rubric, judge) if usable(one) else None)
             tick(2 * number + len(texts), 2 * len(examples))
         rewards = [e.reward if e else None for e in found]
         yield Pair(

@@ -1,4 +1,4 @@
-"""Files, and the writer's own library -> what a model is trained on, and what is held out. No torch.
+"""Files -> what a model is trained on, and what is held out. No torch.
 
 What cannot be used is dropped with its file, line and reason, never in silence. Whether a row is too long is told by
 the tokenizer of the model that is trained. The model sees the words of `drafting`, so that an adapter meets at work
@@ -16,21 +16,24 @@ from writer_r1.drafting import draft_request
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.llm import Request
 from writer_r1.llm.chat import Template, Tokenise, encode, filled
+from writer_r1.one_go import OPENS, think_request
 from writer_r1.rubric_file import read_rubric
-from writer_r1.store import Store
+from writer_r1.traces import Refusal, parse
 from writer_r1.training.rows import Unusable, files, rows
-from writer_r1.trajectory import Rubric, digest, name_key, prompt_id
+from writer_r1.trajectory import Rubric, digest, name_key
 
 FEWEST_WORDS = 8  # of a piece: a haiku has about twelve
 PROMPT, TEXT = ("prompt", "instruction", "request"), ("text", "completion", "output", "response")
-TAKEN, CHANGED, WRITTEN = "a round you took over", "a round that you changed", "your own words"
 EVERY = 1_000_000  # pieces: more than anyone has
+ASKED_FOR = "\n\nWrite one paragraph of it."
+PARAGRAPH = "{prompt}" + ASKED_FOR
 
 
 class Example(NamedTuple):
     """A request and a piece that answers it well; `text` is empty where only the request was read.
 
-    `source` says where it comes from, in words for the user.
+    `source` says where it comes from, in words for the user; `work` which kind of the writer's own it is
+    (`own_work.Work`), empty where it comes from a file.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Example(NamedTuple):
     text: str
     rubric: Rubric | None
     source: str
+    work: str = ""
 
 
 class Dropped(NamedTuple):
@@ -127,6 +131,8 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
         raise Unusable(f"no text (a field named {' or '.join(TEXT)})")
     if pieces and (words := word_count(text)) < FEWEST_WORDS:
         raise Unusable(f"too short: {words} words, and a piece has at least {FEWEST_WORDS}")
+    if pieces and "trace" in row and isinstance(refused := parse(text, prompt), Refusal):
+        raise Unusable(f"its thought cannot be read: {refused.reason}")
     try:
         rubric = read_rubric(row["rubric"], prompt) if row.get("rubric") else None
     except RubricError as error:
@@ -150,7 +156,8 @@ def example_id(prompt: str, text: str) -> str:
 def split(examples: Sequence[Example], share: float = 0.1, seed: int = 0) -> tuple[list[Example], list[Example]]:
     """Return those to train on and those held out, about `share` of the requests and at least one.
 
-    Rows with the same request, or the same text, are never on both sides. The order of the rows does not matter.
+    Rows with the same request, or the same text, are never on both sides; a paragraph goes with its piece.
+    The order of the rows does not matter.
 
     Raises:
         WriterError: they all belong together, so that nothing could be held out.
@@ -174,17 +181,22 @@ def _together(examples: Sequence[Example]) -> list[list[int]]:
         return key
 
     for e in examples:
-        first, other = sorted((find("p " + name_key(e.prompt)), find("t " + name_key(e.text or e.prompt))))
+        first, other = sorted((find("p " + whole_request(e)), find("t " + name_key(e.text or e.prompt))))
         head[other] = first
     groups = defaultdict[str, list[int]](list)
     for i, e in enumerate(examples):
-        groups[find("p " + name_key(e.prompt))].append(i)
+        groups[find("p " + whole_request(e))].append(i)
     return [groups[key] for key in sorted(groups)]
 
 
+def whole_request(example: Example) -> str:
+    """Return the key of a row's request, or of the one for the whole piece of which it asks for a paragraph."""
+    return name_key(example.prompt.removesuffix(ASKED_FOR))
+
+
 def request_of(example: Example) -> Request:
-    """Return what the writing model is asked for where this piece is its answer."""
-    return draft_request(example.prompt)
+    """Return what the writing model is asked for where this piece, or this thought, is its answer."""
+    return think_request(example.prompt) if example.text.startswith(OPENS) else draft_request(example.prompt)
 
 
 def as_seen(example: Example, template: Template) -> Seen:
@@ -209,30 +221,3 @@ def chat_of(tokenizer: Any) -> tuple[Template, Tokenise]:
         return list(tokenizer(text, add_special_tokens=False, split_special_tokens=not special)["input_ids"])
 
     return template, tokenise
-
-
-def own(store: Store) -> list[Example]:
-    """Return what the writer kept: for each piece and request of the library the text that stood there last.
-
-    That is a round that was taken over, such a round as the writer changed it, or the writer's own words; what a model
-    wrote and nobody took is none of it.
-    """
-    found = dict[str, Example]()
-    for piece in store.pieces(EVERY):
-        runs = [store.trajectory(run.id) for run in store.runs_of(piece.id)]
-        rounds = {a.text.strip(): run.prompt for run in runs for a in run.attempts if a.by == "model"}
-        rubrics = {r.prompt_id: r for r in [run.rubric for run in reversed(runs)] + [piece.rubric] if r}
-        taken = False
-        kept = dict[str, Example]()
-        made_for = dict[str, str]()  # each text's first request: one changed later has not been answered yet
-        for version in reversed(store.versions(piece.id)):
-            text = version.text.strip()
-            prompt = rounds.get(text, version.brief.strip())
-            taken = taken or text in rounds
-            first = made_for.setdefault(text, name_key(prompt)) if prompt else ""
-            if first == name_key(prompt) and prompt and word_count(text) >= FEWEST_WORDS:
-                how = TAKEN if text in rounds else CHANGED if taken else WRITTEN
-                source = f"“{piece.title}”, {how}"
-                kept[first] = Example(example_id(prompt, text), prompt, text, rubrics.get(prompt_id(prompt)), source)
-        found |= {name_key(e.text): e for e in kept.values() if name_key(e.text) not in found}
-    return list(found.values())

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from writer_r1 import __version__, catalog
+from writer_r1 import __version__
+from writer_r1.digests import digest_file
 from writer_r1.errors import TrainingError
 from writer_r1.llm.chat import encode
 from writer_r1.training import checkpoint, run_folder
@@ -217,8 +218,8 @@ def _digest(path: Path) -> str:
     import hashlib
 
     if path.is_file():
-        return catalog.digest_file(path)
+        return digest_file(path)
     found = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        found.update(f"{file.relative_to(path)} {catalog.digest_file(file)}\n".encode())
+        found.update(f"{file.relative_to(path)} {digest_file(file)}\n".encode())
     return found.hexdigest()

@@ -18,8 +18,6 @@ from writer_r1.training.config import Objective, Replay
 EPSILON = 1e-4  # added to the spread in the published forms
 MOST_FRESH, MOST_REPLAYED = 3.0, 2.0  # an advantage beyond these is one lucky draw
 LEAST_CONTRAST = 0.25  # what a criterion keeps of its weight, as a share of the largest gain, where all texts meet it
-ALPHA = 0.5  # of the outcome in the credit of a reflection; the rest is its own gain
-IDLE = 0.1  # taken off a reflection that repeats an earlier one or was not followed
 OVERFLOW = 20.0  # largest |log ratio| that is exponentiated
 FLAT = 1e-6  # spread under which all rewards of a group count as equal
 
@@ -134,38 +132,6 @@ def residual(values: Tensor, lengths: Tensor) -> Tensor:
         return values
     slope = (centred[known] * (values[known] - values[known].mean())).sum() / across
     return values - slope * centred
-
-
-class Credit(NamedTuple):
-    """Advantages (G,) of the parts of rollouts that hold a draft, a reflection on it and what was made of that."""
-
-    draft: Tensor
-    reflection: Tensor  # of reflection and revision, whatever the number of rounds
-
-
-def reflection_credit(draft: Tensor, revised: Tensor, idle: Tensor, *, noise: float = 0.05) -> Credit:
-    """Return the credit of the parts of a group's rollouts, from the rewards of drafts (G,) and revisions (G, N).
-
-    `revised` is NaN where a rollout had no such round; `idle` (G, N) is True where a reflection repeats an earlier one
-    or was not followed. A draft is credited with its own reward alone, so a weak one made on purpose does not pay. A
-    reflection is credited with the mean gain of its rounds, not their sum, so more rounds do not pay, and by half with
-    how the text came out. A rollout that did not reflect has no such part: 0.
-
-    Source: ours; the gain of a step is MRT's progress, arXiv 2503.07572.
-    """
-    before = torch.cat([draft[:, None], revised[:, :-1]], 1)
-    paid = revised - before - IDLE * idle
-    rounds = torch.cat([torch.full_like(draft, torch.nan)[:, None], revised], 1)
-    last = (~rounds.isnan() * torch.arange(rounds.shape[1])).amax(1, keepdim=True)
-    outcome = rounds.gather(1, last)[:, 0]
-    reflection = in_group(paid.nanmean(1), noise) + ALPHA * in_group(outcome, noise)
-    limits = (-MOST_FRESH, MOST_FRESH)
-    return Credit(in_group(draft, noise).clamp(*limits), reflection.clamp(*limits))
-
-
-def of_parts(credit: Credit, part: Tensor) -> Tensor:
-    """Return the advantage of each token (G, T): `part` is 1 in a draft, 2 in a reflection or revision, else 0."""
-    return torch.where(part == 1, credit.draft[:, None], torch.where(part == 2, credit.reflection[:, None], 0.0))
 
 
 def _standard(rewards: Tensor, over: Tensor, scale: bool) -> Tensor:

@@ -17,13 +17,15 @@ from writer_r1.errors import TrainingError, WriterError
 from writer_r1.store import Store
 from writer_r1.training import job
 from writer_r1.training.config import Config, Kind, Preset, configured
-from writer_r1.training.data import Example, Read, own, read, read_prompts
-from writer_r1.trajectory import Noun
+from writer_r1.training.data import Example, Read, read, read_prompts
+from writer_r1.training.own_work import PIECES, Work, own
+from writer_r1.trajectory import Noun, name_key
 
 FILE = "training_plan.json"
 NAME = re.compile(r"[^\W_][\w. -]{0,58}")  # of a folder, on every system
 USUAL_NAME: dict[Kind, str] = {"sft": "my-style", "mrpo": "my-criteria"}
 FEWEST_OWN = "Your library holds no piece with a brief and a text of eight words yet; write one, or use the sample set."
+NO_WORK = "Tick at least one kind of your own work: rounds you took over, rounds that you changed, or your own words."
 
 Source = Literal["own", "file", "sample"]
 
@@ -34,6 +36,7 @@ class Plan(Noun):
     goal: Kind = "sft"
     source: Source = "sample"
     path: str = Field(default="", max_length=4096)  # of a file or folder, where that is the source
+    works: tuple[Work, ...] = PIECES  # which kinds of own work, where that is the source
     base: str = Field(default="starter", max_length=4096)
     preset: Preset = "quick"
     name: str = Field(default="", max_length=200)
@@ -77,14 +80,33 @@ def data_of(plan: Plan, store: Store) -> Read:
         WriterError: nothing is chosen, it cannot be read, or nothing in it can be used.
     """
     if plan.source == "own":
-        found = own(store)
-        if not found:
-            raise WriterError(FEWEST_OWN)
-        return Read(tuple(found), ())
+        return own_data(plan, store)
     if plan.source == "file" and not plan.path.strip():
         raise WriterError("Type or paste the path of a file or folder on this machine.")
     path = sample_set(plan.goal) if plan.source == "sample" else path_of(plan.path)
     return read(path) if plan.goal == "sft" else read_prompts(path)
+
+
+def own_data(plan: Plan, store: Store) -> Read:
+    """Return the writer's own work of the kinds that are chosen; of a practice its requests, each once.
+
+    Raises:
+        WriterError: no kind is chosen, or nothing of it can be used.
+    """
+    works = [work for work in plan.works if plan.goal == "sft" or work in PIECES]
+    if not works:
+        raise WriterError(NO_WORK)
+    found = own(store, works)
+    if not found.examples:
+        many = len(found.dropped)
+        why = f" {many} left out, the first because of this: {found.dropped[0].reason}." if many else ""
+        raise WriterError(FEWEST_OWN + why)
+    if plan.goal == "sft":
+        return found
+    first = dict[str, Example]()
+    for example in found.examples:
+        first.setdefault(name_key(example.prompt), example)
+    return found._replace(examples=tuple(first.values()))
 
 
 def path_of(said: str) -> Path:

@@ -9,6 +9,7 @@ from writer_r1.errors import WriterError
 from writer_r1.training import job, mark, run_folder
 from writer_r1.training.best import FIGURE, Best, best_of
 from writer_r1.training.config import Config, parsed
+from writer_r1.training.run_note import RunNote, run_note
 from writer_r1.training.status import Status
 
 WINDOW = 20  # updates that the pace is taken from
@@ -34,10 +35,16 @@ class Report(NamedTuple):
     left_s: float | None = None
     headline: tuple[float, float] | None = None  # at first and last
     best: Best | None = None
+    note: RunNote = RunNote()
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def title(self) -> str:
+        """Return what its user calls it."""
+        return self.note.title or self.folder.name
 
 
 def report(folder: Path, rows: Rows | None = None) -> Report:
@@ -54,7 +61,8 @@ def report(folder: Path, rows: Rows | None = None) -> Report:
     left = None if pace is None else max(0.0, pace * (config.steps - step))
     created = float(record.get("created", 0.0))
     headline = headline_of(config.kind, rows)
-    return Report(folder, "", config, created, status, step, pace, left, headline, best_of(folder))
+    best, note = best_of(folder), run_note(folder)
+    return Report(folder, "", config, created, status, step, pace, left, headline, best, note)
 
 
 def reports(home: Path) -> list[Report]:
@@ -94,6 +102,8 @@ def as_json(found: Report) -> dict[str, Any]:
     return {
         "name": found.name,
         "folder": str(found.folder),
+        "title": found.note.title,
+        "note": found.note.note,
         "kind": config.kind,
         "base": config.base,
         "created": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(found.created)),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from writer_r1 import catalog, places
+from writer_r1.digests import digest_file
 from writer_r1.errors import TrainingError
 from writer_r1.gguf_header import inspect
 from writer_r1.training.config import Config
@@ -41,10 +42,10 @@ def prepared(name: str) -> Base:
             raise TrainingError(
                 f"{str(folder)!r} holds no *.safetensors, the only weights that are read from a folder.", "model"
             )
-        return Base(folder.name, folder, folder, catalog.digest_file(weights[0]))
+        return Base(folder.name, folder, folder, digest_file(weights[0]))
     path = catalog.path_of(name, places.models())
     inspect(path)
-    digest = catalog.digest_file(path)
+    digest = digest_file(path)
     kept = places.home() / "bases" / digest[:16]
     if not (kept / "config.json").exists():
         _unpack(path, kept)

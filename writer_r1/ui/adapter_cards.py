@@ -72,6 +72,8 @@ def _actions(known: Known) -> str:
     use = (
         f'<button type="button" class="act" data-act="try-adapter" data-tab="write" data-name="{name}" '
         f'data-key="try-{name}" aria-label="Try it in Write: {name}">Try it in Write</button>'
+        f'<button type="button" class="act" data-act="blind" data-tab="train" data-name="{name}" '
+        f'data-key="blind-{name}" aria-label="Compare blind: {name}">Compare blind</button>'
         if known.base
         else ""
     )

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from writer_r1 import catalog
-from writer_r1.adapters import STRONGEST, Adapter, base_digest, fitting
-from writer_r1.errors import ModelError, WriterError
+from writer_r1.adapters import STRONGEST, Adapter, base_of, fitting
+from writer_r1.errors import WriterError
 from writer_r1.settings import change_settings
 from writer_r1.ui.board import QUIET
 from writer_r1.workspace import Workspace
@@ -81,12 +81,7 @@ def choose(workspace: Workspace, adapter: Adapter) -> None:
     Raises:
         ModelError: that model is not on this machine.
     """
-    ready = (m for m in catalog.rows(workspace.models) if m.state == "ready")
-    base = next((m for m in ready if base_digest(m) == adapter.base_sha256), None)
-    if base is None:
-        raise ModelError(
-            f"{adapter.base}, which {adapter.name!r} was trained on, is not here; get it on the Models page."
-        )
+    base = base_of(adapter, workspace.models)
     writer = workspace.settings.writer if base.name == workspace.name_of(workspace.writer) else base.name
     change_settings(workspace.home, writer=writer, adapter=adapter.name, strength=1.0)
 

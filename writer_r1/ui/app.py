@@ -40,6 +40,7 @@ STYLES = (
     "hands_board.css",
     "compare.css",
     "training.css",
+    "blind_board.css",
     "tabs.css",
     "files.css",
 )
@@ -84,6 +85,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         } | QUIET
         for fresh in (write.select, app.load, cards.acted.then, runs.acted.then):
             fresh(**worn)
+        cards.acted.then(**runs.blind)
         # Not Write: it is chosen while the page opens, and that answer may come after the one of the tab chosen next.
         for other in (compare, train, settings):
             other.select(cards.leave, None, cards.timer, **QUIET)

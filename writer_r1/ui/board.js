@@ -32,6 +32,7 @@ element.addEventListener("submit", (event) => {
 
 // A form that the studio answers stays open until it does: what it refuses is still there to be put right.
 const PATIENCE_MS = 8000;
+const ANSWERS = "#answer, #train-answer";
 const hear = (dialog, form, wish) => {
   const said = form.querySelector(".refusal");
   const send = form.querySelector("[type=submit]");
@@ -44,13 +45,13 @@ const hear = (dialog, form, wish) => {
     Object.assign(said, { hidden: false, textContent: sentence });
     send.focus();
   };
-  const answers = document.querySelector("#answer");
+  const answers = document.querySelectorAll(ANSWERS);
   const look = () => {
-    const answer = answers.querySelector(`[data-ticket="${ticket}"]`);
+    const answer = document.querySelector(`:is(${ANSWERS}) [data-ticket="${ticket}"]`);
     if (answer) finish(answer.textContent);
   };
   const watch = new MutationObserver(look);
-  watch.observe(answers, { attributes: true, characterData: true, childList: true, subtree: true });
+  for (const place of answers) watch.observe(place, { attributes: true, characterData: true, childList: true, subtree: true });
   const late = setTimeout(() => finish("The studio has not answered; what you typed is still here. Try again."), PATIENCE_MS);
   dialog.addEventListener("close", () => (clearTimeout(late), watch.disconnect()));
   send.disabled = true;
@@ -94,7 +95,7 @@ const openDialog = (button) => {
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
     const wish = { ...fill, ...given() };
-    if ("answered" in form.dataset && document.querySelector("#answer")) return hear(dialog, form, wish);
+    if ("answered" in form.dataset && document.querySelector(ANSWERS)) return hear(dialog, form, wish);
     ask(form, wish);
     dialog.close();
   });

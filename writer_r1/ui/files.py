@@ -49,7 +49,7 @@ KINDS = {
 }
 NO_PIECE = "There is nothing to export yet; write or open a piece first."
 NO_SESSION = "This piece has no session yet; press Start or “Judge my text”, then export it."
-NO_PREFERENCES = "No two texts were told apart in a review yet, so there is nothing to export."
+NO_PREFERENCES = "No two texts were told apart in a review or a blind comparison yet, so there is nothing to export."
 LEAVING = "leaving-"  # how folders begin that a download lies in while it is sent
 
 Answer = Callable[[Workspace, Request], Awaitable[Response]]
@@ -157,8 +157,8 @@ def _called(name: str) -> dict[str, str]:
 
 
 async def on_preferences(workspace: Workspace, request: Request) -> Response:
-    """Return what was decided in reviews as pairs of texts to train on."""
-    lines = await run_in_threadpool(lambda: preference_lines(workspace.store.decisions()))
+    """Return what was decided in reviews and preferred blind as pairs of texts to train on."""
+    lines = await run_in_threadpool(preference_lines, workspace.store)
     if not lines:
         raise WriterError(NO_PREFERENCES)
     return _file(lines.encode(), time.strftime("Writer-R1 preferences %Y-%m-%d.jsonl"))

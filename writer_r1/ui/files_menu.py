@@ -35,13 +35,16 @@ def import_button() -> str:
     return f'<button type="button" class="bring" data-import="{TAKEN}" title="{about}">Import</button>'
 
 
-def preferences_part(count: int) -> str:
-    """Return how many decisions of reviews are kept, and the button that takes them out."""
-    if not count:
+def preferences_part(reviewed: int, blind: int = 0) -> str:
+    """Return how many decisions of reviews and blind choices are kept, and the button that takes them out."""
+    if not reviewed + blind:
         return (
-            '<p class="quiet">What you accept and reject in reviews is kept here, to train a model on if you like.</p>'
+            '<p class="quiet">What you accept and reject in reviews, and prefer in blind comparisons, is kept here, to '
+            "train a model on if you like.</p>"
         )
-    kept = "1 decision of your reviews is" if count == 1 else f"{count:,} decisions of your reviews are"
+    rows = ["1 decision of your reviews" if reviewed == 1 else f"{reviewed:,} decisions of your reviews"]
+    rows = (rows if reviewed else []) + ([f"{blind:,} blind choice{'s' if blind > 1 else ''}"] if blind else [])
+    kept = f"{' and '.join(rows)} {'is' if reviewed + blind == 1 else 'are'}"
     about = f"{kept} kept on this machine; a model can be trained on them. A line a pair: brief, chosen, rejected."
     button = '<button type="button" data-library="preferences">Export decisions (.jsonl)</button>'
     return f'<div class="library-files"><p>{about}</p><p>{button}</p></div>'

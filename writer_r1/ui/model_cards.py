@@ -12,6 +12,7 @@ from writer_r1.catalog import Model, amount
 from writer_r1.pulls import STOPPING, Progress
 from writer_r1.qualification import Qualification
 from writer_r1.qualifying import Measuring
+from writer_r1.ui import server_cards
 from writer_r1.ui.trust import known
 
 Fit = Literal["fits", "tight", "does not fit"]
@@ -56,6 +57,7 @@ class Shelf(NamedTuple):
     judges: Mapping[str, Qualification] = {}
     tests: Mapping[str, Measuring] = {}
     begun: Collection[str] = ()
+    asking: Collection[str] = ()  # servers that are being asked, by address or listed name
 
     def named(self, name: str) -> Model | None:
         return next((m for m in self.models if m.name == name), None)
@@ -72,7 +74,8 @@ def cards(shelf: Shelf) -> str:
     """Return who writes and judges now, then a card for each model."""
     return (
         f'<div class="models">{roles(shelf)}<ul class="plain" role="list">'
-        f"{''.join(card(m, shelf) for m in shelf.models)}</ul>{REMOVE}</div>"
+        f"{''.join(card(m, shelf) for m in shelf.models)}{server_cards.joining(shelf.asking)}</ul>"
+        f"{REMOVE}{server_cards.LEAVING}</div>"
     )
 
 
@@ -89,7 +92,9 @@ def roles(shelf: Shelf) -> str:
     else:
         both = writer.memory_bytes + judge.memory_bytes
         lines.append(f"<p><b>{escape(judge.label)}</b> judges.</p>")
-        lines.append(f'<p class="quiet">Together they need {memory_words(both, shelf.machine)}</p>')
+        if not (writer.server or judge.server):
+            lines.append(f'<p class="quiet">Together they need {memory_words(both, shelf.machine)}</p>')
+    lines += server_cards.leaving([m for m in (writer, judge) if m])
     lines += [f"<p>{line}</p>" for role in DOES if (line := missed(shelf, role))]
     return f'<div class="roles">{"".join(lines)}<p class="quiet">{NEXT_RUN}</p></div>'
 
@@ -114,7 +119,8 @@ def card(model: Model, shelf: Shelf) -> str:
     return (
         f'<li class="model" data-model="{name}" aria-labelledby="model-{name}">'
         f'<header><h3 id="model-{name}" dir="auto">{escape(model.label)}</h3>{marks}</header>'
-        f'<p class="about" dir="auto">{escape(model.about)}</p>{facts(model, shelf.machine)}'
+        f'<p class="about" dir="auto">{escape(model.about)}</p>'
+        f"{server_cards.facts(model) if model.server else facts(model, shelf.machine)}"
         f"{where(model, shelf, pull)}{as_judge(model, shelf)}{actions(model, shelf, pull)}</li>"
     )
 
@@ -148,6 +154,8 @@ def where(model: Model, shelf: Shelf, pull: Progress | None) -> str:
     if pull and pull.state == "running":
         return progress(model, pull)
     wrong = f'<p class="wrong">{escape(pull.message)}</p>' if pull and pull.state == "failed" else ""
+    if model.server:
+        return server_cards.where(model, model.name in shelf.asking)
     if model.state == "ready":
         return '<p class="state">On this machine.</p>'
     if model.sha256 is None:
@@ -184,7 +192,7 @@ def meter(label: str, share: float, said: str) -> str:
 
 def as_judge(model: Model, shelf: Shelf) -> str:
     """Return what is known of a ready model as a judge, or how its test goes."""
-    if model.state != "ready":
+    if model.state != "ready" or not server_cards.can_judge(model):
         return ""
     test = shelf.tests.get(model.name)
     if test and test.state == "running":
@@ -200,6 +208,8 @@ def as_judge(model: Model, shelf: Shelf) -> str:
 def judge_buttons(model: Model, shelf: Shelf) -> list[str]:
     """Return the button that begins, ends or goes on with the test of a model as a judge; none once it is measured."""
     test = shelf.tests.get(model.name)
+    if not server_cards.can_judge(model):
+        return []
     if test and test.state == "running":
         return [] if test.stopping else [button("untest", model, "Stop")]
     if model.name in shelf.begun:
@@ -218,11 +228,15 @@ def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
         buttons.append(button("download", model, text, kind="main"))
     if model.state == "ready":
         buttons += [
-            button("use", model, text, role=role)
+            server_cards.use(model, text, role) or button("use", model, text, role=role)
             for role, text in USE.items()
             if shelf.using[role] != model.name or shelf.chosen[role] not in (model.name, None)
+            if role == "writer" or server_cards.can_judge(model)
         ]
         buttons += judge_buttons(model, shelf)
+    if model.server:
+        asked = model.name in shelf.asking
+        buttons.append(button("unask", model, "Stop") if asked else button("ask", model, "Test connection"))
     if model.sha256 is None:
         buttons.append(button("forget", model, "Take off the list"))
     elif model.state != "absent":

@@ -14,19 +14,24 @@ import psutil
 from writer_r1 import adapters, catalog
 from writer_r1.catalog import Model
 from writer_r1.errors import Busy, WriterError
+from writer_r1.joining import Asked, joins_into
 from writer_r1.pulls import kept_bytes, pulls_into, remove
 from writer_r1.qualification import qualification_of
 from writer_r1.qualifying import begun
+from writer_r1.servers import ADDRESS, server_of
 from writer_r1.settings import change_settings, read_settings
 from writer_r1.ui import adapter_cards, adapter_choice, render
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import Machine, Role, Shelf, cards
+from writer_r1.ui.server_cards import ASKING, can_judge
 from writer_r1.ui.trust import LABEL
 from writer_r1.workspace import Workspace
 
 LOOK_S = 1.0
+SOON_S = 0.7  # a server that answers by then is not waited for
 ROLES: tuple[Role, ...] = get_args(Role)
 TESTED = "judge "  # before the name of a model whose test is watched; no name has a space in it
+ASKED = "server "  # before the address or name of a server that is asked
 Page = tuple[Any, Any, Any]  # the cards, the names of the downloads and tests this page watches, the timer
 
 
@@ -62,6 +67,7 @@ def look(workspace: Workspace) -> Shelf:
         {name: found for name in ready if (found := qualification_of(name, workspace.home))},
         {name: test for name in ready if (test := workspace.qualifying.progress(name))},
         [name for name in ready if begun(name, workspace.home)],
+        joins_into(workspace.models).running(),
     )
 
 
@@ -73,7 +79,9 @@ def show(workspace: Workspace, watched: list[str]) -> Page:
         return render.notice(str(error), "Your writing is not touched.", ""), [], gr.Timer(active=False)
     for name in watched:
         _tell(shelf, name)
+        _tell_asked(workspace, name)
     running = pulls_into(workspace.models).running() + [TESTED + name for name in workspace.qualifying.running()]
+    running += [ASKED + what for what in shelf.asking]
     return cards(shelf) + adapter_cards.cards(known(workspace, shelf)), running, gr.Timer(active=bool(running))
 
 
@@ -107,6 +115,16 @@ def _tell_tested(shelf: Shelf, name: str) -> None:
         gr.Warning(test.message)
 
 
+def _tell_asked(workspace: Workspace, name: str) -> None:
+    if name.startswith(ASKED):
+        _say(joins_into(workspace.models).progress(name.removeprefix(ASKED)))
+
+
+def _say(asked: Asked) -> None:
+    if asked.message:
+        (gr.Info if asked.state == "done" else gr.Warning)(asked.message)
+
+
 def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Page:
     """Do what a card's button asks, and return the page."""
     try:
@@ -118,8 +136,11 @@ def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Pa
 
 def _act(workspace: Workspace, wish: dict[str, str]) -> None:
     """Do what a browser asked; it may have sent anything, so only listed models and known wishes count."""
-    if wish["act"] in ("try-adapter", "delete-adapter"):
+    if wish["act"] in ("try-adapter", "blind", "delete-adapter"):
         _act_on_adapter(workspace, wish)
+        return
+    if wish["act"] == "unask":
+        joins_into(workspace.models).stop(wish.get("name", ""))
         return
     model = next((m for m in catalog.rows(workspace.models) if m.name == wish.get("name")), None)
     if model is None:
@@ -135,15 +156,19 @@ def _act(workspace: Workspace, wish: dict[str, str]) -> None:
         case "forget" if model.sha256 is None:
             catalog.forget(model.name, workspace.models)
         case "use" if wish.get("role") in ROLES and model.state == "ready":
+            if wish["role"] == "judge" and not can_judge(model):
+                return
             change_settings(workspace.home, **{wish["role"]: model.name})
         case "test" if model.state == "ready":
             workspace.qualifying.start(model.name)
+        case "ask" if model.server:
+            _say(_asked(workspace, model.name))
         case "untest":
             workspace.qualifying.stop(model.name)
 
 
 def _act_on_adapter(workspace: Workspace, wish: dict[str, str]) -> None:
-    """Delete an adapter, or let the writer wear it, as the model that it fits.
+    """Delete an adapter, compare it blind, or let the writer wear it, as the model that it fits.
 
     Raises:
         WriterError: it is not there, is in use, or the model that it fits is not.
@@ -151,6 +176,8 @@ def _act_on_adapter(workspace: Workspace, wish: dict[str, str]) -> None:
     adapter = adapters.find(wish.get("name", ""), workspace.home)
     if wish["act"] == "try-adapter":
         adapter_choice.choose(workspace, adapter)
+    elif wish["act"] == "blind":
+        workspace.blind_trials.open(adapter.name)
     elif workspace.store.running():
         raise Busy(f"A piece is being written; delete {adapter.name!r} when that has ended, or press Stop first.")
     else:
@@ -176,12 +203,32 @@ def on_add(workspace: Workspace, path: str) -> tuple[str, str]:
     """Return what came of adding the user's own file, and what the field then holds."""
     path = path.strip().strip("\"'")
     if not path:
-        return said("Type or paste the path of a GGUF file on this machine.", wrong=True), path
+        return said("Type or paste the path of a GGUF file on this machine, or a server's address.", wrong=True), path
+    if ADDRESS.fullmatch(path):
+        return _on_server(workspace, path)
     try:
         model = catalog.add(path, workspace.models)
     except WriterError as error:
         return said(str(error), wrong=True), path
     return said(f"{model.label} is listed; its file stays where it is."), ""
+
+
+def _on_server(workspace: Workspace, address: str) -> tuple[str, str]:
+    try:
+        server = server_of(address)
+    except WriterError as error:
+        return said(str(error), wrong=True), address
+    asked = _asked(workspace, address)
+    if asked.state == "running":
+        return said(f"{server.host} {ASKING}"), ""
+    failed = asked.state == "failed"
+    return said(asked.message, failed), address if failed else ""
+
+
+def _asked(workspace: Workspace, what: str) -> Asked:
+    """Ask a server, and return what came of it where it answers at once."""
+    joins_into(workspace.models).start(what)
+    return joins_into(workspace.models).wait(what, SOON_S)
 
 
 def said(sentence: str, wrong: bool = False) -> str:
@@ -197,8 +244,9 @@ def build(workspace: Workspace) -> Wiring:
     with gr.Row(elem_id="add-model"):
         path = gr.Textbox(
             label="Add a model of your own",
-            info="The path of a GGUF chat model on this machine. It is used where it lies and never deleted.",
-            placeholder="~/models/my-model.gguf",
+            info="The path of a GGUF chat model on this machine, which is used where it lies and never deleted; or the "
+            "address of an OpenAI-compatible server, with the model's name after a #.",
+            placeholder="~/models/my-model.gguf or http://127.0.0.1:8080/v1#my-model",
             max_lines=1,
             elem_id="model-path",
         )

@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from writer_r1.training.best import Best
+from writer_r1.training.config import Config
 from writer_r1.training.report import HEADLINE, Report
 from writer_r1.training.status import State, Status
-from writer_r1.ui.curves import figure, spark
+from writer_r1.ui.curves import figure
 from writer_r1.ui.model_cards import time_words
 from writer_r1.ui.run_curves import curves
+from writer_r1.ui.run_samples import samples
 
 GOAL = {"sft": "Match my style", "mrpo": "Write to these criteria"}
 DOING: dict[State, str] = {
@@ -45,13 +49,19 @@ LABEL = {
     "resume": "Resume",
     "smaller": "Retry smaller",
     "try": "Try it in Write",
-    "again": "Run again",
+    "blind": "Compare blind",
+    "last": "Try the last one",
+    "note": "Name and note…",
+    "again": "Fill the form from this run",
     "delete": "Delete…",
 }
 MAIN = ("stop", "try", "resume", "smaller")
 TIP = {
-    "again": "Fills the form below with the settings of this run",
+    "last": "Puts the adapter of the last step in the place of the one that did best on what was held out",
+    "note": "What you call this run, and what you want to remember of it",
+    "again": "The same goal, data, base and numbers, to be changed or begun again as they are",
     "smaller": "Fills the form below with halved sizes",
+    "blind": "Shows you pairs of texts, the adapter's and the base's, and tells which is which after your choice",
     "stop": "Ends with the step it is in; it can be resumed",
 }
 
@@ -62,7 +72,14 @@ go on</button><button class="main">Discard</button></footer></form></template>
 <template data-dialog="delete"><form method="dialog" data-act="delete"><h2>Delete this run?</h2>
 <p>“<b data-fill="name"></b>” goes with its curves, samples, checkpoints and its adapter. This cannot be undone; your
 data and your writing are not touched.</p><footer><button type="button" data-close autofocus>Keep it</button>
-<button class="main">Delete</button></footer></form></template>"""
+<button class="main">Delete</button></footer></form></template>
+<template data-dialog="note"><form data-act="note" data-answered><h2>Name and note</h2>
+<label>What you call this run<input name="title" maxlength="80" autocomplete="off"></label><p class="quiet">Left empty,
+it goes by “<b data-fill="name"></b>”, which its adapter, its folder and commands keep in any case.</p>
+<label>Note<textarea name="note" maxlength="4000" rows="6"></textarea></label>
+<p class="refusal wrong" role="alert" hidden></p><footer><button type="button" data-close>Cancel</button>
+<button type="submit" class="main">Save</button></footer>
+</form></template>"""
 
 
 class Shown(NamedTuple):
@@ -75,16 +92,18 @@ class Shown(NamedTuple):
     resumed: Sequence[float] = ()
     log: str = ""
     adapter: bool = False  # one is there to be tried
+    last: bool = False  # and another besides: the best is tried first
 
 
-def acts(status: Status, *, adapter: bool) -> tuple[str, ...]:
+def acts(status: Status, *, adapter: bool, last: bool = False) -> tuple[str, ...]:
     """Return what can be done with a run in this state."""
     if not status.over:
-        return ("discard",) if status.state == "stopping" else ("stop", "discard")
-    found = ["try"] if adapter and status.state in ("finished", "stopped") else []
+        return ("discard", "note") if status.state == "stopping" else ("stop", "discard", "note")
+    found = ["try", "blind"] if adapter and status.state in ("finished", "stopped") else []
     found += ["resume"] if status.kept is not None and status.state in ("stopped", "failed") else []
     found += ["smaller"] if status.failure in ("memory", "killed") else []
-    return (*found, "again", "delete")
+    found += ["last"] if last and "try" in found else []
+    return (*found, "again", "note", "delete")
 
 
 def run_board(shown: Shown) -> str:
@@ -99,7 +118,7 @@ def run_board(shown: Shown) -> str:
         _standing(report),
         "".join(f'<p class="known"><span aria-hidden="true">!</span> {escape(w)}</p>' for w in shown.warnings),
         curves(config.kind, shown.rows, shown.resumed) if shown.rows or not status.over else "",
-        _samples(shown.samples),
+        samples(shown.samples),
         _log(shown.log, failed=status.state == "failed"),
         _settings(report),
         DIALOGS,
@@ -122,18 +141,21 @@ def _head(shown: Shown) -> str:
     if config:
         began = time.strftime("%d %b %Y, %H:%M", time.localtime(report.created))
         base = escape(Path(config.base).name)
-        about = f'<p class="quiet">{GOAL[config.kind]} · {base} · {config.preset} · {began}</p>'
-    buttons = acts(report.status, adapter=shown.adapter) if config else ("delete",)
+        called = f"{escape(report.name)} · " if report.title != report.name else ""
+        about = f'<p class="quiet">{called}{GOAL[config.kind]} · {base} · {config.preset} · {began}</p>'
+        about += f'<p class="noted" dir="auto">{escape(report.note.note)}</p>' if report.note.note else ""
+    buttons = acts(report.status, adapter=shown.adapter, last=shown.last) if config else ("delete",)
     first = next((act for act in buttons if act in MAIN), "")
-    row = "".join(_button(act, report.name, main=act == first) for act in buttons)
-    return f'<header><div><h2 dir="auto">{escape(report.name)}</h2>{about}</div><div class="acts">{row}</div></header>'
+    row = "".join(_button(act, report, main=act == first) for act in buttons)
+    return f'<header><div><h2 dir="auto">{escape(report.title)}</h2>{about}</div><div class="acts">{row}</div></header>'
 
 
-def _button(act: str, name: str, *, main: bool = False) -> str:
-    asks = act in ("discard", "delete")
-    fill = escape(json.dumps({"name": name}))
+def _button(act: str, report: Report, *, main: bool = False) -> str:
+    asks, name = act in ("discard", "delete", "note"), report.name
+    filled = {"name": name} | (report.note.model_dump() if act == "note" else {})
+    fill = escape(json.dumps(filled))
     wish = f'data-dialog="{act}" data-fill="{fill}"' if asks else f'data-act="{act}"'
-    wish += ' data-tab="write"' if act == "try" else ""
+    wish += ' data-tab="write"' if act in ("try", "last") else ""
     tip = f' title="{TIP[act]}"' if act in TIP else ""
     return (
         f'<button type="button" class="act{" main" if main else ""}" {wish} data-name="{escape(name)}" '
@@ -207,39 +229,20 @@ def _came(report: Report) -> str:
     name = HEADLINE[report.config.kind][1].capitalize()
     better = now < first if report.config.kind == "sft" else now > first
     word = "better" if better else "no better" if now == first else "worse"
-    return f'<p class="came">{name}: <b>{figure(first)}</b> at first, <b>{figure(now)}</b> now ({word}).</p>'
+    came = f'<p class="came">{name}: <b>{figure(first)}</b> at first, <b>{figure(now)}</b> now ({word}).</p>'
+    return came + (_kept(report.best, now) if report.best and report.status.over else "")
 
 
-def _samples(samples: Sequence[Mapping[str, Any]]) -> str:
-    """Return what the model wrote for the same prompts, newest beside first, the ones between folded away."""
-    prompts: dict[str, list[Mapping[str, Any]]] = {}
-    for row in samples:
-        prompts.setdefault(str(row.get("prompt_id", row.get("prompt", ""))), []).append(row)
-    blocks = []
-    for key, rows in list(prompts.items())[:3]:
-        rows = sorted(rows, key=lambda row: float(row.get("step", 0)))
-        pair = [rows[0], rows[-1]] if len(rows) > 1 else rows
-        texts = "".join(_text(row) for row in pair)
-        between = "".join(_text(row) for row in rows[1:-1])
-        more = (
-            f'<details data-key="sample-{escape(key)}"><summary>{len(rows) - 2} between</summary>'
-            f'<div class="texts">{between}</div></details>'
-            if between
-            else ""
+def _kept(best: Best, now: float) -> str:
+    """Return which adapters of a run there are, and which one is tried."""
+    if best.figure == now:
+        return (
+            f'<p class="state">The adapter after step {best.step} is the best on what was held out, and the last.</p>'
         )
-        asked = escape(str(rows[-1].get("prompt", "")))
-        blocks.append(f'<article><h4 dir="auto">{asked}</h4><div class="texts">{texts}</div>{more}</article>')
-    if not blocks:
-        return ""
-    return f'<section class="samples"><h3>The same requests, over time</h3>{"".join(blocks)}</section>'
-
-
-def _text(row: Mapping[str, Any]) -> str:
-    reward = row.get("reward")
-    scored = f" · reward {figure(float(reward))}" if isinstance(reward, int | float) else ""
-    text = escape(str(row.get("text", ""))) or '<span class="quiet">nothing</span>'
-    head = f'<p class="where">step {float(row.get("step", 0)):g}{scored}</p>'
-    return f'<div>{head}<blockquote dir="auto">{text}</blockquote></div>'
+    return (
+        f'<p class="state">Two adapters are kept: the best on what was held out, after step {best.step} '
+        f"({figure(best.figure)}), and the last. “Try it in Write” and “Compare blind” take the best.</p>"
+    )
 
 
 def _log(log: str, *, failed: bool) -> str:
@@ -253,6 +256,15 @@ def _log(log: str, *, failed: bool) -> str:
     )
 
 
+def config_link(config: Config) -> str:
+    """Return a link that saves the settings of a run as a file that `writer-r1 train --config` reads."""
+    data = quote(config.model_dump_json(indent=1))
+    name = escape(f"{config.name}.json")
+    return (
+        f'<a class="download" download="{name}" href="data:application/json;charset=utf-8,{data}">Download config</a>'
+    )
+
+
 def _settings(report: Report) -> str:
     config = report.config
     assert config is not None
@@ -260,28 +272,6 @@ def _settings(report: Report) -> str:
     return (
         '<details data-key="run-settings"><summary>Settings of this run</summary>'
         f'<p class="where">Its folder, which any shell can follow: <code>{escape(command)}</code></p>'
+        f"<p>{config_link(config)}</p>"
         f'<pre tabindex="0" aria-label="Settings">{escape(config.model_dump_json(indent=1))}</pre></details>'
-    )
-
-
-def run_list(found: Sequence[Report], opened: str, sparks: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Return the runs of the home as a list of cards, the newest first."""
-    if not found:
-        return '<p class="none quiet">No runs yet. The sample set and “Quick try” take about ten minutes.</p>'
-    return f'<ul class="plain runs" role="list">{"".join(_card(r, opened, sparks) for r in found)}</ul>'
-
-
-def _card(report: Report, opened: str, sparks: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    name, config = escape(report.name), report.config
-    here = ' aria-current="true"' if report.name == opened else ""
-    if config is None:
-        state, more = "Cannot be read", f'<p class="state">{escape(report.fault)}</p>'
-    else:
-        state = DOING[report.status.state].partition(":")[0]
-        came = f" · {figure(report.headline[0])} → {figure(report.headline[1])}" if report.headline else ""
-        what = HEADLINE[config.kind][1] + came if came else f"step {report.step} of {config.steps}"
-        more = f'<p class="state">{GOAL[config.kind]} · {what}</p>{spark(sparks.get(report.name, ()))}'
-    return (
-        f'<li{here}><div><button type="button" class="link" data-act="open" data-name="{name}" data-key="open-{name}" '
-        f'dir="auto">{name}</button><span class="mark {"" if config else "failed"}">{state}</span></div>{more}</li>'
     )

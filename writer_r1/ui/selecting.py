@@ -126,7 +126,7 @@ def begin(workspace: Workspace, piece: Piece, wish: Wish) -> None:
     """
     writer, judging = workspace.writer, workspace.judge
     for name in (writer, judging):
-        catalog.path_of(name, workspace.models)
+        catalog.refuse_absent(name, workspace.models)
 
     def work(stop: Cancel) -> Iterator[Event]:
         yield Status(text="loading the model")

@@ -132,7 +132,7 @@ def library_facts(workspace: Workspace) -> str:
             size += path.stat().st_size
     try:
         count = plural(len(workspace.store.pieces()), "piece")
-        decided = preferences_part(workspace.store.decision_count())
+        decided = preferences_part(workspace.store.decision_count(), workspace.store.blind_count())
     except WriterError as error:
         return answer(str(error), wrong=True)
     kept = workspace.store.kept_backups()

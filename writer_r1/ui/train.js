@@ -15,3 +15,8 @@ element.addEventListener("click", (event) => {
   if (fold && !fold.classList.contains("open")) fold.click();
   (fold ?? found).focus({ preventScroll: true });
 });
+// What fills the form leads to it.
+document.addEventListener("click", ({ target }) => {
+  if (!target.closest?.("#train-run :is([data-act=again], [data-act=smaller])")) return;
+  document.querySelector("#train-new")?.scrollIntoView({ block: "start" });
+});

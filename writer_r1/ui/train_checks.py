@@ -9,6 +9,7 @@ from pathlib import Path
 from writer_r1.training.checklist import Check, Ready
 from writer_r1.training.config import Config
 from writer_r1.training.data import Dropped, Example, Seen
+from writer_r1.ui.run_board import config_link
 
 SIGN = {"good": ("✓", "in order"), "note": ("i", "to know"), "fault": ("✗", "to be put right")}
 PREVIEWED, LISTED = 3, 12
@@ -93,5 +94,6 @@ def command(config: Config, folder: Path) -> str:
         '<details data-key="train-command"><summary>Show command</summary>'
         f'<pre tabindex="0" aria-label="Command">{escape(shlex.join([*words, "--config", "settings.json"]))}</pre>'
         '<p class="where">with this in settings.json:</p>'
-        f'<pre tabindex="0" aria-label="Settings as a file">{escape(json.dumps(numbers, indent=1))}</pre></details>'
+        f'<pre tabindex="0" aria-label="Settings as a file">{escape(json.dumps(numbers, indent=1))}</pre>'
+        f"<p>{config_link(config)}</p></details>"
     )

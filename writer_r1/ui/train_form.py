@@ -7,12 +7,20 @@ from pydantic import ValidationError
 
 from writer_r1 import catalog
 from writer_r1.training.config import PRESETS, Config
+from writer_r1.training.own_work import Work
 from writer_r1.training.plan import Plan
 from writer_r1.ui import gradio as gr
 from writer_r1.workspace import Workspace
 
 GOALS = [("Match my style", "sft"), ("Write to these criteria", "mrpo")]
-SOURCES = [("The sample set", "sample"), ("My own pieces", "own"), ("A file or folder", "file")]
+SOURCES = [("The sample set", "sample"), ("My own work", "own"), ("A file or folder", "file")]
+WORK: list[tuple[str, Work]] = [
+    ("Rounds I took over", "taken"),
+    ("Rounds that I changed", "changed"),
+    ("My own words", "written"),
+    ("Paragraphs I decided in reviews", "reviewed"),
+    ("Texts I preferred blind", "blind"),
+]
 PRESET = [("Quick try", "quick"), ("Standard", "standard"), ("Thorough", "thorough")]
 SCORED = [("What can be checked", "checks"), ("Checks and the judge", "judge")]
 NUMBERS = {  # name of a setting: label, what it does, and of which goals
@@ -35,6 +43,7 @@ class Form(NamedTuple):
     goal: Any
     source: Any
     path: Any
+    works: Any
     base: Any
     preset: Any
     reward: Any
@@ -43,7 +52,7 @@ class Form(NamedTuple):
 
     @property
     def choices(self) -> list[Any]:
-        return [self.goal, self.source, self.base, self.preset, self.reward]
+        return [self.goal, self.source, self.works, self.base, self.preset, self.reward]
 
     @property
     def typed(self) -> list[Any]:
@@ -51,7 +60,8 @@ class Form(NamedTuple):
 
     @property
     def fields(self) -> list[Any]:
-        return [self.goal, self.source, self.path, self.base, self.preset, self.reward, self.name, *self.numbers]
+        first = [self.goal, self.source, self.path, self.works, self.base, self.preset, self.reward, self.name]
+        return [*first, *self.numbers]
 
 
 def place(workspace: Workspace, plan: Plan) -> Form:
@@ -64,7 +74,7 @@ def place(workspace: Workspace, plan: Plan) -> Form:
         "how its own drafts score (MRPO).",
         elem_id="train-goal",
     )
-    source, path = _place_data(plan)
+    source, path, works = _place_data(plan)
     base = gr.Dropdown(
         bases(workspace, plan),
         value=plan.base,
@@ -101,15 +111,15 @@ def place(workspace: Workspace, plan: Plan) -> Form:
             gr.Number(value=plan.numbers.get(key), label=label, info=info, min_width=150, elem_id=f"train-{key}")
             for key, (label, info, _) in NUMBERS.items()
         )
-    return Form(goal, source, path, base, preset, reward, name, numbers)
+    return Form(goal, source, path, works, base, preset, reward, name, numbers)
 
 
-def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox]:
+def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
     source = gr.Radio(
         SOURCES,
         value=plan.source,
         label="2 · What to learn from",
-        info="Own pieces are those you kept in your library: rounds you took over, and your own words.",
+        info="Your own work is what you kept, wrote or decided in your library; what nobody took over is none of it.",
         elem_id="train-data",
     )
     path = gr.Textbox(
@@ -120,12 +130,21 @@ def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox]:
         value=plan.path,
         elem_id="train-path",
     )
-    return source, path
+    works = gr.CheckboxGroup(
+        WORK,
+        value=list(plan.works),
+        label="Of your own work",
+        info="The list beside says how many rows each gives, and what was left out and why. Paragraphs are asked for "
+        "as such, and a text preferred blind is a model's: tick them if the model shall learn from them, too.",
+        visible=plan.source == "own",
+        elem_id="train-works",
+    )
+    return source, path, works
 
 
 def bases(workspace: Workspace, plan: Plan) -> list[tuple[str, str]]:
     """Return the models of this machine that may be trained, and the one that is chosen."""
-    found = [(m.label, m.name) for m in catalog.rows(workspace.models) if m.state == "ready"]
+    found = [(m.label, m.name) for m in catalog.rows(workspace.models) if m.state == "ready" and not m.server]
     aliases = {alias: m for m in catalog.rows(workspace.models) for alias in m.aliases}
     if plan.base not in [name for _, name in found]:
         known = aliases.get(plan.base)
@@ -140,7 +159,7 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
 
     A browser may send anything; what cannot be is told by the checklist.
     """
-    goal, source, path, base, preset, reward, name, *numbers = values
+    goal, source, path, works, base, preset, reward, name, *numbers = values
     same_goal = goal == before.goal
     told = (*NUMBERS, "reward", "judge")
     kept = {k: v for k, v in before.numbers.items() if k not in told} if same_goal else {}
@@ -155,6 +174,7 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
                 "goal": goal,
                 "source": source,
                 "path": str(path or ""),
+                "works": works,
                 "base": str(base or ""),
                 "preset": preset,
                 "name": str(name or ""),
@@ -171,7 +191,13 @@ def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
     base = gr.update(choices=bases(workspace, plan), value=plan.base)
     filled = [hint | {"value": plan.numbers.get(key)} for hint, key in zip(hints(plan), NUMBERS, strict=True)]
     reward = plan.numbers.get("reward", "checks")
-    return [plan.goal, plan.source, plan.path, base, plan.preset, reward, plan.name, *filled]
+    own = works_shown(plan) | {"value": list(plan.works)}
+    return [plan.goal, plan.source, plan.path, own, base, plan.preset, reward, plan.name, *filled]
+
+
+def works_shown(plan: Plan) -> dict[str, Any]:
+    """Return whether the kinds of own work can be chosen; what was ticked stays."""
+    return gr.update(visible=plan.source == "own")
 
 
 def hints(plan: Plan) -> list[dict[str, Any]]:

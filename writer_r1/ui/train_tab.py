@@ -5,8 +5,6 @@ restarted studio shows what it finds. What is typed into the form is kept as a p
 """
 
 import hashlib
-import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
@@ -17,34 +15,40 @@ from writer_r1 import catalog
 from writer_r1.errors import WriterError
 from writer_r1.room import training
 from writer_r1.training import job, run_folder
-from writer_r1.training.adoption import adopt
 from writer_r1.training.checklist import Ready, ready
-from writer_r1.training.config import Config, smaller
 from writer_r1.training.data import as_seen
-from writer_r1.training.plan import Plan, begin, keep_plan, plan_of, read_plan
+from writer_r1.training.plan import Plan, begin, keep_plan, read_plan
 from writer_r1.training.report import Report, report
 from writer_r1.training.warnings import warnings
-from writer_r1.ui import adapter_choice, train_form
+from writer_r1.ui import blind_page, train_form
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
-from writer_r1.ui.run_board import Shown, run_board, run_list, said
+from writer_r1.ui.editing import answer
+from writer_r1.ui.run_acts import act
+from writer_r1.ui.run_board import Shown, run_board, said
+from writer_r1.ui.run_list import run_list
+from writer_r1.ui.run_overlay import PICKING, Curve, Picked, pick, run_overlay
 from writer_r1.ui.train_checks import checklist, command, preview
 from writer_r1.workspace import Workspace
 
 LOOK_S = 2.0
 SPARK = {"sft": "loss", "mrpo": "reward"}
 START = "Start training"
-
-log = logging.getLogger(__name__)
+NONE_PICKED = Picked()
 
 
 class Page(NamedTuple):
-    """What follows the runs: the open one, all, what is read out, which is open, what was sent last, a clock."""
+    """What follows the runs: the open one, all, several over each other, what is read out, and a clock.
+
+    `opened` and `picked` are which one is open and which are over each other, `sent` what was sent last.
+    """
 
     run: Any
     runs: Any
+    overlay: Any
     announce: Any
     opened: Any
+    picked: Any
     sent: Any
     timer: Any
 
@@ -65,6 +69,7 @@ class Wiring(NamedTuple):
     leave: Callable[[], Any]
     timer: Any
     acted: Any  # what happens after a button was heard can be added to it
+    blind: dict[str, Any]  # shows the comparison that another tab laid open
 
 
 def rows_of(folder: Path) -> Sequence[Mapping[str, Any]]:
@@ -87,7 +92,7 @@ def shown(folder: Path) -> Shown:
     found = report(folder, rows)
     if found.config is None:
         return Shown(found)
-    record = run_folder.record(folder)
+    record, last = run_folder.record(folder), (folder / "adapter" / "adapter_model.safetensors").exists()
     long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
     dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
     return Shown(
@@ -97,26 +102,31 @@ def shown(folder: Path) -> Shown:
         [*warnings(found.config.kind, rows), *dropped],
         [float(step) for step in record.get("resumed", ())],
         job.log_tail(folder),
-        (folder / "adapter" / "adapter_model.safetensors").exists(),
+        adapter=last or found.best is not None,
+        last=last and found.best is not None and found.headline is not None and found.best.figure != found.headline[1],
     )
 
 
-def look(workspace: Workspace, opened: str, sent: str = "") -> Page:
+def look(workspace: Workspace, opened: str, sent: str = "", picked: Picked = NONE_PICKED) -> Page:
     """Return the page as the folders are now; what is as it was `sent` last is skipped."""
     found = [report(folder, rows_of(folder)) for folder in job.folders(workspace.home)]
-    names = [r.name for r in found]
+    names = {r.name: r for r in found}
     if opened not in names:
-        opened = next((r.name for r in found if not r.status.over), names[0] if names else "")
-    now = next((r for r in found if r.name == opened), None)
+        opened = next((r.name for r in found if not r.status.over), next(iter(names), ""))
+    now = names.get(opened)
     html = run_board(shown(now.folder)) if now else ""
-    listed = run_list(found, opened, {r.name: _spark(r) for r in found})
-    mark = hashlib.sha256(f"{html}\0{listed}".encode()).hexdigest()
+    picked = Picked(tuple(name for name in picked.runs if name in names), picked.metric)  # one may be deleted
+    listed = run_list(found, opened, {r.name: _spark(r) for r in found}, picked.runs)
+    curves = [Curve(names[name].title, rows_of(names[name].folder)) for name in picked.runs]  # each keeps its dashes
+    over = run_overlay(curves, picked.metric)
+    mark = hashlib.sha256(f"{html}\0{listed}\0{over}".encode("utf-8", "replace")).hexdigest()
     live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
+    live = live or bool(workspace.blind_trials.running())
     clock = gr.Timer(active=live)
     if mark == sent:
         same = gr.skip()
-        return Page(same, same, same, opened, sent, clock)
-    return Page(html, listed, said(now) if now else "", opened, mark, clock)
+        return Page(same, same, same, same, opened, picked, sent, clock)
+    return Page(html, listed, over, said(now) if now else "", opened, picked, mark, clock)
 
 
 def _spark(found: Report) -> list[tuple[float, float]]:
@@ -155,10 +165,10 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
         keep_plan(workspace.home, plan)
     except WriterError as error:
         gr.Warning(str(error))
-    return [*train_form.hints(plan), *asking(workspace, plan)]
+    return [train_form.works_shown(plan), *train_form.hints(plan), *asking(workspace, plan)]
 
 
-def on_start(workspace: Workspace, opened: str) -> Page:
+def on_start(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> Page:
     """Begin the run that is planned, and let the writing model go."""
     plan = read_plan(workspace.home)
     try:
@@ -167,60 +177,29 @@ def on_start(workspace: Workspace, opened: str) -> Page:
         keep_plan(workspace.home, plan.model_copy(update={"name": ""}))
     except WriterError as error:
         gr.Warning(str(error))
-    return look(workspace, opened)
+    return look(workspace, opened, picked=picked)
 
 
-def on_act(workspace: Workspace, opened: str, wish: dict[str, str]) -> list[Any]:
+def on_act(workspace: Workspace, opened: str, wish: dict[str, str], picked: Picked = NONE_PICKED) -> list[Any]:
     """Do what a button of a run asks for; a browser may have sent anything, so only runs that are there count."""
     folder = job.runs_in(workspace.home) / (wish.get("name") or "")
     plan: Plan | None = None
-    if folder in job.folders(workspace.home):
+    refusal = ""
+    if wish["act"] in PICKING:
+        picked, refusal = pick(picked, wish)
+    elif folder in job.folders(workspace.home):
         try:
             opened = folder.name
-            plan = _act(workspace, folder, wish["act"])
+            plan = act(workspace, folder, wish)
         except WriterError as error:
-            gr.Warning(str(error))
-    page = look(workspace, opened)
+            refusal = str(error)
+    if refusal and not wish.get("ticket"):
+        gr.Warning(refusal)
+    page, told = look(workspace, opened, picked=picked), answer(wish, refusal)
     if plan is None:
         now = read_plan(workspace.home)
-        return [*page, *[gr.skip()] * len(train_form.values_of(workspace, now)), *asking(workspace, now)]
-    return [*page, *train_form.values_of(workspace, plan), *asking(workspace, plan)]
-
-
-def _act(workspace: Workspace, folder: Path, act: str) -> Plan | None:
-    """Do it, and return the plan that the form then shows, where it is another."""
-    match act:
-        case "stop":
-            job.stop(folder)
-        case "discard":
-            run_folder.ask_stop(folder, discard=True)  # seen at once; the rest takes as long as a step may
-            threading.Thread(target=_discard, args=(folder,), name=f"discard {folder.name}", daemon=True).start()
-        case "resume":
-            job.resume(folder)
-            workspace.release()
-        case "delete":
-            job.delete(folder)
-        case "try":
-            adapter_choice.choose(workspace, adopt(folder, workspace.home))
-            gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
-        case "again":
-            return _planned(workspace, run_folder.config_of(folder))
-        case "smaller":
-            return _planned(workspace, smaller(run_folder.config_of(folder)))
-    return None
-
-
-def _planned(workspace: Workspace, config: Config) -> Plan:
-    plan = plan_of(config)
-    keep_plan(workspace.home, plan)
-    return plan
-
-
-def _discard(folder: Path) -> None:
-    try:
-        job.discard(folder)
-    except WriterError as error:
-        log.info("not discarded: %s", error)  # it was over just before
+        return [*page, told, *[gr.skip()] * len(train_form.values_of(workspace, now)), *asking(workspace, now)]
+    return [*page, told, *train_form.values_of(workspace, plan), *asking(workspace, plan)]
 
 
 def formed(workspace: Workspace) -> list[Any]:
@@ -229,13 +208,14 @@ def formed(workspace: Workspace) -> list[Any]:
     return [*train_form.values_of(workspace, plan), *asking(workspace, plan)]
 
 
-def on_load(workspace: Workspace, opened: str) -> list[Any]:
+def on_load(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> list[Any]:
     """Return the whole tab as it is now."""
-    return [*look(workspace, opened), *formed(workspace)]
+    return [*look(workspace, opened, picked=picked), gr.skip(), *formed(workspace)]
 
 
 def build(workspace: Workspace) -> Wiring:
     """Place the tab's parts in the open Tab and wire them."""
+    blind = blind_page.place()
     run = Board("", elem_id="train-run", script="keep_focus.js")
     announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
     with gr.Row(elem_id="train-new"):
@@ -247,19 +227,22 @@ def build(workspace: Workspace) -> Wiring:
             start = gr.Button(START, variant="primary", elem_id="train-start", interactive=False)
     gr.HTML("<h2>Runs</h2>", elem_id="train-history", apply_default_css=False)
     runs = Board("", elem_id="train-runs", script="keep_focus.js")
+    overlay = Board("", elem_id="train-overlay", script="keep_focus.js")
+    told = gr.HTML("", elem_id="train-answer", apply_default_css=False)
     opened, sent, timer = gr.State(""), gr.State(""), gr.Timer(LOOK_S, active=False)
-    page: list[Any] = list(Page(run, runs, announce, opened, sent, timer))
+    picked = gr.State(NONE_PICKED)
+    page: list[Any] = list(Page(run, runs, overlay, announce, opened, picked, sent, timer))
     side: list[Any] = list(Asking(board, start))
-    everything = [*page, *form.fields, *side]
+    everything, reading = [*page, told, *form.fields, *side], [blind.shown, blind.sent]
 
-    def acted(now: str, event: gr.EventData) -> list[Any]:
-        return on_act(workspace, now, asked(event))
+    def acted(now: str, over: Picked, event: gr.EventData) -> list[Any]:
+        return on_act(workspace, now, asked(event), over)
 
-    def ticked(now: str, before: str) -> list[Any]:
-        parts, same = look(workspace, now, before), gr.skip()
+    def ticked(now: str, before: str, over: Picked, shown: str, sent: Sequence[str]) -> list[Any]:
+        parts, pair, same = look(workspace, now, before, over), blind_page.look(workspace, shown, sent), gr.skip()
         if parts.timer.active:
-            return [*parts._replace(timer=same), same, same]
-        return [*parts, *asking(workspace, read_plan(workspace.home))]  # the machine is free for another
+            return [*parts._replace(timer=same), same, same, *pair]
+        return [*parts, *asking(workspace, read_plan(workspace.home)), *pair]  # the machine is free for another
 
     def changed(*values: Any) -> list[Any]:
         return on_change(workspace, values)
@@ -267,14 +250,25 @@ def build(workspace: Workspace) -> Wiring:
     # Not their change: what the page itself puts into a field would come back as a plan, half of it.
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
-    gr.on(heeded, changed, form.fields, [*form.numbers, *side], trigger_mode="always_last", **QUIET)
-    started = start.click(lambda now: on_start(workspace, now), opened, page, trigger_mode="once", **QUIET)
+    gr.on(heeded, changed, form.fields, [form.works, *form.numbers, *side], trigger_mode="always_last", **QUIET)
+    started = start.click(
+        lambda now, over: on_start(workspace, now, over), [opened, picked], page, trigger_mode="once", **QUIET
+    )
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
-    heard = run.submit(acted, opened, everything, **EACH)
-    runs.submit(acted, opened, everything, **EACH)
-    timer.tick(ticked, [opened, sent], [*page, *side], **QUIET)
+    heard = run.submit(acted, [opened, picked], everything, **EACH)
+    for board_of_runs in (runs, overlay):
+        board_of_runs.submit(acted, [opened, picked], everything, **EACH)
+    timer.tick(ticked, [opened, sent, picked, *reading], [*page, *side, *blind], **QUIET)
+    comparing = blind_page.wire(workspace, blind, timer)
+    heard.then(**comparing)
     return Wiring(
-        lambda now: on_load(workspace, now), [opened], everything, lambda: gr.Timer(active=False), timer, heard
+        lambda now, over, *pair: [*on_load(workspace, now, over), *blind_page.look(workspace, *pair)],
+        [opened, picked, *reading],
+        [*everything, *blind],
+        lambda: gr.Timer(active=False),
+        timer,
+        heard,
+        comparing,
     )
 
 

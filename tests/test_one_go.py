@@ -1,0 +1,140 @@
+"""A thought in one go: shown without a tag as it comes in, judged as rounds, and kept as far as it is whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import FIRST, PROMPT, model, of, revision, task, team
+
+from writer_r1.events import (
+    BY_USER,
+    THOUGHT_BROKE_OFF,
+    THOUGHT_OUT,
+    Accepted,
+    DraftDelta,
+    Drafted,
+    Event,
+    Finished,
+    Reflected,
+    Rejected,
+    Started,
+    Status,
+    Stopped,
+    Thought,
+)
+from writer_r1.folding import fold
+from writer_r1.loop import write
+from writer_r1.one_go import OPENS, salvaged, so_far, think_request
+from writer_r1.traces import TAGS, Change, Segment, Trace, parse, written
+from writer_r1.training.data import Example, request_of
+from writer_r1.trajectory import Trajectory
+
+BOOTS = Segment(reflection="“my left boot” is dull.", changes=(Change(paragraph=2, text=revision("alpha")),))
+WORSE = Segment(reflection="I want less.", changes=(Change(paragraph=2, text=revision("beta")),))
+BETTER = FIRST.replace(FIRST.split("\n\n")[1], revision("alpha"))
+
+
+def thought(*segments: Segment, final: str = BETTER, draft: str = FIRST) -> Trace:
+    return Trace(prompt=PROMPT, plan="I begin with the lamp.", draft=draft, segments=segments, final=final)
+
+
+def reply(trace: Trace) -> str:
+    return written(trace).removeprefix(OPENS)
+
+
+def played(said: str, **changes: object) -> tuple[list[Event], Trajectory]:
+    llm = model({"alpha": 6.0, "beta": 2.0}, think=said)
+    events = list(write(task(one_go=True, **changes), team(llm)))
+    return events, fold(events, Trajectory(id="t-1", prompt=""))
+
+
+def test_a_thought_is_told_as_rounds_that_are_judged() -> None:
+    events, run = played(reply(thought(BOOTS)))
+    assert [(a.number, a.parent, a.accepted, a.text) for a in run.attempts] == [
+        (1, None, True, FIRST),
+        (2, 1, True, BETTER),
+    ]
+    assert run.best == 2 and run.finished and all(a.evaluation for a in run.attempts)
+    [said] = of(Thought, events)
+    assert (said.plan, said.refused) == ("I begin with the lamp.", "") and said.tokens > 100
+    [reflected] = of(Reflected, events)
+    assert [a.edit for a in reflected.reflection.advice] == ["“my left boot” is dull."]
+    assert of(Stopped, events)[0].why == THOUGHT_OUT and of(Finished, events)[0].rounds == 1
+    busy = [s.text for s in of(Status, events)]
+    assert busy[:6] == ["thinking", "planning", "drafting", "reading it over", "revising", "writing the piece out"]
+    assert of(Started, events)[0].prompt == PROMPT
+
+
+def test_no_tag_is_ever_shown_and_the_draft_streams_as_it_is_written() -> None:
+    events, _ = played(reply(thought(BOOTS)))
+    streamed = [e.text for e in of(DraftDelta, events)]
+    assert "".join(streamed) == FIRST and len(streamed) > 20
+    for event in events:
+        said = event.model_dump_json()
+        assert not any(f"<{tag}" in said or f"</{tag}" in said for tag in TAGS)
+
+
+def test_a_revision_that_makes_it_worse_is_not_the_best_and_a_piece_of_other_words_is_judged_too() -> None:
+    events, run = played(reply(thought(BOOTS, WORSE, final="Another piece, alpha in it, that the thought never had.")))
+    assert [a.accepted for a in run.attempts] == [True, True, False, False] and run.best == 2
+    assert of(Rejected, events)[0].why.startswith(("no clear difference", "Warmth fell"))
+    assert run.attempts[3].reflection is None and len(of(Accepted, events)) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "attempts", "refused"),
+    [
+        (reply(thought(BOOTS)).partition("</think>")[0], 2, True),
+        (reply(thought(BOOTS)) + " and on and on" * 900, 2, True),  # longer than a thought may be
+        ("<plan>\nA plan.\n</plan>\n<draft>\nHalf a dra", 1, True),
+        ("A piece without any tag at all, as if nobody had asked for a thought.", 1, True),
+        ("<draft>\n" + FIRST + "\n</draft>\n<score>9</score>\n</think>\n\n" + FIRST, 1, True),
+        ("", 1, True),
+    ],
+)
+def test_of_a_thought_that_breaks_off_what_was_whole_is_kept(said: str, attempts: int, refused: bool) -> None:
+    events, run = played(said)
+    assert len(run.attempts) == attempts and bool(of(Thought, events)[0].refused) is refused
+    assert of(Stopped, events)[0].why == THOUGHT_BROKE_OFF and run.finished
+    if FIRST in said:
+        assert run.attempts[0].text == FIRST and run.best == len(run.attempts)
+    else:
+        assert run.best is None and run.attempts[0].text == "" and run.attempts[0].evaluation is None
+    assert not any("<" in a.text for a in run.attempts)
+
+
+def test_a_stop_keeps_what_was_written() -> None:
+    asked = iter(range(10_000))
+    llm = model({}, think=reply(thought(BOOTS)))
+    events = list(write(task(one_go=True), team(llm, lambda: next(asked) > 60)))
+    run = fold(events, Trajectory(id="t", prompt=""))
+    assert of(Stopped, events)[0].why == BY_USER and 0 < len(run.attempts[0].text) < len(FIRST)
+
+
+def test_a_text_of_the_users_own_is_judged_as_ever() -> None:
+    events, run = played(reply(thought()), text="My own text.", rounds=0)
+    assert not of(Thought, events) and run.attempts[0].by == "user" and of(Drafted, events)[0].text == "My own text."
+
+
+WHOLE = written(thought(BOOTS, WORSE))
+
+
+@given(st.integers(0, len(WHOLE)))
+def test_wherever_a_thought_stands_what_is_shown_of_it_is_words_of_it(cut: int) -> None:
+    now = so_far(WHOLE[:cut])
+    assert "<" not in now.words and now.words in WHOLE
+    assert all(words.strip() in WHOLE for _, words in now.whole)
+    kept = salvaged(WHOLE[:cut], PROMPT)
+    if kept is not None:
+        assert parse(written(kept), PROMPT) == kept and kept.draft == FIRST and kept.final == kept.texts()[-1]
+    assert (kept is None) == (cut < WHOLE.index("</draft>") + len("</draft>"))
+
+
+@given(st.text(alphabet='<>/\\ \nabdfhiklnoprtvex="1', max_size=60))
+def test_so_far_is_total(text: str) -> None:
+    assert "<" not in so_far(text).words or "\\<" in text
+    salvaged(text, PROMPT)
+
+
+def test_a_thought_is_trained_on_with_the_words_that_will_ask_for_one() -> None:
+    learned = Example("x", PROMPT, WHOLE, None, "")
+    assert request_of(learned) == think_request(PROMPT) != request_of(learned._replace(text=FIRST))

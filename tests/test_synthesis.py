@@ -1,0 +1,264 @@
+"""Rows of thoughts: each request once, whatever is killed; every drop with its reason; the library's own rounds too."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted import FIRST, PROMPT, model, overlap, revision, task, team
+from synthesis_child import scripted_model
+
+from writer_r1 import synthesis
+from writer_r1.cli import main
+from writer_r1.errors import WriterError
+from writer_r1.events import Part, Started
+from writer_r1.llm import never
+from writer_r1.llm.fake import FakeLLM
+from writer_r1.loop import write
+from writer_r1.store import Store, this_process
+from writer_r1.synthesis import A_SCENE, TOO_LONG, Outcomes, Wish, from_history, read_outcomes, synthesise
+from writer_r1.thinking import NONE_USEFUL, SAME, Limits
+from writer_r1.traces import Trace, parse
+from writer_r1.training.data import as_tokens, read, read_prompts
+from writer_r1.workspace import Workspace
+
+THINGS = ("the kettle", "the ladder", "the gate", "the goose", "the drum")
+LIMITS = Limits(0.1, 600)
+SALT = [{"name": "Salt", "description": "It smells."}]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthesis, "PAUSE_S", 0.0)
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    workspace = Workspace()
+    workspace._loaded["fake"] = scripted_model()
+    monkeypatch.setattr(workspace, "similarity", overlap)
+    yield workspace
+    workspace.close()
+
+
+def asked(folder: Path, things: tuple[str, ...] = THINGS) -> Path:
+    rows = [{"id": n, "prompt": f"A letter about {thing}.", "rubric": SALT} for n, thing in enumerate(things)]
+    path = folder / "prompts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def made(workspace: Workspace, prompts: Path, out: Path, **more: Any) -> list[tuple[int, int, float | None, str]]:
+    said: list[tuple[int, int, float | None, str]] = []
+    wish = Wish("fake", "fake", 1, 0, LIMITS)._replace(**more)
+    synthesise(workspace, read_prompts(prompts).examples, Outcomes(out), wish, lambda *row: said.append(row), never)
+    return said
+
+
+def found(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+
+
+def test_every_request_becomes_a_thought_that_can_be_trained_on(workspace: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "traces.jsonl"
+    said = made(workspace, asked(tmp_path), out)
+    rows = found(out)
+    assert [r["prompt"] for r in rows] == [f"A letter about {t}." for t in THINGS]
+    for row in rows:
+        trace = Trace.model_validate(row["trace"])
+        assert parse(row["text"], row["prompt"]) == trace.unjudged() and trace.plan.startswith("I begin")
+        assert [t["label"] for t in row["tried"]] == ["useful"] and row["source"] == "synthesis"
+        assert trace.segments[0].after > trace.segments[0].before  # type: ignore[operator]
+    examples = read(out)
+    assert [e.text for e in examples.examples] == [r["text"] for r in rows] and not examples.dropped
+    assert examples.examples[0].rubric is not None
+    done = [(d, t) for d, t, _, _ in said]
+    assert done[0] == (0, 5) and done[-1] == (5, 5) and said[-1][2] == 0.0
+    assert {"planning", "drafting", "judging", "wording the reflections"} <= {doing for *_, doing in said}
+    assert [left for *_, left, doing in said if doing == "waiting for the model"][1] is not None
+
+
+def test_a_thought_that_was_spoiled_by_hand_is_left_out_of_training_and_its_tags_are_words_to_the_model(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    out = tmp_path / "traces.jsonl"
+    made(workspace, asked(tmp_path, THINGS[:2]), out)
+    rows = found(out)
+    rows[0]["text"] = rows[0]["text"].replace("</draft>", "")
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    data = read(out)
+    assert [e.text for e in data.examples] == [rows[1]["text"]]
+    assert [d.reason for d in data.dropped] == ["its thought cannot be read: a reflection inside a draft"]
+    ids = as_tokens(data.examples[0], lambda rows: "\n".join(r["content"] for r in rows), by_letter, 0).text
+    assert parse("".join(map(chr, ids[:-1]))) == Trace.model_validate(rows[1]["trace"] | {"prompt": ""}).unjudged()
+
+
+def by_letter(text: str, special: bool) -> list[int]:
+    assert not special or "<reflection>" not in text  # what is learned holds no token of its own for a tag
+    return [ord(letter) for letter in text]
+
+
+def test_what_comes_to_nothing_is_dropped_once_with_its_reason(workspace: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "traces.jsonl"
+    workspace._loaded["fake"] = model({}, draft=FIRST, revise=lambda request: revision("beta"))
+    made(workspace, asked(tmp_path, THINGS[:2]), out, limits=Limits(0.0, 600))
+    dropped = found(tmp_path / "traces.dropped.jsonl")
+    assert [r["reason"] for r in dropped] == [NONE_USEFUL] * 2 and found(out) == []
+    assert dropped[0]["tried"][0]["label"] == "redundant"
+    workspace._loaded["fake"] = FakeLLM(lambda request: pytest.fail("it was asked again"))
+    made(workspace, asked(tmp_path, THINGS[:2]), out)
+    assert Outcomes(out).summary()["dropped"] == {NONE_USEFUL: 2}
+
+
+def test_the_same_piece_for_two_requests_is_learned_once(workspace: Workspace, tmp_path: Path) -> None:
+    workspace._loaded["fake"] = model({"alpha": 6.0}, draft=FIRST, revise=lambda request: revision("alpha"))
+    made(workspace, asked(tmp_path, THINGS[:3]), tmp_path / "t.jsonl")
+    assert len(found(tmp_path / "t.jsonl")) == 1
+    assert [r["reason"] for r in found(tmp_path / "t.dropped.jsonl")] == [SAME, SAME]
+
+
+def test_a_request_that_no_model_can_read_is_dropped(workspace: Workspace, tmp_path: Path) -> None:
+    from writer_r1.errors import RequestTooLong
+
+    def refuse(request: object) -> str:
+        raise RequestTooLong("It is too long.")
+
+    workspace._loaded["fake"] = FakeLLM(refuse)
+    made(workspace, asked(tmp_path, THINGS[:1]), tmp_path / "t.jsonl")
+    assert [r["reason"] for r in found(tmp_path / "t.dropped.jsonl")] == [TOO_LONG]
+
+
+@given(cut=st.integers(0, 6000))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_wherever_a_kill_cuts_the_file_a_restart_makes_it_whole(workspace: Workspace, tmp_path: Path, cut: int) -> None:
+    out, prompts = tmp_path / "t.jsonl", asked(tmp_path, ("the Küste", "the 海岸 wall"))
+    for path in (out, tmp_path / "t.dropped.jsonl"):
+        path.unlink(missing_ok=True)
+    made(workspace, prompts, out)
+    whole = out.read_bytes()
+    out.write_bytes(whole[:cut])
+    made(workspace, prompts, out)
+    assert out.read_bytes().startswith(whole[: whole.rfind(b"\n", 0, cut) + 1])
+    assert sorted(r["prompt"] for r in found(out)) == ["A letter about the Küste.", "A letter about the 海岸 wall."]
+
+
+def test_killed_in_the_middle_nothing_is_made_twice_and_nothing_lost(tmp_path: Path) -> None:
+    out, prompts = tmp_path / "traces.jsonl", asked(tmp_path)
+    command = [sys.executable, str(Path(__file__).parent / "synthesis_child.py"), str(prompts), str(out)]
+    env = os.environ | {"PYTHONPATH": f"{Path(__file__).parent.parent}:{Path(__file__).parent}"}
+
+    def begin(pause: float) -> subprocess.Popen[str]:
+        return subprocess.Popen([*command, str(pause)], env=env, stdout=subprocess.PIPE, text=True)
+
+    for _ in range(2):
+        child = begin(0.2)
+        assert child.stdout and child.stdout.readline() == "ready\n"
+        before = out.read_bytes().count(b"\n") if out.exists() else 0
+        while not out.exists() or out.read_bytes().count(b"\n") == before:
+            assert child.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.3)  # into the next one
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    kept = out.read_bytes()
+    assert 2 <= kept.count(b"\n") < 5
+    last = begin(0.0)
+    assert last.wait(60) == 0
+    rows = found(out)
+    assert out.read_bytes().startswith(kept) and [r["id"] for r in rows] == list(dict.fromkeys(r["id"] for r in rows))
+    assert sorted(r["prompt"] for r in rows) == sorted(f"A letter about {t}." for t in THINGS)
+
+
+def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    for content in ("My novel.\n", '{"id": 1}\nMy novel', "[1]\n", '{"name": "x"}\n'):
+        out = tmp_path / "t.jsonl"
+        out.write_text(content, "utf-8")
+        with pytest.raises(WriterError, match="holds other rows; name another"):
+            Outcomes(out)
+        assert out.read_text("utf-8") == content
+    with pytest.raises(WriterError, match="cannot be written"):
+        Outcomes(tmp_path)
+
+
+# the library
+
+
+def kept(store: Store, run_id: str, llm: FakeLLM, prompt: str = PROMPT, part: Part | None = None) -> None:
+    store.begin(run_id, prompt, "fake", this_process())
+    events = list(write(task(prompt=prompt), team(llm)))
+    store.append(run_id, [e.model_copy(update={"part": part}) if isinstance(e, Started) else e for e in events])
+
+
+def test_the_librarys_own_rounds_become_thoughts_without_a_model(tmp_path: Path) -> None:
+    store, out = Store(tmp_path / "library.db"), Outcomes(tmp_path / "t.jsonl")
+    kept(store, "run-1", scripted_model(), "A letter about the kettle.")
+    kept(store, "run-2", model({}, "beta", "beta"))  # nothing got better
+    kept(store, "run-3", scripted_model(), "A letter about the gate.", Part(label="Two", text="Once."))
+    store.begin("run-4", "A letter about nothing.", "fake", this_process())  # still being written
+    assert from_history(store, out, LIMITS, overlap, lambda *row: None) == 3
+    [row] = found(tmp_path / "t.jsonl")
+    trace = Trace.model_validate(row["trace"])
+    assert (row["prompt"], row["source"]) == ("A letter about the kettle.", "history") and row["id"] == "h-run-1-2"
+    assert trace.plan.startswith("Write it as a letter") or "I want this of it" in trace.plan
+    assert trace.segments[0].reflection.startswith("Let me look at “worn where my left boot” again.")
+    assert trace.texts()[-1] == trace.final and parse(row["text"], row["prompt"]) == trace.unjudged()
+    assert {r["reason"] for r in found(tmp_path / "t.dropped.jsonl")} == {NONE_USEFUL, A_SCENE}
+    assert from_history(store, Outcomes(tmp_path / "t.jsonl"), LIMITS, overlap, lambda *row: None) == 0
+
+
+# the command
+
+
+def test_the_command_makes_reports_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Workspace, "llm", lambda self, name: scripted_model())
+    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
+    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    out = tmp_path / "t.jsonl"
+    assert main(["synth", "--report", "--out", str(out)]) == 1 and "holds no thoughts yet" in capsys.readouterr().err
+    words = ["synth", "--prompts", str(asked(tmp_path)), "--out", str(out), "--least", "0.1", "--rounds", "1", "--json"]
+    assert main([*words, "--limit", "2"]) == 0
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert (told["traces"], told["dropped"], told["useful"]) == (2, {}, 1.0) and "0 of 2 done" in shown.err
+    assert main(words) == 0 and json.loads(capsys.readouterr().out)["traces"] == 5
+    assert main(["synth", "--report", "--out", str(out)]) == 0
+    shown = capsys.readouterr()
+    assert "100% useful  (R2-Write, at second hand: about 55%)" in shown.out
+    assert re.search(r"the longest has \d{3} words: train with text_tokens of about \d{3} in --config", shown.out)
+    with pytest.raises(SystemExit) as end:
+        main(["synth", "--out", str(out)])
+    assert end.value.code == 2
+
+
+def test_a_stop_is_a_sentence_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    llm, drafts = scripted_model(), iter(range(9))
+    written = llm.script
+
+    def script(request: Any) -> str:
+        if "about the gate" in request.messages[-1].content and next(drafts) == 0:
+            raise KeyboardInterrupt
+        return written(request)
+
+    llm.script = script
+    monkeypatch.setattr(Workspace, "llm", lambda self, name: llm)
+    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
+    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    out = tmp_path / "t.jsonl"
+    words = ["synth", "--prompts", str(asked(tmp_path)), "--out", str(out), "--least", "0.1", "--rounds", "1"]
+    assert main(words) == 1
+    assert "Stopped; what was made is kept: run it again to go on." in capsys.readouterr().err
+    assert read_outcomes(out)["traces"] == 2
+    assert main(words) == 0 and read_outcomes(out)["traces"] == 5

@@ -1,0 +1,227 @@
+"""A run told as a thought: which reflections are in it, in whose words, and for what it is refused."""
+
+import pytest
+from scripted import FIRST, PROMPT, criterion, model, overlap, revision, script, task, team
+
+from writer_r1.folding import fold
+from writer_r1.llm import never
+from writer_r1.llm.fake import FakeLLM
+from writer_r1.loop import write
+from writer_r1.thinking import (
+    FAULTY,
+    JUDGED,
+    LONG,
+    NO_TEXT,
+    NONE_USEFUL,
+    SAME,
+    UNPROVEN,
+    UNTOLD,
+    VAGUE,
+    WEAK,
+    Limits,
+    NoThought,
+    Voice,
+    plain_plan,
+    plainly,
+    refuse_twins,
+    speaks_of_judging,
+    steps,
+    thought,
+    tried,
+)
+from writer_r1.traces import Trace, parse, written
+from writer_r1.trajectory import Attempt, Trajectory
+from writer_r1.usefulness import ALIKE, Tried, is_applied, is_specific, labelled, repeats, shares
+
+LIMITS = Limits(least=0.1, words=600)
+SECOND = FIRST.replace(FIRST.split("\n\n")[1], revision("alpha"))
+
+
+def played(llm: FakeLLM, **changes: object) -> Trajectory:
+    return fold(write(task(**changes), team(llm)), Trajectory(id="t-1", prompt=""))
+
+
+def better() -> Trajectory:
+    """Three rounds: 3 of 9 at first, alpha takes it to 6, and gamma falls back."""
+    return played(model({"alpha": 6.0, "gamma": 5.0}, "alpha", "gamma", "gamma"))
+
+
+def plain(before: Attempt, after: Attempt, segment: object) -> str:
+    return plainly(after)
+
+
+def told(run: Trajectory, limits: Limits = LIMITS) -> Trace:
+    return thought(run, "I begin with the lamp.", plain, limits, overlap)
+
+
+def refused(run: Trajectory, limits: Limits = LIMITS) -> str:
+    with pytest.raises(NoThought) as why:
+        told(run, limits)
+    return str(why.value)
+
+
+def test_a_run_is_told_as_a_thought_of_what_made_it_better() -> None:
+    run = better()
+    trace = told(run)
+    assert (trace.prompt, trace.draft, trace.final) == (PROMPT, FIRST, SECOND)
+    [segment] = trace.segments  # gamma was tried and is not in it
+    assert segment.reflection == (
+        "Let me look at “worn where my left boot” again. Too tidy. Better: Name the tin of polish."
+    )
+    assert [(c.paragraph, c.text) for c in segment.changes] == [(2, revision("alpha"))]
+    assert segment.before and segment.after and segment.least
+    assert segment.after - segment.before >= segment.least
+    assert parse(written(trace), PROMPT) == trace.unjudged() and trace.texts()[-1] == trace.final
+    assert [a.number for a in steps(run)] == [1, 2]
+
+
+def test_every_reflection_that_was_tried_is_counted_with_what_came_of_it() -> None:
+    found = tried(better())
+    assert [(t.label, t.kept, t.round) for t in found] == [
+        ("useful", True, 1),
+        ("harmful", False, 2),
+        ("harmful", False, 3),
+    ]
+    assert found[0].gain and found[0].least and found[0].gain > found[0].least > 0
+    assert tried(Trajectory(id="t", prompt="x")) == []
+
+
+def test_a_revision_that_could_not_be_judged_is_redundant() -> None:
+    old = FIRST.split("\n\n")[1]
+    run = played(model({}, revise=lambda request: old))  # the model copies the paragraph
+    assert [(t.label, t.gain) for t in tried(run)] == [("redundant", None), ("redundant", None)]
+    assert refused(run) == NONE_USEFUL
+
+
+def test_a_thought_is_refused_with_its_reason() -> None:
+    run = better()
+    assert refused(run, Limits(0.9, 600)) == WEAK
+    assert refused(run, Limits(0.3, 20)) == LONG
+    assert refused(played(model({}, "alpha", "beta"))) == NONE_USEFUL
+    assert refused(Trajectory(id="t", prompt="x")) == NO_TEXT
+
+    def edited(number: int, **more: object) -> Trajectory:
+        rows = [a.model_copy(update=more) if a.number == number else a for a in run.attempts]
+        return run.model_copy(update={"attempts": tuple(rows)})
+
+    assert refused(edited(2, faults=("truncated",))) == FAULTY
+    assert refused(edited(2, text=FIRST.split("\n\n")[0])) == UNTOLD
+    first = run.attempts[0].evaluation
+    assert refused(edited(2, evaluation=first)) == UNPROVEN  # as after the criteria were changed
+    advice = run.attempts[1].reflection
+    assert advice
+    one = advice.advice[0]
+    said = {"quote": None, "fault": "The judge gave it a low score.", "edit": "Name the boots and the stairs."}
+    judging = advice.model_copy(update={"advice": (one.model_copy(update=said),)})
+    assert refused(edited(2, reflection=judging)) == JUDGED
+    empty = {"quote": None, "fault": "It lacks flow.", "edit": "Make everything more vivid and engaging."}
+    vague = advice.model_copy(update={"advice": (one.model_copy(update=empty),)})
+    assert refused(edited(2, reflection=vague)) == VAGUE
+
+
+def test_nearly_the_same_piece_is_one_thought() -> None:
+    trace = told(better())
+    refuse_twins(trace, ["Another piece altogether."], overlap)
+    for twin in (trace.final, trace.final.upper(), trace.final + " And so on."):
+        with pytest.raises(NoThought, match=SAME):
+            refuse_twins(trace, ["Another.", twin], overlap)
+
+
+@pytest.mark.parametrize(
+    ("said", "prompt", "is_judging"),
+    [
+        ("I let the boots speak.", "x", False),
+        ("It would get a higher score so.", "x", True),
+        ("The criteria want more salt.", "x", True),
+        ("The editor asks for polish.", "x", True),
+        ("I let the judge take off his wig.", "A scene in which a judge loses his temper", False),
+        ("I count the goals and the score.", "A report of a match, with its score", False),
+    ],
+)
+def test_a_thought_knows_no_judge_but_one_in_the_request(said: str, prompt: str, is_judging: bool) -> None:
+    assert speaks_of_judging(said, prompt) is is_judging
+
+
+# The model's own words
+
+
+def voice(**replies: object) -> Voice:
+    return Voice(FakeLLM(script(**replies)), never, PROMPT)  # type: ignore[arg-type]
+
+
+def worded(**replies: object) -> str:
+    first, second = steps(better())
+    [segment] = told(better()).segments
+    return voice(**replies).reflection(first, second, segment)
+
+
+def test_a_reflection_is_worded_by_the_model_and_plainly_where_its_words_will_not_do() -> None:
+    assert worded() == "Wait, “my left boot” is all I show of the stairs. I let the boots remember."
+    plain_words = "Let me look at “worn where my left boot” again. Too tidy. Better: Name the tin of polish."
+    for poor in (
+        "",
+        "The editor is right, I should let the boots on the stairs speak.",  # speaks of an editor
+        "The boots on the stairs should speak.",  # nobody thinks this
+        "I should make it more vivid.",  # of no place
+        "I want the boots and the stairs and",  # cut
+        "I see boots on stairs. " * 30,
+    ):
+        assert worded(reconsider=poor) == plain_words, poor
+
+
+def test_a_plan_is_the_models_own_or_none() -> None:
+    assert voice().plan() == "I begin with the lamp and end with the oil."
+    assert voice(plan=" want a good score from the judge.").plan() == ""
+    assert voice(plan=" write. " * 200).plan() == ""  # it runs in circles
+    many = " ".join(f"lamp{first}{second}" for first in "abcdefgh" for second in "ijklmnopqrst")
+    cut = voice(plan=f" begin with one. Then {many}.").plan()
+    assert cut == "I begin with one."  # no half sentence
+
+
+def test_a_plan_without_a_model_says_what_was_asked_and_wished() -> None:
+    wishes = [criterion("Warmth", weight=2), criterion("Salt"), criterion("Judge")]
+    said = plain_plan(PROMPT, wishes)
+    assert said.startswith("Write 60 to 90 words") and "I want this of it: What Warmth asks of this piece." in said
+    assert "Judge" not in said and plain_plan("Something about rain.", []) == ""
+
+
+# What a reflection is worth
+
+
+@pytest.mark.parametrize(
+    ("gain", "least", "label"),
+    [(0.2, 0.1, "useful"), (0.1, 0.1, "useful"), (0.09, 0.1, "redundant"), (0.0, 0.1, "redundant"),
+     (-0.09, 0.1, "redundant"), (-0.1, 0.1, "harmful"), (None, 0.1, "redundant"), (0.5, None, "redundant")],
+)  # fmt: skip
+def test_only_what_is_beyond_the_judges_range_helps_or_harms(
+    gain: float | None, least: float | None, label: str
+) -> None:
+    assert labelled(gain, least) == label
+
+
+def test_a_reflection_is_about_its_place_and_its_revision_stands_in_the_piece() -> None:
+    trace = told(better())
+    [segment] = trace.segments
+    assert is_specific(segment.reflection, trace.draft, segment) and is_applied(trace, 0)
+    assert not is_specific("I should improve the flow of my language here.", trace.draft, segment)
+    assert not is_applied(trace.model_copy(update={"final": FIRST}), 0)  # the piece is the draft after all
+    copied = segment.model_copy(
+        update={"changes": (segment.changes[0].model_copy(update={"text": FIRST.split("\n\n")[1]}),)}
+    )
+    assert not is_applied(trace.model_copy(update={"segments": (copied,), "final": FIRST}), 0)
+
+
+def test_a_reflection_that_says_the_same_as_an_earlier_one_is_found() -> None:
+    said = ["The boots are dull.", "The lamp is dull.", "The boots are so dull."]
+    assert repeats(said, overlap) == repeats(said, None) == [False, False, True]
+    assert repeats(["x"], lambda text, others: [ALIKE]) == [False]
+    assert repeats(["x", "y"], lambda text, others: [ALIKE]) == [False, True]
+
+
+def test_shares_are_told_in_all_and_by_round() -> None:
+    rows = [Tried(reflection="a", label=label, round=n, kept=n == 1) for label, n in
+            (("useful", 1), ("useful", 1), ("harmful", 2), ("redundant", 2))]  # fmt: skip
+    found = shares(rows)
+    assert (found["reflections"], found["useful"], found["harmful"], found["kept"]) == (4, 0.5, 0.25, 2)
+    assert found["rounds"]["1"] == {"reflections": 2, "useful": 1.0, "redundant": 0.0, "harmful": 0.0}
+    assert shares([]) == {"reflections": 0, "useful": None, "redundant": None, "harmful": None, "kept": 0, "rounds": {}}

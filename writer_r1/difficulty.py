@@ -1,0 +1,164 @@
+"""Requests and the model that is to learn -> those neither too easy nor too hard for it: `writer-r1 difficulty`.
+
+A prompt whose drafts all score alike teaches nothing, whether all are good or all are bad. So the current policy
+writes some drafts to each request, and the request stays where their mean reward is within limits and their spread is
+more than the judge's own noise. That R2-Write filters by difficulty is known at second hand; the limits are ours
+(`docs/papers.md` 5).
+"""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from writer_r1.acceptance import judge_range
+from writer_r1.checks import faults
+from writer_r1.criteria import Analyst, derive_rubric
+from writer_r1.drafting import Writer, draft_request, reply_tokens
+from writer_r1.errors import RequestTooLong
+from writer_r1.events import outcome
+from writer_r1.facts import read_facts
+from writer_r1.judge import Judge, scored
+from writer_r1.llm import LLM, Cancel, Sampling
+from writer_r1.row_files import Pair
+from writer_r1.training.data import Example
+from writer_r1.trajectory import Rubric, digest
+from writer_r1.workspace import Workspace
+
+EASY = "too easy: its drafts are good already"
+HARD = "too hard: its drafts score too low"
+FLAT = "its drafts score alike, within the judge's noise"
+UNSCORED = "fewer than two of its drafts could be scored"
+TOO_LONG = "the request is too long for the model"
+RANGE = 1.645 * math.sqrt(2)  # widths of noise in a range from which 19 pairs in 20 are in order
+BINS = 10
+
+Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
+
+
+class Limits(NamedTuple):
+    """Which mean rewards stay, and which spread; without `noise` it is told by the judge's own ranges."""
+
+    low: float = 0.3
+    high: float = 0.85
+    noise: float | None = None
+
+
+class Wish(NamedTuple):
+    """Whose drafts are taken, by which judge, how many of a request, and what stays."""
+
+    policy: str
+    judge: str
+    drafts: int
+    seed: int
+    limits: Limits
+    adapter: Path | None = None
+    strength: float = 1.0
+
+
+class Spread(NamedTuple):
+    """The rewards of a request's drafts; `noise` is the spread that the judge alone would give them."""
+
+    rewards: tuple[float, ...]
+    noise: float
+
+    @property
+    def mean(self) -> float:
+        """Return the mean reward, as it is kept."""
+        return round(fmean(self.rewards), 4)
+
+    @property
+    def spread(self) -> float:
+        """Return the sample standard deviation of the rewards."""
+        return stdev(self.rewards) if len(self.rewards) > 1 else 0.0
+
+
+def unfit(found: Spread, limits: Limits) -> str | None:
+    """Return why a request is left out; None where its drafts have something to teach."""
+    if len(found.rewards) < 2:
+        return UNSCORED
+    if found.mean < limits.low:
+        return HARD
+    if found.mean > limits.high:
+        return EASY
+    noise = found.noise if limits.noise is None else limits.noise
+    return FLAT if found.spread <= noise else None
+
+
+def histogram(means: Sequence[float], bins: int = BINS) -> list[int]:
+    """Return how many of the means lie in each of `bins` equal parts of [0, 1]; 1 belongs to the last."""
+    counts = Counter(min(bins - 1, int(mean * bins)) for mean in means)
+    return [counts[k] for k in range(bins)]
+
+
+def choose(workspace: Workspace, examples: Sequence[Example], files: Pair, wish: Wish, say: Say, cancel: Cancel) -> int:
+    """Try every request that was not tried yet, and return how many were tried now."""
+    todo = [(key, e) for e in examples if (key := "d-" + digest(e.prompt)) not in files.done]
+    began, total = time.monotonic(), len(examples)
+    for number, (key, example) in enumerate(todo):
+        done = total - len(todo) + number
+        left = (time.monotonic() - began) / number * (len(todo) - number) if number else None
+        say(done, total, left, "waiting for the model")
+        with workspace.machine():
+            judge = workspace.judge_by(wish.judge, cancel)
+            policy = workspace.llm(wish.policy)
+            policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
+            say(done, total, left, f"writing {wish.drafts} drafts and judging them")
+            _try(key, example, policy, judge, files, wish)
+        if cancel():
+            return number
+    say(total, total, 0.0, "done")
+    return len(todo)
+
+
+def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wish: Wish) -> None:
+    row: dict[str, Any] = {"id": key, "prompt": example.prompt}
+    try:
+        rubric = example.rubric or outcome(
+            derive_rubric(example.prompt, Analyst(judge.llm, judge.similarity, judge.cancel, wish.seed))
+        )
+        found = tried(example, rubric, policy, judge, wish)
+    except RequestTooLong:
+        files.drop(row | {"reason": TOO_LONG})
+        return
+    if judge.cancel():
+        return  # what was cut short says nothing
+    row |= {"rewards": list(found.rewards), "noise": found.noise}
+    row |= {"mean": found.mean, "spread": round(found.spread, 4)} if found.rewards else {}
+    if why := unfit(found, wish.limits):
+        files.drop(row | {"reason": why})
+    else:
+        files.keep(row | {"rubric": json.loads(rubric.model_dump_json()), "policy": wish.policy, "judge": wish.judge})
+
+
+def tried(example: Example, rubric: Rubric, policy: LLM, judge: Judge, wish: Wish) -> Spread:
+    """Return how the policy's drafts to a request score; an empty or looping one has the reward 0."""
+    writer = Writer(policy, judge.cancel, read_facts(example.prompt))
+    sampling = Sampling(reply_tokens(writer), temperature=1.0, top_p=1.0, min_p=0.0, seed=wish.seed)
+    texts = policy.drafts(draft_request(example.prompt), sampling, wish.drafts, judge.cancel)
+    rewards, widths = list[float](), list[float]()
+    for text in texts:
+        if faults(text, None, False):
+            rewards.append(0.0)
+            continue
+        evaluation = scored(example.prompt, text.strip(), rubric, judge)
+        if evaluation.reward is not None:
+            rewards.append(round(evaluation.reward, 4))
+            widths.append(judge_range(rubric, evaluation))
+    return Spread(tuple(rewards), round(fmean(widths) / RANGE, 4) if widths else 0.0)
+
+
+def summary(files: Pair) -> dict[str, Any]:
+    """Return how many requests stay, why others do not, and where their mean rewards lie."""
+    means = [float(row["mean"]) for row in (*files.kept, *files.dropped) if "mean" in row]
+    reasons = Counter(str(row.get("reason")) for row in files.dropped)
+    return {
+        "kept": len(files.kept),
+        "dropped": dict(reasons.most_common()),
+        "histogram": histogram(means),
+        "kept_histogram": histogram([float(row["mean"]) for row in files.kept]),
+    }

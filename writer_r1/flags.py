@@ -1,0 +1,44 @@
+"""What the flags of every command have in common: help that is its description too, and flags of one name."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+
+def command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    """Return the parser of a new command below `parent`, which `run` carries out."""
+    parser: argparse.ArgumentParser = parent.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def model_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`."""
+    parser.add_argument(
+        "--model",
+        metavar="M",
+        help="a catalog name (starter, standard), a path to a GGUF, or URL#NAME of a server (default: the best ready)",
+    )
+
+
+def json_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def count(text: str) -> int:
+    """Return a whole number as it was typed."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """Return a number from 0 to 1 as it was typed."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value

@@ -1,0 +1,190 @@
+"""A request -> one thought of the writing model, streamed and told as rounds: "Think in one go".
+
+Where the loop asks for a draft, a reflection and a revision in turn, here the model does all of it in one reply
+(`traces.py`), and the judge reads it afterwards: the draft, and the text after each revision. So what comes of it are
+the same events, and everything that shows rounds shows a thought. Tags are taken off as the reply comes in; of a
+thought that breaks off, what was whole is kept.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
+
+from writer_r1.acceptance import accept, usable
+from writer_r1.checks import faults, is_looping
+from writer_r1.drafting import LOOK_EVERY, Writer, reply_tokens, restated
+from writer_r1.events import (
+    BY_USER,
+    THOUGHT_BROKE_OFF,
+    THOUGHT_OUT,
+    Accepted,
+    DraftDelta,
+    Drafted,
+    Event,
+    Reflected,
+    Rejected,
+    Status,
+    Stopped,
+    Thought,
+)
+from writer_r1.facts import read_facts
+from writer_r1.judge import Judge, evaluate
+from writer_r1.llm import Finish, Request, Sampling
+from writer_r1.prompts import render
+from writer_r1.traces import TAG, NoTrace, Refusal, Tag, Trace, parse, tag_of, trace_of, unescaped
+from writer_r1.trajectory import Advice, Attempt, Evaluation, Reflection, Rubric
+
+OPENS = "<think>\n"  # how the reply begins
+LONGER = 4  # times a draft alone
+DOING = {
+    "plan": "planning",
+    "draft": "drafting",
+    "reflection": "reading it over",
+    "revision": "revising",
+    "piece": "writing the piece out",
+}
+
+
+class SoFar(NamedTuple):
+    """A thought as far as it has come: its whole parts, and the name and the words of the one that is being written."""
+
+    whole: tuple[tuple[Tag, str], ...]
+    name: str
+    words: str
+
+
+def think_request(prompt: str, writer: Writer | None = None) -> Request:
+    """Return the chat that asks for a thought and the piece it ends in."""
+    said = restated(writer.facts if writer else read_facts(prompt))
+    return render("think", request=prompt, hints=f"\n\n{said}" if said else "").request
+
+
+def so_far(text: str) -> SoFar:
+    """Return how far a thought has come; of what is no part of one, nothing."""
+    whole, opened, at = list[tuple[Tag, str]](), None, 0
+    for mark in TAG.finditer(text):
+        try:
+            tag = tag_of(mark, text)
+        except NoTrace:
+            break
+        if tag == Tag("think", True) and opened is None:
+            return SoFar(tuple(whole), "piece", _safe(text[mark.end() :]))
+        if opened is None and not tag.closes and tag.name != "think":
+            opened, at = tag, mark.end()
+        elif opened is not None and tag.closes and tag.name == opened.name:
+            whole.append((opened, unescaped(text[at : mark.start()])))
+            opened = None
+        elif tag != Tag("think", False):
+            break
+    return SoFar(tuple(whole), opened.name if opened else "", _safe(text[at:]) if opened else "")
+
+
+def _safe(words: str) -> str:
+    """Return the words up to what may be the beginning of a tag."""
+    mark = TAG.search(words)
+    return unescaped((words[: mark.start()] if mark else words).rstrip("\\")).strip()
+
+
+def salvaged(text: str, prompt: str) -> Trace | None:
+    """Return what is whole of a thought that cannot be read to its end, ending in the text it had come to."""
+    whole = so_far(text).whole
+    for count in range(len(whole), 0, -1):
+        try:
+            found = trace_of(whole[:count], "…", prompt)
+        except (NoTrace, ValueError):
+            continue
+        return found.model_copy(update={"final": found.texts()[-1]})
+    return None
+
+
+def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generator[Event, None, None]:
+    """Yield one thought as rounds, judged, and how it ended."""
+    began = time.monotonic()
+    text, finish = yield from _streamed(prompt, writer)
+    if judge.cancel():
+        yield Stopped(why=BY_USER)
+        return
+    found = parse(text, prompt) if finish.reason == "stop" else Refusal("it is longer than a thought may be")
+    refused = found.reason if isinstance(found, Refusal) else ""
+    trace = salvaged(text, prompt) if isinstance(found, Refusal) else found
+    seconds = time.monotonic() - began
+    plan = trace.plan if trace else ""
+    yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
+    if trace is None:
+        yield Drafted(attempt=1, text="", faults=("empty",), tokens=finish.tokens, seconds=seconds)
+        yield Rejected(attempt=1, why="not judged: empty")
+    else:
+        yield from _rounds(trace, rubric, writer, judge)
+    yield Stopped(why=BY_USER if judge.cancel() else THOUGHT_BROKE_OFF if refused else THOUGHT_OUT)
+
+
+def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, Finish]]:
+    """Return the whole reply; of it the draft is shown as it is written, and never a tag."""
+    yield Status(text="thinking")
+    request = think_request(prompt, writer)._replace(answer=OPENS)
+    sampling = Sampling(
+        max_tokens=min(LONGER * reply_tokens(writer) + 120, writer.llm.context_tokens // 2),
+        temperature=0.8,
+        repeat_penalty=1.05,
+        seed=writer.seed,
+    )
+    stream, text, told, shown, looked = writer.llm.stream(request, sampling, writer.cancel), OPENS, "", 0, 0
+    while True:
+        try:
+            text += next(stream)
+        except StopIteration as end:
+            return text, end.value
+        now = so_far(text)
+        if now.name and now.name != told:
+            told = now.name
+            yield Status(text=DOING[told])
+        if now.name == "draft" and len(now.words) > shown and not any(t.name == "draft" for t, _ in now.whole):
+            yield DraftDelta(attempt=1, text=now.words[shown:])
+            shown = len(now.words)
+        if len(text) - looked >= LOOK_EVERY:
+            looked = len(text)
+            if is_looping(now.words):
+                stream.close()
+                return text, Finish("length", 0, writer.llm.count(text))
+
+
+def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge) -> Iterator[Event]:
+    """Yield the draft and the text after each segment as attempts, each judged; and the piece, where it is another."""
+    best: Attempt | None = None
+    texts = trace.texts()
+    if trace.final.split() != texts[-1].split():
+        texts.append(trace.final)
+    for number, text in enumerate(texts, 1):
+        reflection = _reflection(trace, number, rubric) if number > 1 else None
+        parent = number - 1 or None
+        if reflection:
+            yield Reflected(attempt=number, reflection=reflection)
+        language = writer.facts.language.value if writer.facts.language else None
+        found = faults(text, language, False)
+        tokens = writer.llm.count(text)
+        yield Drafted(attempt=number, parent=parent, text=text, faults=found, tokens=tokens)
+        attempt = Attempt(number=number, parent=parent, text=text, complete=True, faults=found, reflection=reflection)
+        if judge.cancel():
+            return
+        evaluation: Evaluation | None = None
+        if usable(attempt):
+            yield Status(text="judging")
+            evaluation = yield from evaluate(number, trace.prompt, text, rubric, judge)
+        attempt = attempt.model_copy(update={"evaluation": evaluation})
+        verdict = accept(rubric, best, attempt)
+        yield (Accepted if verdict.accepted else Rejected)(attempt=number, why=verdict.why)
+        best = attempt if verdict.accepted else best
+        if judge.cancel():
+            return
+
+
+def _reflection(trace: Trace, number: int, rubric: Rubric) -> Reflection | None:
+    """Return what led to attempt `number`; None for a piece that says more than its revisions did."""
+    if number - 2 >= len(trace.segments):
+        return None
+    segment = trace.segments[number - 2]
+    advice = tuple(
+        Advice(criterion_id="", paragraph=c.paragraph, operation=c.operation, fault="", edit=segment.reflection)
+        for c in segment.changes
+    )
+    return Reflection(on_attempt=number - 1, advice=advice)

@@ -1,0 +1,181 @@
+"""A request -> its draft made better in several ways, each for as many generated tokens: arms of a measurement.
+
+All arms begin with the same draft and differ only in what is asked of the reviser: nothing at all, "better" of
+paragraphs drawn by lot, what another piece was advised (a placebo: as concrete, and beside the point), or what the
+studio's loop says. The loop goes first; what it spends on reflections and revisions is the budget of the others.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+from writer_r1.acceptance import accept, usable
+from writer_r1.checks import paragraphs
+from writer_r1.criteria import Analyst, derive_rubric
+from writer_r1.drafting import Writer, Written, revise_draft, write_draft
+from writer_r1.events import outcome
+from writer_r1.facts import read_facts
+from writer_r1.folding import fold
+from writer_r1.judge import Judge, scored
+from writer_r1.llm import LLM
+from writer_r1.loop import Task, Team, write
+from writer_r1.reflection import weakest
+from writer_r1.trajectory import Advice, Attempt, Lesson, Noun, Rubric, Trajectory, digest
+
+DIRECT, BLIND, PLACEBO, MRPO, BEST_OF = "direct", "blind rewrite", "placebo critique", "MRPO", "best of several"
+ARMS = (DIRECT, BLIND, PLACEBO, MRPO)  # those that are always run
+MOST_ROUNDS = 12  # of an arm that spends little a round
+PER_ROUND = 2  # paragraphs that a blind round rewrites, as a reflection names at most
+BETTER = "Write it better."
+CRITIQUE = 160  # tokens that a reflection costs of which nothing could be read
+
+Advise = Callable[[int, Attempt], Sequence[Advice]]
+
+
+class Start(Noun):
+    """What all arms have in common: the criteria and the draft, judged."""
+
+    prompt: str
+    rubric: Rubric
+    draft: Attempt
+
+
+class Played(Noun):
+    """What an arm did: its attempts, the draft first, and the tokens that it generated after the draft."""
+
+    attempts: tuple[Attempt, ...]
+    tokens: int = 0
+
+    @property
+    def best(self) -> Attempt:
+        """Return the attempt that was accepted last."""
+        return next((a for a in reversed(self.attempts) if a.accepted), self.attempts[0])
+
+
+class Players(NamedTuple):
+    """Who writes and who judges, how many rounds the loop has at most, and the seed of their choices."""
+
+    writer: LLM
+    judge: Judge
+    rounds: int
+    seed: int
+
+
+def begin(prompt: str, rubric: Rubric | None, players: Players) -> Start:
+    """Return the criteria and a judged draft."""
+    judge = players.judge
+    analyst = Analyst(judge.llm, judge.similarity, judge.cancel, players.seed)
+    rubric = rubric or outcome(derive_rubric(prompt, analyst))
+    written = outcome(write_draft(1, prompt, _writer(prompt, players)))
+    draft = _attempt(1, None, written, prompt, rubric, judge)
+    return Start(prompt=prompt, rubric=rubric, draft=draft.model_copy(update={"accepted": True}))
+
+
+def looped(start: Start, players: Players) -> Played:
+    """Return what the studio's own loop makes of the draft, without lessons of other pieces."""
+    judge = players.judge
+    team = Team(players.writer, judge.llm, judge.similarity, _no_lessons, judge.cancel, judge.readers)
+    task = Task("bench", start.prompt, start.rubric, players.rounds, players.seed, text=start.draft.text, reasons=False)
+    run = fold(write(task, team), Trajectory(id="bench", prompt=start.prompt))
+    attempts = (start.draft, *(a for a in run.attempts if a.number > 1))
+    spent = sum(a.tokens + _critique_tokens(start.rubric, run, a, judge.llm) for a in attempts[1:])
+    return Played(attempts=attempts, tokens=spent)
+
+
+def _no_lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
+    return ()
+
+
+def _critique_tokens(rubric: Rubric, run: Trajectory, attempt: Attempt, llm: LLM) -> int:
+    """Return what the reflection cost that led to an attempt: its replies hold nothing but the fields of the advice."""
+    parent = run.attempt(attempt.parent) if attempt.parent is not None else None
+    if attempt.reflection is None or parent is None:
+        return 0
+    asked = {c.id for c, _ in weakest(rubric, parent) if c.check is None}
+    said = {a.criterion_id: a.model_dump(include={"paragraph", "quote", "fault", "edit"}) for a in _advice(attempt)}
+    return sum(llm.count(json.dumps(said[one])) if one in said else CRITIQUE for one in asked)
+
+
+def _advice(attempt: Attempt) -> tuple[Advice, ...]:
+    return attempt.reflection.advice if attempt.reflection else ()
+
+
+def advised(played: Played) -> list[tuple[Advice, ...]]:
+    """Return what was advised in each round, to be given to another piece."""
+    return [advice for attempt in played.attempts if (advice := _advice(attempt))]
+
+
+def blind(start: Start, budget: int, players: Players) -> Played:
+    """Return the draft with paragraphs drawn by lot written anew, round by round, until the budget is spent."""
+    chance = Random(digest(start.prompt, str(players.seed)))
+
+    def advise(number: int, best: Attempt) -> Sequence[Advice]:
+        count = len(paragraphs(best.text))
+        drawn = chance.sample(range(1, count + 1), min(PER_ROUND, count))
+        return [Advice(criterion_id="", paragraph=k, fault="", edit=BETTER) for k in drawn]
+
+    return _rounds(start, budget, advise, players)
+
+
+def placebo(start: Start, budget: int, others: Sequence[Sequence[Advice]], players: Players) -> Played:
+    """Return the draft revised by what another piece was advised, round by round, until the budget is spent."""
+
+    def advise(number: int, best: Attempt) -> Sequence[Advice]:
+        count = len(paragraphs(best.text))
+        given = others[(number - 2) % len(others)] if others else ()
+        return [a.model_copy(update={"paragraph": min(a.paragraph, count), "operation": "rewrite"}) for a in given]
+
+    return _rounds(start, budget, advise, players)
+
+
+def best_of(start: Start, budget: int, players: Players) -> Played:
+    """Return more drafts, each accepted where the judge finds it better, until the budget is spent."""
+    attempts, best, tokens = [start.draft], start.draft, 0
+    while tokens < budget and len(attempts) <= MOST_ROUNDS:
+        number = len(attempts) + 1
+        seeded = _writer(start.prompt, players)._replace(seed=players.seed + 1000 * number)
+        written = outcome(write_draft(number, start.prompt, seeded))
+        attempt = _attempt(number, None, written, start.prompt, start.rubric, players.judge)
+        tokens += attempt.tokens
+        ahead = _reward(attempt) > _reward(best)
+        attempts.append(attempt.model_copy(update={"accepted": ahead}))
+        best = attempt if ahead else best
+    return Played(attempts=tuple(attempts), tokens=tokens)
+
+
+def _reward(attempt: Attempt) -> float:
+    return attempt.evaluation.reward or 0.0 if attempt.evaluation else 0.0
+
+
+def _rounds(start: Start, budget: int, advise: Advise, players: Players) -> Played:
+    attempts, best, tokens = [start.draft], start.draft, 0
+    while tokens < budget and len(attempts) <= MOST_ROUNDS:
+        number = len(attempts) + 1
+        if not (advice := advise(number, best)):
+            break
+        writer = _writer(start.prompt, players)._replace(seed=players.seed + 101 * number)
+        written = outcome(revise_draft(number, best.number, start.prompt, best.text, advice, writer))
+        attempt = _attempt(number, best.number, written, start.prompt, start.rubric, players.judge)
+        verdict = accept(start.rubric, best, attempt)
+        attempt = attempt.model_copy(update={"accepted": verdict.accepted, "why": verdict.why})
+        attempts.append(attempt)
+        best, tokens = attempt if verdict.accepted else best, tokens + max(1, attempt.tokens)
+    return Played(attempts=tuple(attempts), tokens=tokens)
+
+
+def _writer(prompt: str, players: Players) -> Writer:
+    return Writer(players.writer, players.judge.cancel, read_facts(prompt), players.seed)
+
+
+def _attempt(number: int, parent: int | None, written: Written, prompt: str, rubric: Rubric, judge: Judge) -> Attempt:
+    evaluation = scored(prompt, written.text, rubric, judge) if usable(written) else None
+    return Attempt(
+        number=number,
+        parent=parent,
+        text=written.text,
+        complete=True,
+        faults=written.faults,
+        evaluation=evaluation,
+        tokens=written.tokens,
+    )

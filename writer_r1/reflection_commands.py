@@ -1,0 +1,97 @@
+"""The `writer-r1 bench reflection` command: parsed arguments -> whether reflection helps, as lines, JSON and pictures.
+
+The command imports what it needs, so that `--help` answers at once.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from writer_r1.errors import WriterError
+from writer_r1.flags import command, count, model_flag
+from writer_r1.progress import Line
+
+SHORT = {  # as arms are typed -> as they are told
+    "direct": "direct",
+    "blind": "blind rewrite",
+    "placebo": "placebo critique",
+    "mrpo": "MRPO",
+    "best-of": "best of several",
+}
+ALWAYS, LIMIT, ROUNDS = "direct,blind,placebo,mrpo", 40, 2
+
+
+def add(parent: Any) -> None:
+    """Add the command."""
+    about = (
+        "Does reflection help: direct, blind rewrite, placebo critique and MRPO at equal tokens; goes on if stopped."
+    )
+    bench = command(parent, "reflection", bench_reflection, about)
+    bench.add_argument("--prompts", type=Path, required=True, metavar="FILE", help="requests: a file or folder of rows")
+    bench.add_argument("--limit", type=count, default=LIMIT, metavar="N", help=f"only the first N (default {LIMIT})")
+    bench.add_argument("--arms", default=ALWAYS, metavar="A,B", help=f"of {', '.join(SHORT)} (default {ALWAYS})")
+    bench.add_argument("--rounds", type=count, default=ROUNDS, metavar="N", help=f"of MRPO at most (default {ROUNDS})")
+    bench.add_argument("--judge", metavar="M", help="another model to judge with in the loop")
+    bench.add_argument("--second", metavar="M", help="a judge that the loop does not see, for the result alone")
+    bench.add_argument("--seed", type=count, default=0, metavar="N", help="seed of the models' choices (default 0)")
+    bench.add_argument("--out", type=Path, metavar="DIR", help="where rows, result and figures go (default: your home)")
+    model_flag(bench)
+
+
+def arms_of(said: str) -> list[str]:
+    """Return the arms that were typed, as they are told.
+
+    Raises:
+        WriterError: there is no such arm, or one needs the loop beside it.
+    """
+    named = [word.strip() for word in said.split(",") if word.strip()]
+    if unknown := [name for name in named if name not in SHORT]:
+        raise WriterError(f"There is no arm {unknown[0]!r}; choose of {', '.join(SHORT)}.")
+    if "mrpo" not in named and set(named) - {"direct"}:
+        raise WriterError("The other arms are given as many tokens as MRPO spends; add mrpo to --arms.")
+    return [SHORT[name] for name in SHORT if name in named]
+
+
+def bench_reflection(args: argparse.Namespace) -> int:
+    """Compare the arms; what was made before a stop is not made again."""
+    from writer_r1.lines import Kept
+    from writer_r1.llm import never
+    from writer_r1.reflection_bench import Bench, compare
+    from writer_r1.reflection_result import pictures, table
+    from writer_r1.training.data import read_prompts
+    from writer_r1.workspace import Workspace
+
+    arms, examples, line = arms_of(args.arms), read_prompts(args.prompts).examples[: args.limit], Line()
+    workspace = Workspace()
+    out = args.out or workspace.home / "bench"
+
+    def say(doing: str, done: int, total: int, left_s: float | None) -> None:
+        left = f", about {left_s / 60:.0f} min left" if left_s else ""
+        line.show(f"{doing}: {done} of {total}{left}", f"{doing} {done}" if sys.stderr.isatty() else doing)
+
+    try:
+        model = workspace.name_of(args.model or workspace.writer)
+        judge = workspace.name_of(args.judge or args.model or workspace.judge)
+        second = workspace.name_of(args.second) if args.second else None
+        if second == judge:
+            raise WriterError(f"{second} judges in the loop; the second judge has to be another model.")
+        kept = Kept(out / f"reflection.{model}.jsonl")
+        bench = Bench(workspace, examples, arms, model, judge, second, args.rounds, args.seed, kept)
+        found = compare(bench, say, never)
+    except KeyboardInterrupt:
+        line.end()
+        print("Stopped; what was made is kept: run it again to go on.", file=sys.stderr)
+        return 1
+    finally:
+        line.end()
+        workspace.close()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "reflection_arms.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    for name, drawn in pictures(found).items():
+        (out / name).write_text(drawn, "utf-8")
+    print("\n".join(table(found)))
+    print(f"kept in {out}", file=sys.stderr)
+    print("RESULT " + json.dumps(found))
+    return 0

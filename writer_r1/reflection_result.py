@@ -1,0 +1,182 @@
+"""What the arms of a measurement wrote -> what can be verified of it, their differences, and pictures of both.
+
+What is verified without a judge comes first. Intervals are paired: requests are drawn, and each brings what every arm
+made of it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from writer_r1.agreement import interval, rounded
+from writer_r1.checks import measure
+from writer_r1.facts import measured_criteria, read_facts
+from writer_r1.figure import Point, Row, bars, forest
+from writer_r1.reflection_arms import MRPO, Played
+from writer_r1.trajectory import Attempt, mean
+
+CONSTRAINTS, LENGTH, REPETITION, ENDING = "constraints met", "length as asked", "no repetition", "an ending"
+VERIFIED = (CONSTRAINTS, LENGTH, REPETITION, ENDING)
+OWN, SECOND = "the loop's own judge", "a second judge"
+ASKED = ("length", "must_include", "must_not", "language")  # checks that are met or not; others only estimate
+TARGETS = (0.5, 0.6, 0.7, 7 / 9, 0.9)  # of the sweep, of the reward
+MET = 0.999
+
+Outcomes = dict[str, float | None]
+
+
+def outcomes(prompt: str, attempt: Attempt) -> Outcomes:
+    """Return what can be verified of a text, and the reward of the loop's own judge; None where it was not asked."""
+    facts = read_facts(prompt)
+    found = dict[str, float | None]()
+    values = list[float]()
+    for criterion in measured_criteria(facts):
+        if criterion.check is None or criterion.check.type == "relevance":
+            continue
+        value = measure(criterion.check, attempt.text, prompt).value
+        match criterion.check.type:
+            case "repetition":
+                found[REPETITION] = value
+            case "completeness":
+                found[ENDING] = value
+            case _ if criterion.check.type in ASKED and value is not None:
+                values.append(value)
+                if criterion.check.type == "length":
+                    found[LENGTH] = value
+    found[CONSTRAINTS] = mean(float(v >= MET) for v in values) if values else None
+    found[OWN] = attempt.evaluation.reward if attempt.evaluation else None
+    return {name: found.get(name) for name in (*VERIFIED, OWN)}
+
+
+def result(
+    prompts: Sequence[str],
+    arms: Sequence[str],
+    rounds: int,
+    played: Mapping[tuple[str, str], Played],
+    found: Mapping[tuple[str, str], Outcomes],
+) -> dict[str, Any]:
+    """Return means with intervals, MRPO's gain over each arm, what was degraded, the curve, and the rounds used."""
+    names = [*VERIFIED, OWN, *([SECOND] if any(SECOND in row for row in found.values()) else [])]
+    loops = [played[MRPO, p] for p in prompts] if MRPO in arms else []
+    return {
+        "requests": len(prompts),
+        "arms": {
+            arm: {name: _mean([found[arm, p].get(name) for p in prompts], prompts) for name in names}
+            | {
+                "tokens": rounded(mean(played[arm, p].tokens for p in prompts)),
+                "degraded": rounded(mean(float(_degraded(p, played[arm, p])) for p in prompts)),
+                "degraded_last": rounded(mean(float(_degraded(p, played[arm, p], last=True)) for p in prompts)),
+            }
+            for arm in arms
+        },
+        "mrpo_over": {
+            arm: {name: _gain([(found[MRPO, p].get(name), found[arm, p].get(name)) for p in prompts]) for name in names}
+            for arm in (arms if MRPO in arms else ())
+            if arm != MRPO
+        },
+        "curve": {arm: _curve([(p, played[arm, p]) for p in prompts], rounds) for arm in arms},
+        "iterations": {str(n): k for n, k in sorted(Counter(len(one.attempts) - 1 for one in loops).items())},
+        "sweep": list(_sweep(loops, prompts, rounds)),
+    }
+
+
+def _mean(values: Sequence[float | None], prompts: Sequence[str]) -> dict[str, Any]:
+    rows = np.array([v for v in values if v is not None])
+    if not len(rows):
+        return {"mean": None, "lo": None, "hi": None, "n": 0}
+    groups = [p for p, v in zip(prompts, values, strict=True) if v is not None]
+    lo, hi = interval(lambda at: float(rows[at].mean()), groups)
+    return {"mean": rounded(float(rows.mean())), "lo": lo, "hi": hi, "n": len(rows)}
+
+
+def _gain(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, Any]:
+    """Return the paired difference, with its interval over requests."""
+    found = _mean(
+        [a - b if a is not None and b is not None else None for a, b in pairs], list(map(str, range(len(pairs))))
+    )
+    return {"gain": found.pop("mean")} | found
+
+
+def _degraded(prompt: str, played: Played, *, last: bool = False) -> bool:
+    """Return whether fewer constraints are met, or more is repeated, than in the draft."""
+    before = outcomes(prompt, played.attempts[0])
+    after = outcomes(prompt, played.attempts[-1] if last else played.best)
+    pairs = [(before[name], after[name]) for name in (CONSTRAINTS, REPETITION)]
+    return any(a is not None and b is not None and b < a - 1e-9 for a, b in pairs)
+
+
+def _at(played: Played, rounds: int) -> Attempt:
+    """Return the accepted text as it stood after so many rounds."""
+    return Played(attempts=played.attempts[: rounds + 1]).best
+
+
+def _curve(rows: Sequence[tuple[str, Played]], rounds: int) -> dict[str, list[float | None]]:
+    """Return by outcome the mean after 0, 1, … rounds, of the accepted texts."""
+    found: dict[str, list[float | None]] = {}
+    for name in (*VERIFIED, OWN):
+        points = [[outcomes(p, _at(one, n))[name] for p, one in rows] for n in range(rounds + 1)]
+        known = [[v for v in values if v is not None] for values in points]
+        found[name] = [rounded(mean(values)) if values else None for values in known]
+    return found
+
+
+def _sweep(loops: Sequence[Played], prompts: Sequence[str], rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield what the loop would have come to with other targets and fewer rounds, from the rounds that it made."""
+    for target in TARGETS if loops else ():
+        for most in range(rounds + 1):
+            ended = [_ended(one, target, most) for one in loops]
+            met = [
+                v for p, (a, _) in zip(prompts, ended, strict=True) if (v := outcomes(p, a)[CONSTRAINTS]) is not None
+            ]
+            yield {
+                "target": round(target, 3),
+                "rounds": most,
+                "used": rounded(mean(float(n) for _, n in ended)),
+                OWN: rounded(mean((a.evaluation.reward or 0.0) if a.evaluation else 0.0 for a, _ in ended)),
+                CONSTRAINTS: rounded(mean(met)) if met else None,
+            }
+
+
+def _ended(played: Played, target: float, most: int) -> tuple[Attempt, int]:
+    for number in range(most + 1):
+        best = _at(played, number)
+        done = best.evaluation is not None and (best.evaluation.reward or 0.0) >= target
+        if done or number + 1 >= len(played.attempts):
+            return best, number
+    return _at(played, most), most
+
+
+def table(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the result as lines for people."""
+    yield f"{found['model']}, {found['requests']} requests, {found['rounds']} rounds at most; judge {found['judge']}"
+    names = [name for name in (*VERIFIED, OWN, SECOND) if any(name in row for row in found["arms"].values())]
+    yield f"{'':<18}" + "".join(f"{name:<22}" for name in names) + "tokens  degraded"
+    for arm, row in found["arms"].items():
+        cells = "".join(f"{_told(row[name], 'mean'):<22}" for name in names)
+        yield f"{arm:<18}{cells}{row['tokens']:>6.0f}  {row['degraded']:.0%}"
+    for arm, row in found["mrpo_over"].items():
+        yield f"{'MRPO - ' + arm:<18}"[:18] + "".join(f"{_told(row[name], 'gain'):<22}" for name in names)
+    yield "rounds used: " + ", ".join(f"{n}: {k}" for n, k in found["iterations"].items())
+
+
+def _told(row: Mapping[str, Any], key: str) -> str:
+    return (
+        "-"
+        if row[key] is None
+        else f"{row[key]:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}]".replace("+", "" if key == "mean" else "+")
+    )
+
+
+def pictures(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return by name of file: MRPO's gain over each arm, and how many rounds it used (SVG)."""
+    names = [CONSTRAINTS, REPETITION, SECOND if found["second"] else OWN]
+    rows = []
+    for arm, row in found["mrpo_over"].items():
+        cells = [(k, row[name]) for k, name in enumerate(names)]
+        rows.append(Row(arm, tuple(Point(k, c["gain"], c["lo"], c["hi"]) for k, c in cells if c["gain"] is not None)))
+    drawn = {"reflection_rounds.svg": bars("Requests, by rounds that MRPO used", [*found["iterations"].items()])}
+    if any(row.points for row in rows):
+        drawn["reflection_arms.svg"] = forest("What MRPO gains over each arm, at equal tokens", rows, names)
+    return drawn

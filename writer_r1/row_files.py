@@ -1,0 +1,59 @@
+"""Rows that were kept in one file and, beside it, those that were dropped with their reasons; both outlive a kill.
+
+Whatever a row is made of ends in one line of one of the two, so that work that was broken off goes on where it was.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from writer_r1.errors import WriterError
+from writer_r1.lines import add_line, finished
+
+HEAD = b'{"id": '  # how each row begins
+
+
+class Pair:
+    """The two files; what they hold already is read, and a line that a kill cut short is taken out."""
+
+    def __init__(self, out: Path) -> None:
+        self._out, self._beside = out, out.with_name(f"{out.stem}.dropped{out.suffix or '.jsonl'}")
+        self.kept, self.dropped = _begun(self._out), _begun(self._beside)
+
+    @property
+    def done(self) -> set[str]:
+        """Return the ids of what needs no more work."""
+        return {str(row["id"]) for row in (*self.kept, *self.dropped)}
+
+    def keep(self, row: dict[str, Any]) -> None:
+        """Add a row, which begins with its id."""
+        _add(self._out, row)
+        self.kept.append(row)
+
+    def drop(self, row: dict[str, Any]) -> None:
+        """Add a row that says with a `reason` why nothing was kept."""
+        _add(self._beside, row)
+        self.dropped.append(row)
+
+
+def _begun(path: Path) -> list[dict[str, Any]]:
+    try:
+        found = finished(path, HEAD)
+        if any("id" not in row for row in found):
+            raise ValueError("rows without an id")
+        path.open("ab").close()  # now, and not after minutes of work
+    except ValueError:
+        raise WriterError(f"The file {str(path)!r} holds other rows; name another with --out.") from None
+    except OSError as error:
+        raise WriterError(f"The file {str(path)!r} cannot be written ({error.strerror}).") from error
+    return found
+
+
+def _add(path: Path, row: dict[str, Any]) -> None:
+    try:
+        add_line(path, json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+    except OSError as error:
+        raise WriterError(
+            f"The file {str(path)!r} cannot be written ({error.strerror}); run again when it can: "
+            "nothing is made twice."
+        ) from error

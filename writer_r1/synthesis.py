@@ -1,0 +1,189 @@
+"""Requests, or the library's own runs -> thoughts to train on, a row each: `writer-r1 synth`.
+
+Every request ends in one row of one of two files: the thoughts, or what was dropped, with its reason. A row is added as
+soon as it is known, so that a kill loses the request that was being worked on and nothing is made twice. The machine's
+model is held for one request at a time: whoever waits for it gets it in between.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from writer_r1.checks import word_count
+from writer_r1.errors import RequestTooLong, WriterError
+from writer_r1.events import Status, part_of
+from writer_r1.folding import fold
+from writer_r1.lines import rows
+from writer_r1.llm import Cancel
+from writer_r1.loop import Task, Team, write
+from writer_r1.review import Similarity
+from writer_r1.row_files import Pair
+from writer_r1.store import Store
+from writer_r1.thinking import (
+    Limits,
+    NoThought,
+    Voice,
+    plain_plan,
+    plainly,
+    refuse_twins,
+    thought,
+    tried,
+)
+from writer_r1.traces import Trace, written
+from writer_r1.training.data import EVERY, Example
+from writer_r1.trajectory import Lesson, Trajectory, digest
+from writer_r1.usefulness import Tried, shares
+from writer_r1.workspace import Workspace
+
+PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
+TOO_LONG = "the request is too long for the model"
+A_SCENE = "a scene of a longer manuscript"
+
+Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
+
+
+class Wish(NamedTuple):
+    """How thoughts are made: by which models, with how many revisions at most, and what they have to be."""
+
+    writer: str
+    judge: str
+    rounds: int
+    seed: int
+    limits: Limits
+
+
+class Outcomes(Pair):
+    """The rows of thoughts in a file and, beside it, of what was dropped."""
+
+    def pieces(self) -> list[str]:
+        """Return the pieces of the thoughts so far."""
+        return [str(row.get("trace", {}).get("final", "")) for row in self.kept]
+
+    def add(self, key: str, trace: Trace, tries: Sequence[Tried], **more: Any) -> None:
+        """Keep a thought."""
+        row = {"id": key, "prompt": trace.prompt, "text": written(trace), "trace": trace.model_dump(mode="json")}
+        self.keep(row | _told(tries) | more)
+
+    def refuse(self, key: str, prompt: str, why: str, tries: Sequence[Tried] = ()) -> None:
+        """Keep that nothing was made of a request, and why."""
+        self.drop({"id": key, "prompt": prompt, "reason": why} | _told(tries))
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many thoughts there are, how many were dropped for which reason, and what reflections did."""
+        tries = [Tried.model_validate(t) for row in (*self.kept, *self.dropped) for t in row.get("tried", ())]
+        reasons = Counter(str(row.get("reason")) for row in self.dropped)
+        longest = max((word_count(str(row.get("text", ""))) for row in self.kept), default=0)
+        told = {"traces": len(self.kept), "longest_words": longest, "dropped": dict(reasons.most_common())}
+        return told | shares(tries)
+
+
+def _told(tries: Sequence[Tried]) -> dict[str, Any]:
+    return {"tried": [t.model_dump() for t in tries]}
+
+
+def read_outcomes(out: Path) -> dict[str, Any]:
+    """Return the summary of thoughts that were made earlier; see `Outcomes.summary`.
+
+    Raises:
+        WriterError: there is no such file.
+    """
+    if not any(True for _ in rows(out)):
+        raise WriterError(f"The file {str(out)!r} holds no thoughts yet.")
+    return Outcomes(out).summary()
+
+
+def synthesise(
+    workspace: Workspace, examples: Sequence[Example], outcomes: Outcomes, wish: Wish, say: Say, cancel: Cancel
+) -> int:
+    """Make a thought of every request that has none yet, and return how many requests were worked on now."""
+    todo = [(key, e) for e in examples if (key := _key(e)) not in outcomes.done]
+    began, total = time.monotonic(), len(examples)
+    for number, (key, example) in enumerate(todo):
+        done = total - len(todo) + number
+        left = (time.monotonic() - began) / number * (len(todo) - number) if number else None
+        say(done, total, left, "waiting for the model")
+        with workspace.machine():
+            judge = workspace.judge_by(wish.judge, cancel)
+            team = Team(workspace.llm(wish.writer), judge.llm, judge.similarity, _no_lessons, cancel, judge.readers)
+            _one(key, example, team, outcomes, wish, lambda doing: say(done, total, left, doing))  # noqa: B023
+        if cancel():
+            return number
+        time.sleep(PAUSE_S)
+    say(total, total, 0.0, "done")
+    return len(todo)
+
+
+def _key(example: Example) -> str:
+    return "t-" + digest(example.prompt)
+
+
+def _no_lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
+    """Return no lesson: a thought must not rest on what stands outside it."""
+    return ()
+
+
+def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish, doing: Callable[[str], None]) -> None:
+    voice = Voice(team.writer, team.cancel, example.prompt, wish.seed)
+    run = Trajectory(id=key, prompt=example.prompt)
+    began = time.monotonic()
+    try:
+        doing("planning")
+        plan = voice.plan()
+        task = Task(
+            key,
+            example.prompt,
+            example.rubric,
+            rounds=wish.rounds,
+            patience=wish.rounds,  # what fails is tried another way
+            seed=wish.seed,
+            plan=plan,
+            reasons=False,
+        )
+        for event in write(task, team):
+            run = fold([event], run)
+            if isinstance(event, Status):
+                doing(event.text)
+        doing("wording the reflections")
+        trace = thought(run, plan, voice.reflection, wish.limits, team.similarity)
+        refuse_twins(trace, outcomes.pieces(), team.similarity)
+    except RequestTooLong:
+        outcomes.refuse(key, example.prompt, TOO_LONG, tried(run))
+    except NoThought as why:
+        if not team.cancel():  # what was cut short says nothing
+            outcomes.refuse(key, example.prompt, str(why), tried(run))
+    else:
+        if not team.cancel():
+            _keep(outcomes, key, trace, run, wish, round(time.monotonic() - began, 1))
+
+
+def _keep(outcomes: Outcomes, key: str, trace: Trace, run: Trajectory, wish: Wish, seconds: float) -> None:
+    made = {"source": "synthesis", "writer": wish.writer, "judge": wish.judge, "seconds": seconds}
+    rubric = run.rubric.model_dump(mode="json") if run.rubric else None
+    outcomes.add(key, trace, tried(run), rubric=rubric, **made)
+
+
+def from_history(store: Store, outcomes: Outcomes, limits: Limits, similarity: Similarity | None, say: Say) -> int:
+    """Make a thought of every run of the library that has none yet, without a model; return how many were looked at."""
+    runs = [run for run in store.runs(EVERY) if run.state in ("finished", "stopped")]
+    looked = 0
+    for number, listed in enumerate(reversed(runs)):
+        say(number, len(runs), None, "reading the library")
+        run = store.trajectory(listed.id)
+        key = f"h-{run.id}-{run.best}"  # a run that goes on and gets better is another
+        if run.rubric is None or run.best is None or key in outcomes.done:
+            continue
+        looked += 1
+        try:
+            if part_of(event for _, event in store.events(listed.id)):
+                raise NoThought(A_SCENE)
+            plan = plain_plan(run.prompt, run.rubric.criteria)
+            trace = thought(run, plan, lambda before, after, segment: plainly(after), limits, similarity)
+            refuse_twins(trace, outcomes.pieces(), similarity)
+        except NoThought as why:
+            outcomes.refuse(key, run.prompt, str(why), tried(run))
+        else:
+            outcomes.add(key, trace, tried(run), rubric=run.rubric.model_dump(mode="json"), source="history")
+    say(len(runs), len(runs), 0.0, "done")
+    return looked

@@ -1,0 +1,129 @@
+"""What was judged of a thought -> what its reflections earn, and which of its tokens earn it.
+
+The formula of R2-Write's process reward is not known to us; this is our reconstruction (`docs/papers.md` 5). A
+reflection is paid for what it did to the text and for nothing else: the mean over reflections, not their sum, so that
+more of them do not earn more; repeated and unapplied ones cost; beyond a few each one costs.
+
+A thought that is one number is open to a trick: draft badly, then mend it. So what trains is paid by part
+(`token_credits`): the tokens of plan and draft earn what the draft is worth and see nothing of what is gained later, so
+a weak draft never pays. Pure functions; the judge works elsewhere.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+MOST = 3  # reflections of a thought, before each further one costs
+EXCESS = 0.1  # what each further one costs
+IDLE = 0.1  # what a reflection costs that was said before, or that changed nothing
+SHARE = 0.2  # of the process reward beside the outcome, so that the outcome leads
+OUTCOME = 0.5  # share of the outcome in what the tokens of a segment earn
+FLAT = 1e-6  # spread under which all values count as equal
+
+
+class Step(NamedTuple):
+    """A reflection with its revision, as judged: the gain of the whole text, and the least that counts."""
+
+    gain: float
+    least: float
+    specific: bool = True
+    applied: bool = True
+    fresh: bool = True  # says what none before it says
+
+
+class Thought(NamedTuple):
+    """A thought as judged: reward of its draft and of its piece, its steps, and the part that each token belongs to.
+
+    `parts` has 0 for plan and draft, k for segment k, and one more than there are segments for the piece. One that
+    cannot be read (`traces.parse`) has rewards of 0, no steps, and 0 for every token.
+    """
+
+    draft: float
+    final: float
+    steps: tuple[Step, ...]
+    parts: tuple[int, ...]
+
+
+def worth(step: Step) -> int:
+    """Return u_j: 1 for a step that helped and is specific, applied and fresh; -1 for one that harmed or was idle."""
+    if step.gain <= -step.least or not step.fresh or not step.applied:
+        return -1
+    return 1 if step.gain >= step.least and step.specific else 0
+
+
+def process_reward(steps: Sequence[Step], most: int = MOST, excess: float = EXCESS) -> float:
+    """Return R_proc: the mean worth of the steps, less `excess` for each beyond `most`; 0 without any."""
+    mean = sum(map(worth, steps)) / len(steps) if steps else 0.0
+    return mean - excess * max(0, len(steps) - most)
+
+
+def is_accepted(draft: float, final: float, noise: float) -> bool:
+    """Return whether the piece is better than the draft beyond the judge's noise, so that its steps may be paid."""
+    return final >= draft + noise
+
+
+def thought_reward(thought: Thought, noise: float, share: float = SHARE) -> float:
+    """Return one number for a thought, to be compared and reported: the outcome and a `share` of the process reward.
+
+    Steps that leave the piece no better than its draft earn nothing, but may still cost.
+    """
+    process = process_reward(thought.steps)
+    if not is_accepted(thought.draft, thought.final, noise):
+        process = min(0.0, process)
+    return thought.final + share * process
+
+
+def parts_of_tokens(starts: Sequence[int], begins: Sequence[int]) -> tuple[int, ...]:
+    """Return the part that each token belongs to: `starts` are where tokens begin in the text, `begins` where parts do.
+
+    See `traces.parts`; a token that reaches over an edge belongs to the part it begins in.
+    """
+    return tuple(bisect_right(begins, start) for start in starts)
+
+
+def dense_rewards(thought: Thought, share: float = SHARE, most: int = MOST, excess: float = EXCESS) -> Tensor:
+    """Return the reward of each token (T,): each step's at the end of its segment, the outcome at the last token.
+
+    They sum to the outcome and a `share` of the process reward.
+    """
+    parts, count = torch.tensor(thought.parts), len(thought.steps)
+    found = torch.zeros(len(thought.parts))
+    for number, step in enumerate(thought.steps, 1):
+        end = int((parts == number).nonzero().max())
+        found[end] += share * (worth(step) / count - (excess if number > most else 0.0))
+    found[-1] += thought.final
+    return found
+
+
+def token_credits(group: Sequence[Thought], noise: float, outcome: float = OUTCOME) -> list[Tensor]:
+    """Return the advantage of each token (T,) of the thoughts of one prompt.
+
+    Plan and draft: the draft's reward among the group's drafts. A segment: its gain, less what it costs, among all
+    segments of the group, divided by how many its thought has, and a share of the outcome. The piece: its reward among
+    the group's. Spreads below `noise` are the judge's own and are not divided by. Source: `docs/papers.md` 5.
+    """
+    drafts = _standard(torch.tensor([t.draft for t in group]), noise)
+    pieces = _standard(torch.tensor([t.final for t in group]), noise)
+    paid = _standard(torch.tensor([_paid(s, k) for t in group for k, s in enumerate(t.steps)]), noise).tolist()
+    found, at = list[Tensor](), 0
+    for number, thought in enumerate(group):
+        mine, at = paid[at : at + len(thought.steps)], at + len(thought.steps)
+        steps = [gain / len(mine) + outcome * float(pieces[number]) for gain in mine]
+        by_part = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])
+        found.append(by_part[torch.tensor(thought.parts, dtype=torch.long)])
+    return found
+
+
+def _paid(step: Step, number: int) -> float:
+    idle = IDLE if not step.fresh or not step.applied else 0.0
+    return step.gain - idle - (EXCESS if number >= MOST else 0.0)
+
+
+def _standard(values: Tensor, noise: float) -> Tensor:
+    """Return values less their mean, in spreads that are never smaller than the judge's noise."""
+    if values.numel() < 2:
+        return torch.zeros_like(values)
+    return (values - values.mean()) / values.std().clamp(min=max(noise, FLAT))

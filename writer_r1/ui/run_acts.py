@@ -1,0 +1,64 @@
+"""What a button of a training run asks for -> what is done with the run, its adapter, or the form of the next one."""
+
+import logging
+import threading
+from pathlib import Path
+
+from writer_r1.errors import WriterError
+from writer_r1.training import job, run_folder
+from writer_r1.training.adoption import adopt
+from writer_r1.training.config import Config, smaller
+from writer_r1.training.plan import Plan, keep_plan, plan_of
+from writer_r1.training.run_note import keep_note
+from writer_r1.ui import adapter_choice
+from writer_r1.ui import gradio as gr
+from writer_r1.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | None:
+    """Do it, and return the plan that the form then shows, where it is another.
+
+    Raises:
+        WriterError: it cannot be done; the sentence says why.
+    """
+    match asked["act"]:
+        case "stop":
+            job.stop(folder)
+        case "discard":
+            run_folder.ask_stop(folder, discard=True)  # seen at once; the rest takes as long as a step may
+            threading.Thread(target=_discard, args=(folder,), name=f"discard {folder.name}", daemon=True).start()
+        case "resume":
+            job.resume(folder)
+            workspace.release()
+        case "delete":
+            job.delete(folder)
+        case "try" | "last" as which:
+            adapter_choice.choose(workspace, adopt(folder, workspace.home, "last" if which == "last" else None))
+            gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
+        case "note":
+            keep_note(folder, asked.get("title", ""), asked.get("note", ""))
+        case "blind":
+            name = run_folder.config_of(folder).name
+            if workspace.blind_trials.running() != name:  # its files are in use
+                adopt(folder, workspace.home)
+            workspace.blind_trials.open(name)
+        case "again":
+            return _planned(workspace, run_folder.config_of(folder))
+        case "smaller":
+            return _planned(workspace, smaller(run_folder.config_of(folder)))
+    return None
+
+
+def _planned(workspace: Workspace, config: Config) -> Plan:
+    plan = plan_of(config)
+    keep_plan(workspace.home, plan)
+    return plan
+
+
+def _discard(folder: Path) -> None:
+    try:
+        job.discard(folder)
+    except WriterError as error:
+        log.info("not discarded: %s", error)  # it was over just before
