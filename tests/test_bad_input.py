@@ -54,7 +54,7 @@ def shell(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
 def scripted(monkeypatch: pytest.MonkeyPatch) -> FakeLLM:
     """Have every workspace write with one scripted model that needs no file."""
     llm = FakeLLM(script())
-    monkeypatch.setattr("writer_r1.workspace.load", lambda path, name: llm)
+    monkeypatch.setattr("writer_r1.workspace.load", lambda path, **more: llm)
     monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
     monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
     return llm

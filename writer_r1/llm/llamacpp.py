@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from writer_r1.errors import ModelError, RequestTooLong
-from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
+from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, Taken, never, nobody
 from writer_r1.llm.chat import Template, encode, piece, template_of
 from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.lora import Adapted, load_lora
@@ -31,17 +31,17 @@ FORK_CELLS = 1024  # room beside the context for what forks add to a shared prom
 class LlamaCpp:
     """A loaded GGUF model. Not thread-safe: the studio runs one model job at a time."""
 
-    def __init__(self, path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> None:
+    def __init__(
+        self, path: Path, *, name: str, threads: int | None = None, taken: Taken = nobody, context: int = 8192
+    ) -> None:
         import llama_cpp
 
         self._c, self.name, self.path = llama_cpp, name, path
         self._model = read_model(path)
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
-        cores = usable_cores()
-        small = llama_cpp.llama_model_n_params(self._model) < SMALL
-        self.threads = threads or (1 if small else cores)
-        cells, both = self.context_tokens + FORK_CELLS, (self.threads, threads or cores)
-        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both)
+        cores, small = threads or usable_cores(), llama_cpp.llama_model_n_params(self._model) < SMALL
+        cells, both = self.context_tokens + FORK_CELLS, (1 if small and not threads else cores, cores)
+        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both, taken=taken)
         self._template = template_of(self._model, path.name)
         self._loras: dict[tuple[Path, int], Any] = {}
 
