@@ -116,7 +116,8 @@ def _question(pair: BlindPair, pairs: Sequence[BlindPair]) -> str:
         for key in ORDER
     )
     # Not of how many: while others are written, what is being read must not change.
-    where = f"Pair {sum(bool(p.choice) for p in pairs) + 1}. Keys: 1, 2, or 0 for no difference."
+    number = sum(bool(p.choice) for p in pairs) + 1
+    where = f'Pair {number}. <span class="keys">Keys: 1, 2, or 0 for no difference.</span>'
     heads = ("Text 1", "Text 2")
     return f'{_texts(pair, heads)}<div class="acts choices">{row}</div><p class="where">{where}</p>'
 
@@ -164,7 +165,7 @@ def _nothing_left(pairs: Sequence[BlindPair], *, writing: bool) -> str:
         return '<p class="quiet">All that is written is read; the next pair appears here in a moment.</p>'
     kept = "Your choices are kept as pairs to train on, and leave with “Export decisions” in Settings."
     more = _act("more", f"Write {FIRST} more pairs", "blind-more", main=True)
-    return f'<p>{plural(len(pairs), "pair")} read. {kept}</p><div class="acts choices">{more}</div>'
+    return f'<p class="read">{plural(len(pairs), "pair")} read. {kept}</p><div class="acts choices">{more}</div>'
 
 
 def _earlier(pairs: Sequence[BlindPair], now: BlindPair | None) -> str:
