@@ -18,11 +18,12 @@ from writer_r1.catalog import Model
 from writer_r1.pulls import Progress, pulls_into
 from writer_r1.qualification import result_at
 from writer_r1.qualifying import Measuring
+from writer_r1.roles import ROLES
 from writer_r1.scored_texts import kept_at
 from writer_r1.servers import Abilities, server_of
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import this_process
-from writer_r1.ui import model_cards, models_tab
+from writer_r1.ui import model_cards, models_tab, role_lines
 from writer_r1.ui.model_cards import Machine, Shelf, cards, fit, time_words
 from writer_r1.ui.models_tab import look, on_act, on_add, show
 from writer_r1.workspace import Workspace
@@ -155,7 +156,8 @@ def test_the_same_model_in_both_roles_is_said_with_what_speaks_for_another(works
 def test_choosing_another_judge_is_kept_and_both_memories_are_added(workspace, tmp_path):
     here(workspace)
     mine = own(workspace, tmp_path / "mine.gguf")
-    assert Card(cards(look(workspace)), mine.name).acts == ["usewriter", "usejudge", "test", "forget"]
+    uses = ["usewriter", "usejudge", "useanalyst", "usecritic"]
+    assert Card(cards(look(workspace)), mine.name).acts == [*uses, "test", "forget"]
     on_act(workspace, [], wish("use", mine.name, role="judge"))
     assert read_settings(workspace.home) == Settings(judge=mine.name)
     html = cards(look(workspace))
@@ -163,11 +165,27 @@ def test_choosing_another_judge_is_kept_and_both_memories_are_added(workspace, t
     assert "fairer" not in html
 
 
+def test_finding_criteria_and_advising_may_be_anothers_part_and_go_back_to_the_judge(workspace, tmp_path):
+    here(workspace)
+    mine = own(workspace, tmp_path / "mine.gguf")
+    on_act(workspace, [], wish("use", mine.name, role="critic"))
+    assert workspace.cast() == ("starter", "starter", "starter", mine.name)
+    html = cards(look(workspace))
+    assert "Tiny</b> says what to change." in html and "Together they need 1.0 GB" in html
+    assert "says what to change" in card_of(workspace, mine.name).text
+    assert "finds the criteria" not in card_of(workspace).text
+    for wrong in ("judge", "writer", "theme", ""):
+        on_act(workspace, [], {"act": "unuse", "role": wrong})
+    assert read_settings(workspace.home) == Settings(critic=mine.name)
+    on_act(workspace, [], {"act": "unuse", "role": "critic"})
+    assert read_settings(workspace.home) == Settings()
+
+
 def test_a_chosen_model_that_is_not_here_is_said_and_another_stands_in(workspace):
     here(workspace)
     write_settings(workspace.home, Settings(writer="large", judge="gone"))
     shelf = look(workspace)
-    assert shelf.using == {"writer": "small", "judge": "small"}
+    assert shelf.using == dict.fromkeys(ROLES, "small")
     assert "Large is chosen but its file is not here; until it is, Small writes." in cards(shelf)
     assert "&#x27;gone&#x27; is chosen but not listed; until it is, Small judges." in cards(shelf)
 
@@ -373,7 +391,7 @@ def test_every_word_of_a_model_is_escaped():
     for shown in states:
         for pull in (None, Progress(1, 2, 1.0, 1.0, "running", HOSTILE), Progress(1, 2, None, None, "failed", HOSTILE)):
             for state in ("running", "failed"):
-                role = {"writer": HOSTILE, "judge": "x"}
+                role = {"writer": HOSTILE, "judge": "x", "analyst": HOSTILE, "critic": "x"}
                 shelf = Shelf((shown,), {}, {HOSTILE: pull} if pull else {}, Machine(9, 9), role, role)
                 judge = qualification(judge=HOSTILE, measured=HOSTILE)
                 test = Measuring(1, 2, 3.0, state, HOSTILE)
@@ -410,17 +428,18 @@ def test_a_server_says_what_it_can_do_and_that_text_leaves_before_it_is_chosen(w
     away, local = card_of(workspace, there.name), card_of(workspace, here.name)
     assert "all that big reads is sent to models.example.org" in away.text
     assert "can write and judge" in away.text and "does not go on" in away.text
-    assert away.acts == ["leave", "leave", "test", "ask", "forget"]
-    assert "leaves" not in local.text and local.acts == ["usewriter", "usejudge", "test", "ask", "forget"]
+    assert away.acts == [*["leave"] * 4, "test", "ask", "forget"]
+    uses = ["usewriter", "usejudge", "useanalyst", "usecritic"]
+    assert "leaves" not in local.text and local.acts == [*uses, "test", "ask", "forget"]
     assert "MB" not in away.text + local.text
     on_act(workspace, [], wish("use", there.name, role="writer"))
     assert workspace.writer == there.name
-    assert "is sent to models.example.org" in Card(model_cards.roles(look(workspace))).text
+    assert "is sent to models.example.org" in Card(role_lines.roles(look(workspace))).text
 
 
 def test_a_server_without_probabilities_can_write_and_not_be_made_the_judge(workspace):
     model = served(workspace, "http://127.0.0.1:1/v1")
-    assert card_of(workspace, model.name).acts == ["usewriter", "ask", "forget"]
+    assert card_of(workspace, model.name).acts == ["usewriter", "useanalyst", "usecritic", "ask", "forget"]
     on_act(workspace, [], wish("use", model.name, role="judge"))
     assert read_settings(workspace.home).judge is None
     on_act(workspace, [], wish("forget", model.name))

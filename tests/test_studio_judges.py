@@ -7,7 +7,10 @@ from judges import qualification
 from live import SOON_MS, Pages, Studio, done, write
 from playwright.sync_api import Locator, Page, expect
 
+from writer_r1 import servers
+from writer_r1.llm.fake import FakeLLM
 from writer_r1.qualification import result_at
+from writer_r1.servers import Abilities
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -100,3 +103,38 @@ def test_the_pages_of_a_judge_fit_the_window_and_axe_finds_nothing_serious(
             (v["id"], [n["html"][:160] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")
         ]
         assert grave == [], grave
+
+
+def test_a_server_is_added_by_its_address_and_text_leaves_only_after_that_was_said(
+    pages: Pages, studio: Studio
+) -> None:
+    pytest.importorskip("openai", reason="models on servers need the server extra")
+    from server_stand_in import StandIn
+
+    away = servers.server_of("https://models.example.org/v1#big")
+    servers.keep(away.model_copy(update={"can": Abilities(logprobs=True)}), studio.home / "models", set())
+    stand_in = StandIn(FakeLLM(lambda request: "Hello."))
+    stand_in.start()
+    try:
+        page = pages.open(390)
+        card(page)
+        field = page.locator("#model-path input, #model-path textarea")
+        field.fill(f"{stand_in.url}#small")
+        field.press("Enter")
+        added = page.locator("#models [data-model^=small]")
+        expect(added).to_contain_text("It can write and judge", timeout=SOON_MS)
+        expect(added.get_by_role("button", name="Test connection")).to_be_visible()
+    finally:
+        stand_in.stop()
+    hosted = page.locator("#models [data-model^=big]")
+    hosted.get_by_role("button", name="Use for writing").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("all that big reads is sent to models.example.org")
+    page.keyboard.press("Enter")  # the safe answer has the keyboard
+    expect(dialog).to_have_count(0)
+    expect(page.locator("#models .roles")).not_to_contain_text("models.example.org")
+    hosted.get_by_role("button", name="Use for writing").click()
+    dialog.get_by_role("button", name="Use this server").click()
+    expect(page.locator("#models .roles")).to_contain_text("is sent to models.example.org", timeout=SOON_MS)
+    card(page).get_by_role("button", name="Use for writing").click()  # and back
+    expect(page.locator("#models .roles")).not_to_contain_text("models.example.org", timeout=SOON_MS)

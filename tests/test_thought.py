@@ -12,6 +12,7 @@ from writer_r1.trajectory import Trajectory
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.thought import timeline
 from writer_r1.ui.view import View, advance
+from writer_r1.ui.write_tab import task_of, wished
 
 HOSTILE = "“left boot” <script>alert(1)</script> & stairs"
 ROUNDS = (("alpha", HOSTILE), ("beta", "The boots & stairs are loud."), ("gamma", "Less of it."))
@@ -77,3 +78,8 @@ def test_before_it_is_judged_a_dash_stands_for_the_score() -> None:
     )
     assert "—" in timeline(view._replace(now=bare)) and "it helped" not in timeline(view._replace(now=bare))
     assert timeline(View(Trajectory(id="r", prompt=""), thought=Thought(tokens=3))).count("<li>") == 0
+
+
+def test_the_switch_beside_the_rounds_reaches_the_run() -> None:
+    assert task_of(None, PROMPT, wished(3, False, False, True, "", 1.0)).one_go
+    assert not task_of(None, PROMPT, wished(3, False, False, False, "", 1.0)).one_go

@@ -52,6 +52,8 @@ class Started(Happening):
     seed: int
     adapter: str = ""  # that the model wore while it wrote, and how strongly; the judge wears none
     strength: float = 1.0
+    analyst: str = ""  # where it was not the judge that found the criteria, or said what to change
+    critic: str = ""
     settings: dict[str, str | int | float | bool | None] = {}
     part: Part | None = None  # None: the whole manuscript
 

@@ -79,7 +79,8 @@ class Task(NamedTuple):
 class Team(NamedTuple):
     """Who works: models by role, likeness of texts (None without the embedding model), lessons, and a way to stop.
 
-    `readers` stand in for people where the judge was calibrated; `retell` reads what is around a scene.
+    `readers` stand in for people where the judge was calibrated; `retell` reads what is around a scene. The judge also
+    finds the criteria and says what to change, unless that is another's part.
     """
 
     writer: LLM
@@ -89,6 +90,8 @@ class Team(NamedTuple):
     cancel: Cancel
     readers: Readers | None = None
     retell: Retell | None = None
+    analyst: LLM | None = None
+    critic: LLM | None = None
 
 
 def write(task: Task, team: Team) -> Iterator[Event]:
@@ -102,10 +105,12 @@ def write(task: Task, team: Team) -> Iterator[Event]:
         seed=task.seed,
         adapter=task.adapter,
         strength=task.strength,
+        analyst=_other(team.analyst, team),
+        critic=_other(team.critic, team),
         settings=settings,
         part=task.part,
     )
-    analyst = Analyst(team.judge, team.similarity, team.cancel, task.seed)
+    analyst = Analyst(team.analyst or team.judge, team.similarity, team.cancel, task.seed)
     rubric = task.rubric or (yield from derive_rubric(task.prompt, analyst, task.depth, task.kept, task.dismissed))
     if task.rubric is not None:
         yield RubricReady(rubric=rubric)
@@ -129,6 +134,11 @@ def _one_thought(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
             rounds = event.attempt - 1
         yield event
     yield Finished(trajectory_id=task.trajectory_id, best_attempt=best, rounds=rounds)
+
+
+def _other(llm: LLM | None, team: Team) -> str:
+    """Return the name of a model, where it is not the judge."""
+    return llm.name if llm and llm.name != team.judge.name else ""
 
 
 def _check_fits(task: Task, judge: LLM) -> None:
@@ -195,7 +205,7 @@ def _attempt(
         written = yield from _first_text(number, task, writer, team.recall)
     else:
         yield Status(text="reflecting on the weakest criteria")
-        critic = Critic(team.judge, team.recall, team.cancel, task.seed + number, label, task.story)
+        critic = Critic(team.critic or team.judge, team.recall, team.cancel, task.seed + number, label, task.story)
         reflection = yield from reflect(task.prompt, rubric, best, critic)
         yield Reflected(attempt=number, reflection=reflection)
         yield Status(text="revising")

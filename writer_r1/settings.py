@@ -31,6 +31,8 @@ class Settings(BaseModel):
 
     writer: str | None = None
     judge: str | None = None
+    analyst: str | None = None  # who finds the criteria, and who says what to change: without a choice the judge
+    critic: str | None = None
     adapter: str | None = None  # that the writer wears where it fits the model, and how strongly
     strength: float = Field(default=1.0, ge=0.0, le=1.5)
     threads: int | None = Field(default=None, ge=1, le=1024)

@@ -28,14 +28,15 @@ from writer_r1.pulls import pulls_into
 from writer_r1.qualification import marked
 from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
+from writer_r1.roles import Cast, cast_of
 from writer_r1.room import machine, refuse_without_room, training
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
 from writer_r1.story import Teller, retell
+from writer_r1.suggestions import suggested
 from writer_r1.trajectory import Lesson, Rubric, prompt_id
 
 PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
-SIMILAR = 0.4  # cosine of two requests from which criteria of one may serve the other
 
 log = logging.getLogger(__name__)
 
@@ -90,13 +91,16 @@ class Workspace:
     @property
     def writer(self) -> str:
         """Return the name of the model that writes: the one chosen if it is ready, else the best that is."""
-        return self._ready(self.settings.writer) or self.default_model()
+        return self.cast().writer
 
     @property
     def judge(self) -> str:
         """Return the name of the model that judges: the one chosen if ready; where none was chosen, the writer."""
-        chosen = self.settings.judge
-        return self._ready(chosen) or (self.default_model() if chosen else self.writer)
+        return self.cast().judge
+
+    def cast(self, writer: str | None = None, judge: str | None = None) -> Cast:
+        """Return the name of the model in each role; see `roles.cast_of`."""
+        return cast_of(self.settings, self._ready, self.default_model, writer, judge)
 
     def default_model(self) -> str:
         """Return the best model that is ready on this machine: standard, else starter."""
@@ -119,25 +123,25 @@ class Workspace:
         """
         if not task.prompt.strip():
             raise WriterError("Say in a sentence what the piece should do.")
-        writer = model or self.writer
-        judging = judge or (self.judge if self.settings.judge or not model else writer)
-        for name in (writer, judging):
+        cast = self.cast(model, judge)
+        for name in cast:
             catalog.refuse_absent(name, self.models)
-        worn = adapters.worn_by(writer, task.adapter, self.models, self.home)
+        worn = adapters.worn_by(writer := cast.writer, task.adapter, self.models, self.home)
         run_id = task.trajectory_id or secrets.token_hex(6)
         dismissed = tuple(self.store.dismissed(prompt_id(task.prompt), piece_id))
         kept = tuple(one.passage.text for one in self.store.protected(piece_id))
         task = task._replace(trajectory_id=run_id, dismissed=dismissed, protected=kept)
 
         def work(stop: Cancel) -> Iterator[Event]:
-            if self._free({writer, judging}) or not self._likeness_ready:
+            if self._free(set(cast)) or not self._likeness_ready:
                 yield Status(text="loading the model")
                 self.llm(writer)
                 self._ready_likeness()  # now, so that no stage waits for the embedding model later
-            readers = self.readers(self.name_of(judging))
+            readers = self.readers(self.name_of(cast.judge))
             writing = self.llm(writer).adapted(worn, task.strength) if worn else self.llm(writer)
             tell = partial(retell, Teller(self.llm(writer), stop, self.store, piece_id or ""))
-            team = Team(writing, self.llm(judging), self.similarity, self.recall, stop, readers, tell)
+            judge, *others = map(self.llm, cast[1:])
+            team = Team(writing, judge, self.similarity, self.recall, stop, readers, tell, *others)
             for event in write(task, team):
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
@@ -193,11 +197,7 @@ class Workspace:
 
     def suggest(self, brief: str, limit: int = 3) -> list[tuple[SavedRubric, float]]:
         """Return the saved rubrics made for requests like this one, each with its cosine; the same request first."""
-        saved = self.store.saved_rubrics() if brief.strip() else []
-        likeness = self.similarity(brief, [s.prompt for s in saved]) if saved else []
-        here = prompt_id(brief)
-        rows = [(s, value) for s, value in zip(saved, likeness, strict=True) if value >= SIMILAR]
-        return sorted(rows, key=lambda row: (prompt_id(row[0].prompt) == here, row[1]), reverse=True)[:limit]
+        return suggested(brief, self.store.saved_rubrics() if brief.strip() else [], self.similarity, limit)
 
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
@@ -240,7 +240,7 @@ class Workspace:
     def _free(self, needed: set[str]) -> bool:
         """Close the models that no role needs any more, and return whether one of `needed` is still to be loaded."""
         wanted = {self.name_of(name) for name in needed}
-        for key in self._loaded.keys() - wanted - {self.name_of(self.writer), self.name_of(self.judge)}:
+        for key in self._loaded.keys() - wanted - set(map(self.name_of, self.cast())):
             self._loaded.pop(key).close()
         return not wanted <= self._loaded.keys()
 
@@ -261,12 +261,12 @@ class Workspace:
         """Do in small steps what the first run would; given up between two of them where a job waits for the model."""
         try:
             with self.machine(timeout_s=0):
-                judge, writer = self.judge, self.writer
-                if training() or not self._free({judge, writer}):
+                cast = self.cast()
+                if training() or not self._free(set(cast)):
                     return
-                pins = (partial(self._pin, judge, prompt) for prompt in PINNED)
-                steps: list[Callable[[], object]] = [lambda: self.llm(judge), *pins]
-                steps += [lambda: self.llm(writer), lambda: self._ready_likeness()]
+                pins = (partial(self._pin, cast.analyst, prompt) for prompt in PINNED)
+                steps: list[Callable[[], object]] = [partial(self.llm, cast.analyst), *pins]
+                steps += [*(partial(self.llm, name) for name in dict.fromkeys(cast)), self._ready_likeness]
                 for step in steps:
                     if self.jobs.waiting():
                         return

@@ -4,30 +4,16 @@ Every card says what the model can and cannot do, what it takes and whether this
 """
 
 import json
-from collections.abc import Collection, Mapping
 from html import escape
-from typing import Literal, NamedTuple
 
 from writer_r1.catalog import Model, amount
 from writer_r1.pulls import STOPPING, Progress
-from writer_r1.qualification import Qualification
-from writer_r1.qualifying import Measuring
-from writer_r1.ui import server_cards
+from writer_r1.ui import role_lines, server_cards
+from writer_r1.ui.shelf import Machine, Shelf, button, fit, memory_words
 from writer_r1.ui.trust import known
 
-Fit = Literal["fits", "tight", "does not fit"]
-Role = Literal["writer", "judge"]
-
-AMPLE = 0.9  # of the free memory: past it the browser and the system are pushed out
 WORDS_PER_TOKEN = 0.75  # English prose, roughly
-SAME = (
-    "The same model writes and judges. A model tends to like its own prose, so another judge is fairer, "
-    "if this machine has the memory for both."
-)
-NEXT_RUN = "Switching takes effect with the next run."
 TEST = "Scores 136 texts whose order is known, and gives way while you write."
-DOES: dict[Role, str] = {"writer": "writes", "judge": "judges"}
-USE: dict[Role, str] = {"writer": "Use for writing", "judge": "Use for judging"}
 
 REMOVE = """<template data-dialog="remove"><form method="dialog" data-act="remove"><h2>Remove the file?</h2>
 <p><b data-fill="label"></b> will be deleted from this machine. It can be downloaded again; your writing is not
@@ -35,86 +21,19 @@ touched.</p><footer><button type="button" data-close autofocus>Keep it</button>
 <button class="main">Remove the file</button></footer></form></template>"""
 
 
-class Machine(NamedTuple):
-    """This machine's memory, in bytes."""
-
-    total: int
-    free: int
-
-
-class Shelf(NamedTuple):
-    """All that the cards show: `kept` bytes of partial files, and for each role the model in use and the one chosen.
-
-    Of models as judges: what is known, the tests of this studio, and which were begun and not brought to an end.
-    """
-
-    models: tuple[Model, ...]
-    kept: Mapping[str, int]
-    pulls: Mapping[str, Progress]
-    machine: Machine
-    using: Mapping[Role, str]
-    chosen: Mapping[Role, str | None]
-    judges: Mapping[str, Qualification] = {}
-    tests: Mapping[str, Measuring] = {}
-    begun: Collection[str] = ()
-    asking: Collection[str] = ()  # servers that are being asked, by address or listed name
-
-    def named(self, name: str) -> Model | None:
-        return next((m for m in self.models if m.name == name), None)
-
-
-def fit(need: int, machine: Machine) -> Fit:
-    """Return whether a model that needs so many bytes of memory can be used well on this machine."""
-    if need > machine.total:
-        return "does not fit"
-    return "fits" if need <= AMPLE * machine.free else "tight"
-
-
 def cards(shelf: Shelf) -> str:
     """Return who writes and judges now, then a card for each model."""
     return (
-        f'<div class="models">{roles(shelf)}<ul class="plain" role="list">'
+        f'<div class="models">{role_lines.roles(shelf)}<ul class="plain" role="list">'
         f"{''.join(card(m, shelf) for m in shelf.models)}{server_cards.joining(shelf.asking)}</ul>"
         f"{REMOVE}{server_cards.LEAVING}</div>"
     )
 
 
-def roles(shelf: Shelf) -> str:
-    """Return which model writes and which judges, and what to think of it."""
-    writer, judge = shelf.named(shelf.using["writer"]), shelf.named(shelf.using["judge"])
-    if writer is None or writer.state != "ready":
-        least = min((m for m in shelf.models if m.sha256), key=lambda m: m.bytes, default=None)
-        quickest = f" {escape(least.label)} is the smallest, {amount(least.bytes)}." if least else ""
-        return f'<div class="roles"><p>No model is here yet, and none can write without one.{quickest}</p></div>'
-    lines = [f"<p><b>{escape(writer.label)}</b> writes.</p>"]
-    if judge is None or judge.name == writer.name:
-        lines = [f"<p><b>{escape(writer.label)}</b> writes and judges.</p>", f'<p class="quiet">{SAME}</p>']
-    else:
-        both = writer.memory_bytes + judge.memory_bytes
-        lines.append(f"<p><b>{escape(judge.label)}</b> judges.</p>")
-        if not (writer.server or judge.server):
-            lines.append(f'<p class="quiet">Together they need {memory_words(both, shelf.machine)}</p>')
-    lines += server_cards.leaving([m for m in (writer, judge) if m])
-    lines += [f"<p>{line}</p>" for role in DOES if (line := missed(shelf, role))]
-    return f'<div class="roles">{"".join(lines)}<p class="quiet">{NEXT_RUN}</p></div>'
-
-
-def missed(shelf: Shelf, role: Role) -> str:
-    """Return a sentence where the model chosen for a role cannot be used now."""
-    name = shelf.chosen[role]
-    chosen = shelf.named(name) if name else None
-    if name is None or (chosen and chosen.state == "ready"):
-        return ""
-    what = f"{chosen.label} is chosen but its file is not here" if chosen else f"{name!r} is chosen but not listed"
-    now = shelf.named(shelf.using[role])
-    return escape(f"{what}; until it is, {now.label if now else 'another model'} {DOES[role]}.")
-
-
 def card(model: Model, shelf: Shelf) -> str:
     """Return one model: what it is, what it takes, where its file is, and what can be done."""
     pull = shelf.pulls.get(model.name)
-    here = [does for role, does in DOES.items() if model.name == shelf.using[role] and model.state == "ready"]
-    marks = "".join(f'<span class="mark">{does}</span>' for does in here)
+    marks = "".join(f'<span class="mark">{does}</span>' for does in role_lines.parts(model, shelf))
     name = escape(model.name)
     return (
         f'<li class="model" data-model="{name}" aria-labelledby="model-{name}">'
@@ -141,12 +60,6 @@ def facts(model: Model, machine: Machine) -> str:
         ),
     ]
     return f"<dl>{''.join(f'<dt>{term}</dt><dd>{value}</dd>' for term, value in rows)}</dl>"
-
-
-def memory_words(need: int, machine: Machine) -> str:
-    """Return a need for memory against what this machine has, and what to do about it."""
-    todo = {"fits": "", "tight": " Close other programs before you use it.", "does not fit": ""}[fit(need, machine)]
-    return f"{amount(need)} of memory; {amount(machine.free)} of {amount(machine.total)} is free.{todo}"
 
 
 def where(model: Model, shelf: Shelf, pull: Progress | None) -> str:
@@ -227,13 +140,7 @@ def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
         text = "Resume" if resumed else f"Download {amount(model.bytes)}"
         buttons.append(button("download", model, text, kind="main"))
     if model.state == "ready":
-        buttons += [
-            server_cards.use(model, text, role) or button("use", model, text, role=role)
-            for role, text in USE.items()
-            if shelf.using[role] != model.name or shelf.chosen[role] not in (model.name, None)
-            if role == "writer" or server_cards.can_judge(model)
-        ]
-        buttons += judge_buttons(model, shelf)
+        buttons += role_lines.buttons(model, shelf) + judge_buttons(model, shelf)
     if model.server:
         asked = model.name in shelf.asking
         buttons.append(button("unask", model, "Stop") if asked else button("ask", model, "Test connection"))
@@ -247,16 +154,6 @@ def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
 def row(buttons: list[str]) -> str:
     """Return buttons side by side."""
     return f'<div class="acts">{"".join(buttons)}</div>' if buttons else ""
-
-
-def button(act: str, model: Model, text: str, *, role: str = "", kind: str = "", tip: str = "") -> str:
-    """Return a button that asks for `act` on this model; `data-key` lets it keep the keyboard through an update."""
-    name = escape(model.name)
-    hint = f' title="{escape(tip)}"' if tip else ""
-    return (
-        f'<button type="button" class="act {kind}" data-act="{act}" data-name="{name}" data-role="{role}" '
-        f'data-key="{act}{role}-{name}" aria-label="{escape(f"{text}: {model.label}")}"{hint}>{text}</button>'
-    )
 
 
 def removal(model: Model) -> str:

@@ -6,7 +6,7 @@ twice.
 
 from collections.abc import Callable
 from html import escape
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import gradio as gr
 import psutil
@@ -18,18 +18,20 @@ from writer_r1.joining import Asked, joins_into
 from writer_r1.pulls import kept_bytes, pulls_into, remove
 from writer_r1.qualification import qualification_of
 from writer_r1.qualifying import begun
+from writer_r1.roles import ROLES
 from writer_r1.servers import ADDRESS, server_of
 from writer_r1.settings import change_settings, read_settings
 from writer_r1.ui import adapter_cards, adapter_choice, render
 from writer_r1.ui.board import EACH, QUIET, Board, asked
-from writer_r1.ui.model_cards import Machine, Role, Shelf, cards
+from writer_r1.ui.model_cards import cards
+from writer_r1.ui.role_lines import BESIDE
 from writer_r1.ui.server_cards import ASKING, can_judge
+from writer_r1.ui.shelf import Machine, Shelf
 from writer_r1.ui.trust import LABEL
 from writer_r1.workspace import Workspace
 
 LOOK_S = 1.0
 SOON_S = 0.7  # a server that answers by then is not waited for
-ROLES: tuple[Role, ...] = get_args(Role)
 TESTED = "judge "  # before the name of a model whose test is watched; no name has a space in it
 ASKED = "server "  # before the address or name of a server that is asked
 Page = tuple[Any, Any, Any]  # the cards, the names of the downloads and tests this page watches, the timer
@@ -55,7 +57,7 @@ def look(workspace: Workspace) -> Shelf:
     models = tuple(catalog.rows(workspace.models))
     settings, pulls = read_settings(workspace.home), pulls_into(workspace.models)
     memory = psutil.virtual_memory()
-    using: dict[Role, str] = {"writer": workspace.writer, "judge": workspace.judge}
+    using = dict(zip(ROLES, workspace.cast(), strict=True))
     ready = [m.name for m in models if m.state == "ready"]
     return Shelf(
         models,
@@ -63,7 +65,7 @@ def look(workspace: Workspace) -> Shelf:
         {m.name: p for m in models if (p := pulls.progress(m.name))},
         Machine(memory.total, memory.available),
         {role: catalog.find(name, workspace.models).name for role, name in using.items()},
-        {"writer": settings.writer, "judge": settings.judge},
+        {role: getattr(settings, role) for role in ROLES},
         {name: found for name in ready if (found := qualification_of(name, workspace.home))},
         {name: test for name in ready if (test := workspace.qualifying.progress(name))},
         [name for name in ready if begun(name, workspace.home)],
@@ -138,6 +140,9 @@ def _act(workspace: Workspace, wish: dict[str, str]) -> None:
     """Do what a browser asked; it may have sent anything, so only listed models and known wishes count."""
     if wish["act"] in ("try-adapter", "blind", "delete-adapter"):
         _act_on_adapter(workspace, wish)
+        return
+    if wish["act"] == "unuse" and wish.get("role") in BESIDE:
+        change_settings(workspace.home, **{wish["role"]: None})
         return
     if wish["act"] == "unask":
         joins_into(workspace.models).stop(wish.get("name", ""))

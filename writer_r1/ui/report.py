@@ -45,6 +45,8 @@ def _head(view: View, name: str, begun: float, shares: str) -> str:
     moment = datetime.fromtimestamp(begun)
     worn = f", wearing {escape(wearing(view))}" if view.adapter else ""
     models = f"Written by {escape(view.model)}{worn}, judged by {escape(view.judge)}" if view.model else ""
+    models += f", criteria by {escape(view.analyst)}" if view.analyst else ""
+    models += f", advice by {escape(view.critic)}" if view.critic else ""
     facts = " · ".join(part for part in (f"{moment.day} {moment:%B %Y}", models, escape(phase_of(view))) if part)
     trusts = dict.fromkeys(a.evaluation.judge.trust for a in view.now.attempts if a.evaluation)
     trusted = "".join(f"<p><b>{LABEL[t].capitalize()}.</b> {escape(MEANING[t])}</p>" for t in trusts)

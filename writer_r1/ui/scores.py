@@ -63,7 +63,8 @@ def overall(attempt: Attempt | None) -> str:
     if attempt is None or attempt.evaluation is None:
         return ""
     given = attempt.evaluation
-    return f'<p class="overall"><b>{ten(given.reward)}</b> of 10 overall · {guide(given.judge)}</p>'
+    who = f'<span class="guide">judged by <bdi>{escape(given.judge.model)}</bdi></span>'
+    return f'<p class="overall"><b>{ten(given.reward)}</b> of 10 overall · {guide(given.judge)} · {who}</p>'
 
 
 def change(before: Score | None, after: Score | None) -> str:

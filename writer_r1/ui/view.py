@@ -45,6 +45,8 @@ class View(NamedTuple):
     t: float = 0.0
     model: str = ""
     judge: str = ""
+    analyst: str = ""  # who found the criteria, and who said what to change, where it was not the judge
+    critic: str = ""
     adapter: str = ""  # that the model wore, and how strongly
     strength: float = 1.0
     proposed: tuple[Proposed, ...] = ()
@@ -67,6 +69,7 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
             case Started():
                 view = view._replace(model=event.model, judge=event.judge, part=event.part)
                 view = view._replace(adapter=event.adapter, strength=event.strength)
+                view = view._replace(analyst=event.analyst, critic=event.critic)
             case Retold():
                 view = view._replace(story=event.summaries)
             case Thought():
