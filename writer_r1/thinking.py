@@ -15,7 +15,7 @@ from writer_r1.checks import copied_share, is_looping, paragraphs, sentences, wo
 from writer_r1.drafting import restated
 from writer_r1.facts import read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
-from writer_r1.prompts import render
+from writer_r1.prompts import example, render
 from writer_r1.review import Similarity
 from writer_r1.traces import Segment, Trace, changes_between, written
 from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory, name_key
@@ -234,4 +234,4 @@ class Voice(NamedTuple):
         """Return whether a reflection is a finished thought in the first person that speaks of no judge."""
         if not 0 < word_count(said) <= MOST_SAID or said[-1] not in ENDS or not _FIRST.search(said):
             return False
-        return not speaks_of_judging(said, self.prompt)
+        return not speaks_of_judging(said, self.prompt) and copied_share(said, example("reconsider")) == 0
