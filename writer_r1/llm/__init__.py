@@ -158,11 +158,15 @@ def connect(server: Server) -> LLM:
 
 
 def load(path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> LLM:
-    """Return the model in a GGUF file, ready to answer.
+    """Return the model in a GGUF file, or in a folder of safetensors, ready to answer.
 
     Raises:
-        ModelError: when llama.cpp cannot read it.
+        ModelError: when llama.cpp, or transformers, cannot read it.
     """
+    if path.is_dir():
+        from writer_r1.llm.hf import HF
+
+        return HF(path, name=name, threads=threads, context=context)
     from writer_r1.llm.llamacpp import LlamaCpp
 
     return LlamaCpp(path, name=name, threads=threads, context=context)
