@@ -137,15 +137,20 @@ class StandIn:
                         item: Any = next(replies)
                     except StopIteration as end:
                         item = end.value
+                    except Exception as error:  # the stream then breaks off, instead of standing still
+                        item = error
                     loop.call_soon_threadsafe(coming.put_nowait, item)
                     if isinstance(item, Finish):
                         self.stopped += item.reason == "cancelled"
+                    if not isinstance(item, str):
                         return
 
         working = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            while not isinstance(item := await coming.get(), Finish):
+            while isinstance(item := await coming.get(), str):
                 yield part({"content": item})
+            if isinstance(item, Exception):
+                raise item
             yield part({}, "length" if item.reason == "length" else "stop")
             yield "data: [DONE]\n\n"
         finally:

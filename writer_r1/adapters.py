@@ -18,6 +18,7 @@ from writer_r1.catalog import Model
 from writer_r1.digests import digest_file
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.trajectory import Noun
+from writer_r1.weights_folder import first_weights, is_weights_folder
 
 MANIFEST, WEIGHTS = "manifest.json", "adapter.gguf"
 NAME = re.compile(r"[^\W_][\w .-]{0,59}")
@@ -177,11 +178,13 @@ def base_digest(model: Model) -> str:
     """
     if model.sha256 or model.server:
         return model.sha256 or ""
+    path = model.path
     try:
-        stat = model.path.stat()
-    except OSError:
+        path = first_weights(path) if is_weights_folder(path) else path
+        stat = path.stat()
+    except (OSError, ModelError):
         return ""
-    return _digest(model.path, stat.st_size, stat.st_mtime_ns)
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=16)

@@ -17,10 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 from writer_r1 import servers
 from writer_r1.digests import digest_file, is_sound, remember, sidecar
 from writer_r1.errors import ModelError
-from writer_r1.gguf_header import UNSAFE, inspect
+from writer_r1.gguf_header import UNSAFE, Summary, inspect
 from writer_r1.places import data
 from writer_r1.servers import Server
 from writer_r1.trajectory import Noun
+from writer_r1.weights_folder import inspect_folder, is_weights_folder
 from writer_r1.whole_file import write_whole
 
 State = Literal["ready", "partial", "absent"]
@@ -141,7 +142,7 @@ def path_of(name: str, folder: Path) -> Path:
     if model.server:
         raise ModelError(f"{model.label} has no file on this machine, which this needs; choose a model that is here.")
     if model.sha256 is None:
-        inspect(model.path)
+        inspected(model.path)
     elif model.state != "ready":
         what = "only partly downloaded" if model.state == "partial" else "not downloaded yet"
         command = f"writer-r1 models pull {model.aliases[0] if model.aliases else model.name}"
@@ -204,6 +205,15 @@ def add(path: str | Path, folder: Path) -> Model:
     return _added_row(added)
 
 
+def inspected(path: Path) -> Summary:
+    """Return what a list shows of a model's file, or of its folder of safetensors.
+
+    Raises:
+        ModelError: it cannot be used.
+    """
+    return inspect_folder(path) if is_weights_folder(path) else inspect(path)
+
+
 def forget(name: str, folder: Path) -> None:
     """Take a model of the user's own off the list; its file stays where it is."""
     if servers.forget(name, folder):
@@ -227,7 +237,7 @@ def _row(entry: Entry, folder: Path) -> Model:
 
 def _describe(path: Path) -> Added:
     name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-") or "model"
-    return Added(name=name, path=path, **inspect(path)._asdict())
+    return Added(name=name, path=path, **inspected(path)._asdict())
 
 
 def _added_row(added: Added) -> Model:
@@ -255,7 +265,7 @@ def _added_state(added: Added) -> State:
     try:
         stat = added.path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (added.bytes, added.mtime_ns):
-            inspect(added.path)
+            inspected(added.path)
     except OSError:
         return "absent"
     except ModelError:

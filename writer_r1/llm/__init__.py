@@ -166,11 +166,17 @@ def connect(server: Server) -> LLM:
 
 
 def load(path: Path, *, name: str, threads: int | None = None, taken: Taken = nobody, context: int = 8192) -> LLM:
-    """Return the model in a GGUF file, ready to answer. It leaves alone as many cores as are `taken` at that moment.
+    """Return the model in a GGUF file, or in a folder of safetensors, ready to answer.
+
+    llama.cpp leaves alone as many cores as are `taken` at that moment.
 
     Raises:
-        ModelError: when llama.cpp cannot read it.
+        ModelError: when llama.cpp, or transformers, cannot read it.
     """
+    if path.is_dir():
+        from writer_r1.llm.hf import HF
+
+        return HF(path, name=name, threads=threads, context=context)
     from writer_r1.llm.llamacpp import LlamaCpp
 
     return LlamaCpp(path, name=name, threads=threads, taken=taken, context=context)

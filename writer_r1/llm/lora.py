@@ -7,13 +7,22 @@ judge does, never meets the adapter: it is only on inside a call of `Adapted`.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from writer_r1.errors import ModelError
-from writer_r1.llm import Cancel, Reading, Reply, Request, Sampling, never
+from writer_r1.llm import LLM, Cancel, Reading, Reply, Request, Sampling, never
 
-if TYPE_CHECKING:
-    from writer_r1.llm.llamacpp import LlamaCpp
+
+class Wearing(LLM, Protocol):
+    """A model that can put an adapter on."""
+
+    def wear(self, adapter: Any, strength: float) -> None:
+        """Put a loaded adapter on, or where it is None take it off."""
+        ...
+
+    def adapted(self, path: Path, strength: float) -> "Adapted":
+        """Return this model with an adapter on; see `LLM.adapted`."""
+        ...
 
 
 def load_lora(model: Any, path: Path) -> Any:
@@ -33,7 +42,7 @@ def load_lora(model: Any, path: Path) -> Any:
 class Adapted:
     """An `LLM`: `base` with an adapter on at `strength`, 1 as it was trained, 0 as if it was not there."""
 
-    def __init__(self, base: "LlamaCpp", handle: Any, strength: float) -> None:
+    def __init__(self, base: Wearing, handle: Any, strength: float) -> None:
         self._base, self._handle, self._strength = base, handle, strength
         self.name, self.context_tokens = base.name, base.context_tokens
 

@@ -131,12 +131,16 @@ class OpenAICompatible:
             return []
 
     async def _whole(self, request: Request, sampling: Sampling) -> str:
-        out: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        await self._answer(request, sampling, out)
-        text, parts = Deltas(sampling.stop), list[str]()
-        while not out.empty() and not text.stopped:
-            parts.append(text.add((out.get() or "").encode()))
-        return "".join([*parts, *text.rest()])
+        """Return a reply in one piece: llama.cpp's Python server breaks off a stream when another call comes."""
+        body = self._body(request, sampling, "")
+
+        async def ask() -> Any:
+            return _sound(await self.calls.client.chat.completions.create(**body))
+
+        choice = await self.calls.patiently(ask)
+        text = Deltas(sampling.stop)
+        said = Rest(self._told(request)).add(getattr(choice.message, "content", None) or "")
+        return "".join([text.add(said.encode()), *([] if text.stopped else text.rest())])
 
     # log-probabilities
 

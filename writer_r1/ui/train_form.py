@@ -144,7 +144,7 @@ def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
 
 def bases(workspace: Workspace, plan: Plan) -> list[tuple[str, str]]:
     """Return the models of this machine that may be trained, and the one that is chosen."""
-    found = [(m.label, m.name) for m in catalog.rows(workspace.models) if m.state == "ready" and not m.server]
+    found = [(m.label, m.name) for m in catalog.rows(workspace.models) if m.state == "ready" and m.path.is_file()]
     aliases = {alias: m for m in catalog.rows(workspace.models) for alias in m.aliases}
     if plan.base not in [name for _, name in found]:
         known = aliases.get(plan.base)

@@ -1,0 +1,76 @@
+"""A folder of safetensors -> whether transformers can answer from it, and what a list shows, read without loading.
+
+Only safetensors are read, which hold numbers and no code, and only architectures that transformers knows itself.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from writer_r1.errors import ModelError
+from writer_r1.gguf_header import CONTEXT, Summary
+
+CONFIG = "config.json"
+
+
+def is_weights_folder(path: Path) -> bool:
+    """Return whether this is a folder that says it holds a model of transformers."""
+    return os.path.isfile(path / CONFIG)  # unlike Path.is_file, False for a text that can be no path
+
+
+def first_weights(folder: Path) -> Path:
+    """Return the file of weights whose digest stands for the folder's.
+
+    Raises:
+        ModelError: there are none.
+    """
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        raise ModelError(f"{folder.name!r} holds no *.safetensors, the only weights that are read from a folder.")
+    return found[0]
+
+
+def inspect_folder(folder: Path) -> Summary:
+    """Return what a list shows of a folder that holds a whole chat model. `memory_bytes` is an estimate, in float32.
+
+    Raises:
+        ModelError: it is no chat model, needs code of its own, or lacks its weights.
+    """
+    first_weights(folder)
+    config = _json(folder / CONFIG)
+    if "auto_map" in config:
+        raise ModelError(f"{folder.name!r} brings code of its own, which is never run; choose another model.")
+    written = (folder / "chat_template.jinja").is_file()
+    if not written and not _json(folder / "tokenizer_config.json").get("chat_template"):
+        raise ModelError(f"{folder.name!r} has no chat template, so it cannot follow requests; choose a chat model.")
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    told = config.get("max_position_embeddings")
+    context = told if isinstance(told, int) and told > 0 else CONTEXT
+    stat = folder.stat()
+    return Summary(
+        label=folder.name[:80],
+        licence="not stated",
+        bytes=size,
+        mtime_ns=stat.st_mtime_ns,
+        memory_bytes=2 * size + _cache_bytes(config, min(context, CONTEXT)),
+        context=context,
+    )
+
+
+def _cache_bytes(config: dict[str, Any], context: int) -> int:
+    """Return what a full context takes in float32: a key and a value for each layer and token."""
+    heads = int(config.get("num_attention_heads") or 1)
+    width = int(config.get("head_dim") or int(config.get("hidden_size") or 0) // heads)
+    keys, layers = int(config.get("num_key_value_heads") or heads), int(config.get("num_hidden_layers") or 0)
+    return 8 * layers * keys * width * context
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        row = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path.name!r} in {path.parent.name!r} cannot be read; get the model again.") from error
+    return row if isinstance(row, dict) else {}
