@@ -26,8 +26,8 @@ SCORED = [("What can be checked", "checks"), ("Checks and the judge", "judge")]
 NUMBERS = {  # name of a setting: label, what it does, and of which goals
     "steps": ("Steps", "Updates of the adapter.", ("sft", "mrpo")),
     "learning_rate": ("Learning rate", "How far each step goes.", ("sft", "mrpo")),
-    "batch": ("Pieces a step, for style", "Fewer need less memory.", ("sft",)),
-    "group": ("Drafts a request, for criteria", "The model learns from how they differ.", ("mrpo",)),
+    "batch": ("Pieces a step", "Fewer need less memory.", ("sft",)),
+    "group": ("Drafts a request", "The model learns from how they differ.", ("mrpo",)),
     "text_tokens": ("Longest text, in tokens", "100 tokens are about 75 words.", ("sft", "mrpo")),
     "micro_tokens": ("Tokens in one pass", "Halve it when memory is short.", ("sft", "mrpo")),
     "rank": ("Rank of the adapter", "How much it can hold.", ("sft", "mrpo")),
@@ -93,9 +93,10 @@ def place(workspace: Workspace, plan: Plan) -> Form:
     reward = gr.Radio(
         SCORED,
         value=plan.numbers.get("reward", "checks"),
-        label="5 · How drafts are scored, for criteria",
+        label="5 · How drafts are scored",
         info="Length, words to include, repetition and the ending can be checked. Criteria in words need the judge, "
         "who has at most half of the say and makes it slower.",
+        visible=plan.goal == "mrpo",
         elem_id="train-reward",
     )
     name = gr.Textbox(
@@ -108,8 +109,15 @@ def place(workspace: Workspace, plan: Plan) -> Form:
     )
     with gr.Accordion("Numbers", open=False, elem_id="train-numbers"), gr.Row():
         numbers = tuple(
-            gr.Number(value=plan.numbers.get(key), label=label, info=info, min_width=150, elem_id=f"train-{key}")
-            for key, (label, info, _) in NUMBERS.items()
+            gr.Number(
+                value=plan.numbers.get(key),
+                label=label,
+                info=info,
+                min_width=150,
+                visible=plan.goal in goals,
+                elem_id=f"train-{key}",
+            )
+            for key, (label, info, goals) in NUMBERS.items()
         )
     return Form(goal, source, path, works, base, preset, reward, name, numbers)
 
@@ -123,11 +131,12 @@ def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
         elem_id="train-data",
     )
     path = gr.Textbox(
-        label="File or folder on this machine, where you chose that",
+        label="File or folder on this machine",
         info="JSON lines or CSV with prompt and text, or .txt, .md and .docx pieces.",
         placeholder="~/stories",
         max_lines=1,
         value=plan.path,
+        visible=plan.source == "file",
         elem_id="train-path",
     )
     works = gr.CheckboxGroup(
@@ -189,18 +198,30 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
 def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
     """Return the fields as they are for a plan."""
     base = gr.update(choices=bases(workspace, plan), value=plan.base)
+    path, works, reward = shown(plan)
     filled = [hint | {"value": plan.numbers.get(key)} for hint, key in zip(hints(plan), NUMBERS, strict=True)]
-    reward = plan.numbers.get("reward", "checks")
-    own = works_shown(plan) | {"value": list(plan.works)}
-    return [plan.goal, plan.source, plan.path, own, base, plan.preset, reward, plan.name, *filled]
+    return [
+        plan.goal,
+        plan.source,
+        path | {"value": plan.path},
+        works | {"value": list(plan.works)},
+        base,
+        plan.preset,
+        reward | {"value": plan.numbers.get("reward", "checks")},
+        plan.name,
+        *filled,
+    ]
 
 
-def works_shown(plan: Plan) -> dict[str, Any]:
-    """Return whether the kinds of own work can be chosen; what was ticked stays."""
-    return gr.update(visible=plan.source == "own")
+def shown(plan: Plan) -> list[dict[str, Any]]:
+    """Return whether path, kinds of own work and reward have a say in this plan; what was chosen in them stays."""
+    return [gr.update(visible=v) for v in (plan.source == "file", plan.source == "own", plan.goal == "mrpo")]
 
 
 def hints(plan: Plan) -> list[dict[str, Any]]:
-    """Return the numbers with what the preset has in each; what was typed stays."""
+    """Return the numbers of this goal, with what the preset has in each; what was typed stays."""
     usual = PRESETS[plan.goal][plan.preset]
-    return [gr.update(placeholder=f"{usual.get(key, Config.model_fields[key].default):g}") for key in NUMBERS]
+    return [
+        gr.update(placeholder=f"{usual.get(key, Config.model_fields[key].default):g}", visible=plan.goal in goals)
+        for key, (_, _, goals) in NUMBERS.items()
+    ]
