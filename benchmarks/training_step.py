@@ -3,6 +3,8 @@
     python benchmarks/training_step.py                 all pairs that can be measured here, one RESULT line each
     python benchmarks/training_step.py ours mrpo tiny  one of them, as one JSON line
 
+`mrpo_llamacpp` is MRPO with the replies written by llama.cpp, which stock TRL cannot use on a CPU: held against TRL's
+own step. `sampling` is how far the sampler's log-probs are from the trainer's, on average.
 The first step is dropped. `tiny` is a random Llama of 12.5 million parameters with 32,000 words, `smol` the starter. A
 prompt of 128 tokens, 8 replies of 128; for SFT 8 rows of 256. TRL is the extra `trl` of pyproject.toml.
 """
@@ -97,38 +99,42 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
     from writer_r1.training import mrpo, practice
     from writer_r1.training.config import configured
     from writer_r1.training.group_advantage import of_group
+    from writer_r1.training.llama_sampler import open_sampler
     from writer_r1.training.objective import supervised_loss
     from writer_r1.training.optimizer import Crew, Optimizer, micro_batches
     from writer_r1.training.policy import open_policy
     from writer_r1.training.replay import Buffer, Under
     from writer_r1.training.rewards import Reward
-    from writer_r1.training.weights import Base
+    from writer_r1.training.weights import Base, prepared
 
     torch.set_num_threads(1)
-    base = Base("bench", folder, base_of(size, folder), "0")
+    source = prepared("starter").source if size == "smol" else folder
+    base = Base("bench", source, base_of(size, folder), "0")
     chosen = {"name": "bench", "base": str(folder), "data": "-", "steps": STEPS + 1, "text_tokens": REPLY, "prompts": 1}
     objective = {"kl": 0.0}  # as TRL's default
-    config = configured("mrpo", **chosen, group=ROWS, micro_tokens=4096, learning_rate=1e-4, objective=objective)
+    settings = {"group": ROWS, "micro_tokens": 4096, "learning_rate": 1e-4, "objective": objective}
+    config = configured("mrpo", **chosen, **settings)
     policy = open_policy(base, config)
     policy.ends = ()  # every reply takes its full length, as it does for TRL
     learner: Any = type("Bench", (), {})()
     learner.policy, learner.config, learner.crew = policy, config, Crew()
+    learner.sampler = open_sampler(policy, base, config) if loop == "mrpo_llamacpp" else policy
     learner.optimizer, learner.state = Optimizer(policy.parameters, config, learner.crew), {"step": 0, "drawn": 0}
     learner.beat, learner.stopping, learner.folder = lambda *_, **__: None, lambda: False, folder
     buffer, under, peak = Buffer(config.replay), Under("p", "r", "j", "t"), Peak()
     peak.start()
-    seconds, parts = list[float](), list[dict[str, float]]()
+    seconds, parts, gaps = list[float](), list[dict[str, float]](), list[float]()
     for step in range(STEPS + 1):
         learner.state |= {"step": step, "drawn": step}
         began = time.process_time()
         clock = practice.Clock()
-        if loop == "mrpo":
+        if loop != "sft":
             prompt = prompt_ids(policy.tokenizer, step)
             (rollouts,) = practice.write_groups(learner, [[prompt] * ROWS], clock)
             rewards = [Reward(sum(t % 2 for t in r.tokens) / REPLY, {}) for r in rollouts]
             advantage = of_group(rewards, [REPLY] * ROWS, [], config.objective, 0)
             group = practice.Group(prompt, under, rollouts, [""] * ROWS, rewards, [], advantage)
-            mrpo.update(learner, [group], buffer, clock)
+            gaps.append(mrpo.update(learner, [group], buffer, clock)["sampling/logp_difference/mean"])
         else:
             rows = [prompt_ids(policy.tokenizer, ROWS * step + i, 2 * PROMPT) for i in range(ROWS)]
             for batch in micro_batches([len(r) for r in rows], 4096):
@@ -138,7 +144,8 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
         seconds.append(time.process_time() - began)
         parts.append(clock.spent)
     spent = {k: round(fmean(p.get(k, 0.0) for p in parts[1:]), 3) for k in parts[-1]}
-    return {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib, "wall": spent}
+    found = {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib, "wall": spent}
+    return found | ({"sampling": round(fmean(gaps[1:]), 4)} if gaps else {})
 
 
 def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
@@ -229,14 +236,17 @@ def main() -> None:
             print(json.dumps({"ours": ours, "trl": trl}[who](loop, size, Path(folder))))
         return
     for size in os.environ.get("BENCH_SIZES", "tiny smol").split():
-        for loop in ("mrpo", "sft"):
-            mine, theirs = measured("ours", loop, size), measured("trl", loop, size)
+        theirs = {loop: measured("trl", loop, size) for loop in ("mrpo", "sft")}
+        theirs |= {"mrpo_llamacpp": theirs["mrpo"]} if size == "smol" else {}  # llama.cpp needs a GGUF
+        for loop in theirs:
+            mine, rival = measured("ours", loop, size), theirs[loop]
+            name = f"mrpo_{size}_llamacpp" if loop == "mrpo_llamacpp" else f"{loop}_{size}"
             row = {
-                "name": f"{loop}_{size}",
-                "ratio_time": round(theirs["seconds"] / mine["seconds"], 2),
-                "ratio_memory": round(mine["peak_mib"] / theirs["peak_mib"], 2),
+                "name": name,
+                "ratio_time": round(rival["seconds"] / mine["seconds"], 2),
+                "ratio_memory": round(mine["peak_mib"] / rival["peak_mib"], 2),
                 "ours": mine,
-                "trl": theirs,
+                "trl": rival,
                 "steps": STEPS,
             }
             print("RESULT " + json.dumps(row), flush=True)

@@ -61,6 +61,22 @@ FIRST = (
     "the log and the last of the oil."
 )
 ADVICE = '{"paragraph": 2, "quote": "worn where my left boot", "fault": "Too tidy.", "edit": "Name the tin of polish."}'
+PLAINER = "The stairs are plain, plain wood, and my boot knows each of them by its voice."
+THOUGHT = f"""<plan>
+I begin with the lamp, then the stairs, and end with the oil.
+</plan>
+<draft>
+{FIRST}
+</draft>
+<reflection>
+“my left boot” is dull; I want the stairs plainer.
+</reflection>
+<revision paragraph="2">
+{PLAINER}
+</revision>
+</think>
+
+{FIRST.replace(FIRST.split(chr(10) * 2)[1], PLAINER)}"""
 
 
 def overlap(query: str, texts: Sequence[str]) -> list[float]:
@@ -94,6 +110,7 @@ def script(**replies: str | Callable[[Request], str]) -> Callable[[Request], str
         "open_coding_samples": "",
         "summary": "Somebody goes somewhere.",
         "plan": " begin with the lamp and end with the oil.",
+        "think": THOUGHT,
         "reconsider": "Wait, “my left boot” is all I show of the stairs. I let the boots remember.",
     }
 

@@ -54,7 +54,7 @@ def shell(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
 def scripted(monkeypatch: pytest.MonkeyPatch) -> FakeLLM:
     """Have every workspace write with one scripted model that needs no file."""
     llm = FakeLLM(script())
-    monkeypatch.setattr("writer_r1.workspace.load", lambda path, name: llm)
+    monkeypatch.setattr("writer_r1.workspace.load", lambda path, **more: llm)
     monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
     monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
     return llm
@@ -255,7 +255,7 @@ class Filling(FakeLLM):
                 resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
             yield piece
 DRAFT = "The sea took line %d. " * 20000 % tuple(range(20000))
-workspace.load = lambda path, name: Filling(script(draft=DRAFT))
+workspace.load = lambda path, **more: Filling(script(draft=DRAFT))
 catalog.path_of = lambda name, folder: Path(name)
 Workspace.similarity = lambda self, text, others: overlap(text, others)
 Workspace.readers = lambda self, model: None

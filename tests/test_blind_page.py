@@ -16,7 +16,7 @@ from writer_r1.training.data import Example
 from writer_r1.ui.blind_board import Tally, blind_board, blind_progress, chosen, tally
 from writer_r1.ui.blind_page import look, on_act
 
-TRIAL = Trial("sea-1", "w" * 64, Path("a.gguf"), "fake", (), 60)
+TRIAL = Trial("sea-1", "w" * 64, Path("a.gguf"), "fake", (), 60, "A model")
 HOSTILE = '</div><script>alert(1)</script><img src=x onerror="a">'
 
 
@@ -62,7 +62,7 @@ def test_a_key_means_the_text_that_stands_there(first: str, key: str) -> None:
 
 def test_after_the_choice_it_is_said_whose_each_text_is() -> None:
     html = blind_board(TRIAL, [pair(first="adapter", choice="adapter")], pair().id, writing=False)
-    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["Text 1 · “sea-1”", "Text 2 · fake"]
+    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["Text 1 · “sea-1”", "Text 2 · A model as it is"]
     assert "You chose text 1: “sea-1”." in html and html.count('class="better"') == 1
     assert "1 of 1 for the adapter: too few to tell" in html
 
@@ -92,7 +92,7 @@ def test_an_even_share_never_sounds_like_a_win() -> None:
 
 def test_words_are_shown_as_words() -> None:
     made = pair(prompt=HOSTILE, base_text=HOSTILE, adapter_text=HOSTILE + "!", adapter=HOSTILE, base=HOSTILE)
-    trial = TRIAL._replace(adapter=HOSTILE, base=HOSTILE)
+    trial = TRIAL._replace(adapter=HOSTILE, label=HOSTILE)
     writing = Writing(1, 12, 3.0, "failed", HOSTILE)
     html = blind_progress(trial, writing, 1) + blind_progress(trial, writing._replace(state="running"), 1)
     for choice in ("", "adapter", HOSTILE):
@@ -109,8 +109,9 @@ def test_a_choice_is_kept_at_once_shown_and_gone_on_from(studio: Studio) -> None
     studio.base.delay_s = 0.0
     eventually(lambda: len(studio.kept()) >= 2)
     page = look(studio, "", page.sent)
-    assert "Pair 1 of" in page.board and page.board.count("<article") == 2
+    assert "Pair 1." in page.board and page.board.count("<article") == 2
     first, second = studio.kept()[:2]
+    eventually(lambda: len(studio.kept()) > 3)
     unchanged = look(studio, "", page.sent)
     assert isinstance(unchanged.board, dict)  # skipped while others are written, so that a reader is left in peace
     wish = {"act": "choose", "choice": "1", "pair": first.id}
@@ -121,7 +122,7 @@ def test_a_choice_is_kept_at_once_shown_and_gone_on_from(studio: Studio) -> None
     for hostile in ({"choice": "9", "pair": second.id}, {"choice": "1", "pair": "x"}, {"choice": "1"}):
         assert on_act(studio, first.id, page.sent, {"act": "choose"} | hostile).shown == first.id
     page = on_act(studio, first.id, page.sent, {"act": "next"})
-    assert page.shown == "" and "Pair 2 of" in page.board
+    assert page.shown == "" and "Pair 2." in page.board
     page = on_act(studio, "", page.sent, {"act": "out", "pair": first.id})
     assert studio.kept()[0].choice == "out" and "does not count" in page.board
     eventually(lambda: studio.blind_trials.running() == "")

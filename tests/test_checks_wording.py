@@ -109,6 +109,20 @@ def test_person_is_counted_in_the_narration_only():
     assert person(GERMAN, "third").value is None
 
 
+def test_words_that_only_look_like_past_verbs_change_no_tense():
+    text = (
+        "A hundred geese are on the lawn, and indeed there is one naked tree. I would count them, but they run at "
+        "speed and I am slow. My sister says it is a wicked waste of seed. She has a ragged coat, gets one arm out of "
+        "it and goes on."
+    )
+    found = tense(text, "present")
+    assert found.value == 1.0 and "0 verbs look past" in found.reason
+    assert (
+        tense("They agreed. He walked. I was there. We sat. She had gone. It ended. He came. You were.", "past").value
+        == 1
+    )
+
+
 def test_tense_is_counted_in_the_narration_only():
     assert tense(PAST * 2, "past").value == 1.0
     assert tense(PAST * 2, "present").value == 0.0

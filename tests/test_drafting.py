@@ -73,6 +73,7 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
         {"asks instead of writing"},
     ),
     "a question in the piece": (ENGLISH, f"“Could you tell me more about the lamp?” she said. {FIRST} {FIRST}", set()),
+    "a thought": (ENGLISH, f"<think>\n<plan>\nThe lamp.\n</plan>\n</think>\n\n{FIRST}", {"echoes the instructions"}),
     "sound": (ENGLISH, FIRST, set()),
 }
 

@@ -180,6 +180,20 @@ def test_a_stop_is_heard_between_two_tokens_and_the_model_stays_usable(llm: Llam
 
 
 @model
+def test_cores_that_others_take_are_left_to_them_from_the_next_step_on_and_one_is_always_kept() -> None:
+    taken = [0]
+    loaded = load(STARTER, name="starter", threads=3, taken=lambda: taken[0], context=256)
+    assert isinstance(loaded, LlamaCpp)
+    seq, used = loaded._seq, list[tuple[int, int]]()
+    try:
+        for taken[0] in (0, 1, 9, 0):
+            drained(loaded, asked("Say one word."), Sampling(max_tokens=1))
+            used.append((seq._c.llama_n_threads(seq._ctx), seq._c.llama_n_threads_batch(seq._ctx)))
+    finally:
+        loaded.close()
+    assert used == [(3, 3), (2, 2), (1, 1), (3, 3)]
+
+
 def test_a_stop_is_heard_in_the_middle_of_a_long_prompt(llm: LlamaCpp, evaluated: list[int]) -> None:
     request = asked(STORY * 90)
     deltas, finish = drained(llm, request, Sampling(max_tokens=60), lambda: len(evaluated) >= 2)

@@ -85,7 +85,6 @@ def test_a_revision_that_makes_it_worse_is_not_the_best_and_a_piece_of_other_wor
     [
         (reply(thought(BOOTS)).partition("</think>")[0], 2, True),
         (reply(thought(BOOTS)) + " and on and on" * 900, 2, True),  # longer than a thought may be
-        ("<plan>\nA plan.\n</plan>\n<draft>\nHalf a dra", 1, True),
         ("A piece without any tag at all, as if nobody had asked for a thought.", 1, True),
         ("<draft>\n" + FIRST + "\n</draft>\n<score>9</score>\n</think>\n\n" + FIRST, 1, True),
         ("", 1, True),
@@ -100,6 +99,21 @@ def test_of_a_thought_that_breaks_off_what_was_whole_is_kept(said: str, attempts
     else:
         assert run.best is None and run.attempts[0].text == "" and run.attempts[0].evaluation is None
     assert not any("<" in a.text for a in run.attempts)
+
+
+def test_a_draft_that_was_not_ended_is_kept_as_far_as_it_was_written_and_marked() -> None:
+    events, run = played("<plan>\nA plan.\n</plan>\n<draft>\n" + FIRST[:200])
+    assert run.attempts[0].text == FIRST[:200].strip() and run.attempts[0].faults == ("truncated",) and run.best == 1
+    assert of(Thought, events)[0] == Thought(
+        t=0.0, plan="A plan.", tokens=of(Thought, events)[0].tokens, seconds=of(Thought, events)[0].seconds,
+        refused="the thought is cut in a draft",
+    )  # fmt: skip
+
+
+def test_a_thought_that_leaves_the_piece_to_be_worked_out_is_a_whole_one() -> None:
+    events, run = played(reply(thought(BOOTS)).partition("</think>")[0] + "</think>")
+    assert of(Thought, events)[0].refused == "" and of(Stopped, events)[0].why == THOUGHT_OUT
+    assert run.attempts[-1].text == BETTER
 
 
 def test_a_stop_keeps_what_was_written() -> None:
@@ -125,8 +139,8 @@ def test_wherever_a_thought_stands_what_is_shown_of_it_is_words_of_it(cut: int) 
     assert all(words.strip() in WHOLE for _, words in now.whole)
     kept = salvaged(WHOLE[:cut], PROMPT)
     if kept is not None:
-        assert parse(written(kept), PROMPT) == kept and kept.draft == FIRST and kept.final == kept.texts()[-1]
-    assert (kept is None) == (cut < WHOLE.index("</draft>") + len("</draft>"))
+        assert parse(written(kept), PROMPT) == kept and FIRST.startswith(kept.draft) and kept.final == kept.texts()[-1]
+    assert (kept is None) == (cut <= WHOLE.index("<draft>") + len("<draft>\n"))
 
 
 @given(st.text(alphabet='<>/\\ \nabdfhiklnoprtvex="1', max_size=60))

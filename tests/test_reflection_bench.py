@@ -15,7 +15,7 @@ from writer_r1.errors import WriterError
 from writer_r1.lines import Kept
 from writer_r1.llm import Request, never
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.reflection_arms import BEST_OF, BLIND, DIRECT, MRPO, PLACEBO, Played, advised
+from writer_r1.reflection_arms import BEST_OF, BLIND, DIRECT, GENERIC, MRPO, ONE_GO, PLACEBO, Played, advised
 from writer_r1.reflection_bench import Bench, compare
 from writer_r1.reflection_commands import arms_of
 from writer_r1.reflection_result import CONSTRAINTS, ENDING, LENGTH, OWN, REPETITION, SECOND, outcomes, pictures, table
@@ -23,7 +23,7 @@ from writer_r1.training.data import read_prompts
 from writer_r1.trajectory import Advice, Attempt, Reflection
 from writer_r1.workspace import Workspace
 
-ALL = (DIRECT, BLIND, PLACEBO, MRPO, BEST_OF)
+ALL = (DIRECT, BLIND, PLACEBO, MRPO, BEST_OF, GENERIC, ONE_GO)
 THINGS = ("kettle", "ladder", "gate", "goose")
 SALT = [
     {"name": "Salt", "description": "It smells."},
@@ -70,6 +70,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
 
 
 def asked(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "prompts.jsonl"
     rows = [
         {"prompt": f'A scene about a {t} in 20 to 40 words. Use the word "cheese".', "rubric": SALT} for t in THINGS
@@ -98,14 +99,15 @@ def test_what_can_be_verified_rises_with_reflection_and_not_with_a_blind_rewrite
     assert result["mrpo_over"][BLIND][CONSTRAINTS] == {"gain": 0.5, "lo": 0.5, "hi": 0.5, "n": 4}
     assert result["mrpo_over"][DIRECT][SECOND]["gain"] > 0.2 and MRPO not in result["mrpo_over"]
     assert arms[DIRECT]["tokens"] == 0 < arms[MRPO]["tokens"] and arms[DIRECT]["degraded"] == 0
-    for arm in (BLIND, BEST_OF):  # never fewer tokens, and more by the last round or draft at most
+    assert arms[GENERIC][CONSTRAINTS]["mean"] == 0.5 and arms[ONE_GO]["tokens"] > 50
+    for arm in (BLIND, BEST_OF, GENERIC):  # never fewer tokens, and more by the last round or draft at most
         assert arms[MRPO]["tokens"] <= arms[arm]["tokens"] <= arms[MRPO]["tokens"] + 160
     assert sum(result["iterations"].values()) == 4 and "0" not in result["iterations"]
     assert result["curve"][MRPO][CONSTRAINTS][0] == 0.5 and result["curve"][MRPO][CONSTRAINTS][-1] == 1.0
     assert result["curve"][DIRECT][CONSTRAINTS] == [0.5] * 3
     none, all_ = (next(r for r in result["sweep"] if r["rounds"] == n and r["target"] == 0.9) for n in (0, 2))
     assert (none["used"], none[CONSTRAINTS], all_[CONSTRAINTS]) == (0.0, 0.5, 1.0) and none[OWN] < all_[OWN]
-    assert said[0][:3] == (MRPO, 0, 20) and said[-1][0] == "asking the second judge"
+    assert said[0][:3] == (MRPO, 0, 28) and said[-1][0] == "asking the second judge"
     assert any(left is not None for *_, left in said)
 
 
@@ -116,6 +118,9 @@ def test_a_placebo_is_the_advice_of_another_request(workspace: Workspace, tmp_pa
     loops = [p for p in plays if advised(p)]
     assert len(plays) == 8 and len(loops) == 4 and all(advised(p)[0] for p in loops)
     assert all(isinstance(one, Advice) for p in loops for one in advised(p)[0])
+    alone = bench(workspace, tmp_path / "alone", arms=(MRPO, PLACEBO))
+    result, _ = found(alone._replace(examples=alone.examples[:1]))
+    assert result["arms"][PLACEBO]["tokens"] == 0  # what it was advised itself is no placebo
 
 
 def test_what_was_made_before_a_stop_is_not_made_again(workspace: Workspace, tmp_path: Path) -> None:
@@ -167,7 +172,7 @@ def test_the_result_is_told_in_lines_and_pictures(workspace: Workspace, tmp_path
     drawn = pictures(result)
     assert set(drawn) == {"reflection_rounds.svg", "reflection_arms.svg"}
     said = "".join(xml.fromstring(drawn["reflection_arms.svg"]).itertext())
-    assert all(arm in said for arm in (DIRECT, BLIND, PLACEBO, BEST_OF)) and CONSTRAINTS in said
+    assert all(arm in said for arm in (DIRECT, BLIND, PLACEBO, BEST_OF, GENERIC, ONE_GO)) and CONSTRAINTS in said
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_the_page_keeps_a_note_says_what_it_refuses_and_shows_it_in_both_places(
     wish = {"act": "note", "name": "sea", "title": "Salty", "note": "First line.\nSecond.", "ticket": "7-1"}
     page = on_act(workspace, "", wish)
     assert page[8] == '<span data-ticket="7-1"></span>'
-    assert ">Salty</h2>" in page[0] and "Second." in page[0] and "First line.…" in page[1] and "Second." not in page[1]
+    assert ">Salty</h2>" in page[0] and "Second." in page[0] and "First line. …" in page[1] and "Second." not in page[1]
     page = on_act(workspace, "", wish | {"title": "x" * 90})
     assert "shorten what you typed" in page[8] and ">Salty</h2>" in page[0]
     assert run_note(job.runs_in(tmp_path) / "sea").title == "Salty"

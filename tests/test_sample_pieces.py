@@ -16,7 +16,7 @@ MANNER = ("person", "tense")  # these are estimated, see `checks.wording`
 
 def test_every_row_is_read_and_none_is_said_twice() -> None:
     assert PIECES.dropped == PROMPTS.dropped == ()
-    assert len(PIECES.examples) >= 44 and len(PROMPTS.examples) >= 50
+    assert len(PIECES.examples) >= 90 and len(PROMPTS.examples) >= 50
     openings = Counter(e.text[:20] for e in PIECES.examples)
     assert openings.most_common(1)[0][1] == 1
     train, held_out = split(PROMPTS.examples, 0.34)

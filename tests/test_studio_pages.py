@@ -77,6 +77,29 @@ def test_w3_without_a_model_the_page_says_what_to_do_where_and_keeps_the_brief(
     assert pages.faults == []
 
 
+def test_a_thought_in_one_go_is_a_folded_timeline_with_scores_and_no_tag_is_seen(pages: Pages, studio: Studio) -> None:
+    studio.script(texts=[FIRST], delay=0.01)
+    page = pages.open()
+    new(page)
+    page.get_by_label("Think in one go").check()
+    write(page, BRIEF)
+    expect(page.locator("#phase")).to_contain_text("Drafting", timeout=SOON_MS)
+    expect(page.locator("#sheet")).to_contain_text("I have kept your lamp", timeout=SOON_MS)
+    done(page)
+    expect(page.locator("#phase")).to_contain_text("thought to the end")
+    thought = page.locator("#rounds .thought details")
+    expect(thought.locator("ol")).to_be_hidden()
+    expect(thought.locator("summary")).to_contain_text(re.compile(r"1 reflection, \d+ tokens"))
+    thought.locator("summary").press("Enter")
+    expect(thought.locator("h4")).to_have_text(["Plan", "Draft", "Reflection 1"])
+    expect(thought).to_contain_text("I want the stairs plainer")
+    expect(thought.locator(".score b")).to_have_text([re.compile(r"\d\.\d")] * 3)
+    assert not re.search(r"</?(?:think|plan|draft|reflection|revision)", page.locator("body").inner_text())
+    pages.reload(page)
+    expect(page.locator("#rounds .thought summary")).to_contain_text("1 reflection", timeout=SOON_MS)
+    page.get_by_label("Think in one go").uncheck()
+
+
 def test_a_run_goes_from_brief_to_rounds_and_a_round_enters_the_manuscript_only_when_asked(pages: Pages) -> None:
     page = pages.open()
     new(page)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -232,7 +233,9 @@ def test_the_command_makes_reports_and_goes_on(
     assert (told["traces"], told["dropped"], told["useful"]) == (2, {}, 1.0) and "0 of 2 done" in shown.err
     assert main(words) == 0 and json.loads(capsys.readouterr().out)["traces"] == 5
     assert main(["synth", "--report", "--out", str(out)]) == 0
-    assert "100% useful  (R2-Write, at second hand: about 55%)" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "100% useful  (R2-Write, at second hand: about 55%)" in shown.out
+    assert re.search(r"the longest has \d{3} words: train with text_tokens of about \d{3} in --config", shown.out)
     with pytest.raises(SystemExit) as end:
         main(["synth", "--out", str(out)])
     assert end.value.code == 2

@@ -41,7 +41,7 @@ def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -
     )
     assert start_says(answer) == (START, True)
     assert read_plan(workspace.home) == Plan(base=base_folder(tmp_path), name="sea", numbers={"steps": 7})
-    assert "writer-r1 train sft --run" in answer[-2] and "46 pieces to learn from" in answer[-2]
+    assert "writer-r1 train sft --run" in answer[-2] and "90 pieces to learn from" in answer[-2]
     hostile = on_change(workspace, ("fame", {"x": 1}, None, ["fame"], [], "quick", None, "sea", "NaN", *numbers[1:]))
     assert start_says(hostile) == (START, True)  # what cannot be a plan changes none
     assert (

@@ -323,7 +323,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(runs: Runs) -> None:
 
 
 def test_a_stop_is_heard_within_a_group_and_may_throw_all_away(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    choose = policy._choose
+    choose = policy.choose
     folder = runs.make("mrpo", steps=50)
     run_folder.ask_stop(folder, discard=True)
     found = again(folder)
@@ -340,7 +340,7 @@ def test_a_stop_is_heard_within_a_group_and_may_throw_all_away(runs: Runs, monke
                 ask()
             return choose(logits, chance)
 
-        monkeypatch.setattr(policy, "_choose", asked)
+        monkeypatch.setattr(policy, "choose", asked)
         found = again(folder)
         assert found.outcome == ("discarded" if discard else "stopped")
         assert calls[-3:] == [4, 4, 4]  # nothing more was drawn

@@ -155,9 +155,11 @@ def test_a_run_goes_on_from_its_last_checkpoint_after_every_way_of_ending(begin_
     assert stopped.state == "stopped" and stopped.kept is not None and stopped.kept > 20
     job.resume(folder)
     eventually(lambda: step(folder) > (stopped.kept or 0))
+    (folder / "best" / "step-000010").mkdir(parents=True)
     job.discard(folder)
     gone = job.status(folder)
     assert (gone.state, gone.kept, job.is_alive(folder)) == ("discarded", None, False)
+    assert not (folder / "best").exists()
     assert step(folder) > 20  # its curves stay
     with pytest.raises(TrainingError, match="no checkpoint"):
         job.resume(folder)

@@ -128,7 +128,7 @@ def test_a_run_begins_with_a_copy_of_the_writers_own_pieces_and_takes_it_along(
 
 def test_the_checklist_says_what_is_missing_and_start_says_the_first_of_it(tmp_path: Path, store: Store) -> None:
     found = checked(Plan(base="nothing"), tmp_path, store)
-    assert said(found, "Data").startswith("good: 46 pieces")
+    assert said(found, "Data").startswith("good: 90 pieces")
     assert said(found, "Base").startswith("fault") and found.wanted == "Choose a base model"
     base = base_folder(tmp_path)
     assert checked(Plan(base=base), tmp_path, store).wanted == ""
@@ -169,7 +169,7 @@ def test_practice_says_what_drafts_are_scored_by(tmp_path: Path, store: Store) -
 
 def test_pieces_longer_than_a_row_are_told_before_the_start(tmp_path: Path, store: Store) -> None:
     plan = Plan(base=base_folder(tmp_path), numbers={"text_tokens": 8})
-    assert "46 of 46 pieces are too long" in said(checked(plan, tmp_path, store), "Length")
+    assert "90 of 90 pieces are too long" in said(checked(plan, tmp_path, store), "Length")
 
 
 def test_a_second_run_is_refused_before_it_is_begun(tmp_path: Path, store: Store, begin_run: Begin) -> None:

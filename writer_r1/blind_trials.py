@@ -57,7 +57,10 @@ class Host(Protocol):
 
 
 class Trial(NamedTuple):
-    """Which adapter is compared with which model, on what. `weights` is the digest of the file at `path`."""
+    """Which adapter is compared with which model, on what.
+
+    `weights` is the digest of the file at `path`, `label` what the page calls the model.
+    """
 
     adapter: str
     weights: str
@@ -65,6 +68,7 @@ class Trial(NamedTuple):
     base: str
     examples: tuple[Example, ...]
     max_words: int
+    label: str = ""
 
 
 class Writing(NamedTuple):
@@ -88,7 +92,7 @@ def trial_of(name: str, host: Host) -> Trial:
     base = adapters.base_of(adapter, host.models)
     path, folder = adapters.weights_for(name, base, host.home), run_of(adapter, host.home)
     words = round(run_folder.config_of(folder).text_tokens / TOKENS_A_WORD)
-    return Trial(name, adapters.digest_of(path), path, base.name, tuple(unseen(folder, adapter)), words)
+    return Trial(name, adapters.digest_of(path), path, base.name, tuple(unseen(folder, adapter)), words, base.label)
 
 
 class BlindTrials:

@@ -133,6 +133,7 @@ def write_draft(
     found += ["stopped at length"] if stopped else []
     # In a dialogue people say such things too, but not where hardly anything else is said.
     found += ["asks instead of writing"] if ASKING.search(whole[:OPENING]) and len(whole) < 1.5 * OPENING else []
+    found += ["echoes the instructions"] if whole.startswith("<think>") else []  # a thought where a piece was asked
     found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Values -> a picture: dots with intervals, curves, bars, or a radar; as SVG that needs no script, font or other file."""
+"""Values -> a picture: dots with intervals, curves, bars, a radar; as SVG that needs no script, font or other file."""
 
 import math
 from collections.abc import Sequence

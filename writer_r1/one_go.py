@@ -86,14 +86,20 @@ def _safe(words: str) -> str:
 
 
 def salvaged(text: str, prompt: str) -> Trace | None:
-    """Return what is whole of a thought that cannot be read to its end, ending in the text it had come to."""
-    whole = so_far(text).whole
-    for count in range(len(whole), 0, -1):
+    """Return what there is of a thought that cannot be read to its end, ending in the text it had come to.
+
+    Where not even the draft was ended, that is as much of it as was written.
+    """
+    now = so_far(text)
+    for count in range(len(now.whole), 0, -1):
         try:
-            found = trace_of(whole[:count], "…", prompt)
+            found = trace_of(now.whole[:count], "…", prompt)
         except (NoTrace, ValueError):
             continue
         return found.model_copy(update={"final": found.texts()[-1]})
+    if now.name == "draft" and now.words and {tag.name for tag, _ in now.whole} <= {"plan"}:
+        plan = now.whole[0][1] if now.whole else ""
+        return Trace(prompt=prompt, plan=plan, draft=now.words, final=now.words)
     return None
 
 
@@ -107,6 +113,8 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     found = parse(text, prompt) if finish.reason == "stop" else Refusal("it is longer than a thought may be")
     refused = found.reason if isinstance(found, Refusal) else ""
     trace = salvaged(text, prompt) if isinstance(found, Refusal) else found
+    if trace and finish.reason == "stop" and so_far(text) == SoFar(so_far(text).whole, "piece", ""):
+        refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
     plan = trace.plan if trace else ""
     yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
@@ -114,7 +122,7 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
         yield Drafted(attempt=1, text="", faults=("empty",), tokens=finish.tokens, seconds=seconds)
         yield Rejected(attempt=1, why="not judged: empty")
     else:
-        yield from _rounds(trace, rubric, writer, judge)
+        yield from _rounds(trace, rubric, writer, judge, cut=bool(refused) and so_far(text).name == "draft")
     yield Stopped(why=BY_USER if judge.cancel() else THOUGHT_BROKE_OFF if refused else THOUGHT_OUT)
 
 
@@ -148,7 +156,7 @@ def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, 
                 return text, Finish("length", 0, writer.llm.count(text))
 
 
-def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge) -> Iterator[Event]:
+def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: bool) -> Iterator[Event]:
     """Yield the draft and the text after each segment as attempts, each judged; and the piece, where it is another."""
     best: Attempt | None = None
     texts = trace.texts()
@@ -160,7 +168,7 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge) -> Itera
         if reflection:
             yield Reflected(attempt=number, reflection=reflection)
         language = writer.facts.language.value if writer.facts.language else None
-        found = faults(text, language, False)
+        found = faults(text, language, cut)
         tokens = writer.llm.count(text)
         yield Drafted(attempt=number, parent=parent, text=text, faults=found, tokens=tokens)
         attempt = Attempt(number=number, parent=parent, text=text, complete=True, faults=found, reflection=reflection)

@@ -14,23 +14,27 @@ from writer_r1.acceptance import accept, usable
 from writer_r1.checks import paragraphs
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.drafting import Writer, Written, revise_draft, write_draft
-from writer_r1.events import outcome
+from writer_r1.events import Accepted, Thought, outcome
 from writer_r1.facts import read_facts
 from writer_r1.folding import fold
 from writer_r1.judge import Judge, scored
-from writer_r1.llm import LLM
+from writer_r1.llm import LLM, Sampling, complete
 from writer_r1.loop import Task, Team, write
-from writer_r1.reflection import weakest
-from writer_r1.trajectory import Advice, Attempt, Lesson, Noun, Rubric, Trajectory, digest
+from writer_r1.one_go import think
+from writer_r1.reflection import read_advice, reflection_request, weakest
+from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Noun, Rubric, Trajectory, digest
 
-DIRECT, BLIND, PLACEBO, MRPO, BEST_OF = "direct", "blind rewrite", "placebo critique", "MRPO", "best of several"
+DIRECT, BLIND, PLACEBO, MRPO = "direct", "blind rewrite", "placebo critique", "MRPO"
+BEST_OF, GENERIC, ONE_GO = "best of several", "generic critique", "thinking in one go"
 ARMS = (DIRECT, BLIND, PLACEBO, MRPO)  # those that are always run
 MOST_ROUNDS = 12  # of an arm that spends little a round
 PER_ROUND = 2  # paragraphs that a blind round rewrites, as a reflection names at most
 BETTER = "Write it better."
+WHOLE = Criterion(name="The piece as a whole", description="This is a good piece of writing.")
 CRITIQUE = 160  # tokens that a reflection costs of which nothing could be read
 
-Advise = Callable[[int, Attempt], Sequence[Advice]]
+Asked = tuple[Sequence[Advice], int]  # what is asked of the reviser, and the tokens that it took to say so
+Advise = Callable[[int, Attempt], Asked]
 
 
 class Start(Noun):
@@ -110,10 +114,10 @@ def blind(start: Start, budget: int, players: Players) -> Played:
     """Return the draft with paragraphs drawn by lot written anew, round by round, until the budget is spent."""
     chance = Random(digest(start.prompt, str(players.seed)))
 
-    def advise(number: int, best: Attempt) -> Sequence[Advice]:
+    def advise(number: int, best: Attempt) -> Asked:
         count = len(paragraphs(best.text))
         drawn = chance.sample(range(1, count + 1), min(PER_ROUND, count))
-        return [Advice(criterion_id="", paragraph=k, fault="", edit=BETTER) for k in drawn]
+        return [Advice(criterion_id="", paragraph=k, fault="", edit=BETTER) for k in drawn], 0
 
     return _rounds(start, budget, advise, players)
 
@@ -121,12 +125,38 @@ def blind(start: Start, budget: int, players: Players) -> Played:
 def placebo(start: Start, budget: int, others: Sequence[Sequence[Advice]], players: Players) -> Played:
     """Return the draft revised by what another piece was advised, round by round, until the budget is spent."""
 
-    def advise(number: int, best: Attempt) -> Sequence[Advice]:
+    def advise(number: int, best: Attempt) -> Asked:
         count = len(paragraphs(best.text))
         given = others[(number - 2) % len(others)] if others else ()
-        return [a.model_copy(update={"paragraph": min(a.paragraph, count), "operation": "rewrite"}) for a in given]
+        return [a.model_copy(update={"paragraph": min(a.paragraph, count), "operation": "rewrite"}) for a in given], 0
 
     return _rounds(start, budget, advise, players)
+
+
+def generic(start: Start, budget: int, players: Players) -> Played:
+    """Return the draft revised by what the judge's model says of it without criteria, until the budget is spent."""
+
+    def advise(number: int, best: Attempt) -> Asked:
+        request = reflection_request(start.prompt, WHOLE, best.text, ())
+        sampling = Sampling(max_tokens=CRITIQUE, temperature=0.4, repeat_penalty=1.05, seed=players.seed + number)
+        reply, finish = complete(players.judge.llm, request, sampling, players.judge.cancel)
+        found = read_advice(reply, WHOLE, best.text)
+        return ([found] if found else []), finish.tokens
+
+    return _rounds(start, budget, advise, players)
+
+
+def one_go(start: Start, players: Players) -> Played:
+    """Return what the model makes of the request in one thought, with a draft of its own."""
+    judge, spent, best = players.judge, 0, 0
+    run = Trajectory(id="bench", prompt=start.prompt, rubric=start.rubric)
+    for event in think(start.prompt, start.rubric, _writer(start.prompt, players), judge):
+        run = fold([event], run)
+        spent = event.tokens if isinstance(event, Thought) else spent
+        best = event.attempt if isinstance(event, Accepted) else best
+    first = run.attempts[0].tokens if run.attempts else 0
+    kept = tuple(a.model_copy(update={"accepted": a.number == best or a.number == 1}) for a in run.attempts)
+    return Played(attempts=kept or (start.draft,), tokens=max(0, spent - first))
 
 
 def best_of(start: Start, budget: int, players: Players) -> Played:
@@ -152,7 +182,8 @@ def _rounds(start: Start, budget: int, advise: Advise, players: Players) -> Play
     attempts, best, tokens = [start.draft], start.draft, 0
     while tokens < budget and len(attempts) <= MOST_ROUNDS:
         number = len(attempts) + 1
-        if not (advice := advise(number, best)):
+        advice, cost = advise(number, best)
+        if not advice and not cost:
             break
         writer = _writer(start.prompt, players)._replace(seed=players.seed + 101 * number)
         written = outcome(revise_draft(number, best.number, start.prompt, best.text, advice, writer))
@@ -160,7 +191,7 @@ def _rounds(start: Start, budget: int, advise: Advise, players: Players) -> Play
         verdict = accept(start.rubric, best, attempt)
         attempt = attempt.model_copy(update={"accepted": verdict.accepted, "why": verdict.why})
         attempts.append(attempt)
-        best, tokens = attempt if verdict.accepted else best, tokens + max(1, attempt.tokens)
+        best, tokens = attempt if verdict.accepted else best, tokens + max(1, cost + attempt.tokens)
     return Played(attempts=tuple(attempts), tokens=tokens)
 
 

@@ -21,7 +21,9 @@ from writer_r1.reflection_arms import (
     BEST_OF,
     BLIND,
     DIRECT,
+    GENERIC,
     MRPO,
+    ONE_GO,
     PLACEBO,
     Played,
     Players,
@@ -30,7 +32,9 @@ from writer_r1.reflection_arms import (
     begin,
     best_of,
     blind,
+    generic,
     looped,
+    one_go,
     placebo,
 )
 from writer_r1.reflection_result import SECOND, outcomes, result
@@ -38,7 +42,7 @@ from writer_r1.training.data import Example
 from writer_r1.trajectory import Advice, Rubric, digest
 from writer_r1.workspace import Workspace
 
-PROMPTS = ("draft", "revise", "reflect", "judge")
+PROMPTS = ("draft", "revise", "reflect", "judge", "think")
 
 Say = Callable[[str, int, int, float | None], None]  # what is being done, done, in all, seconds left
 
@@ -61,7 +65,7 @@ def compare(bench: Bench, say: Say, cancel: Cancel) -> dict[str, Any]:
     """Return what the arms come to; what was made before a stop is not made again."""
     total, done, began, made = len(bench.examples) * len(bench.arms), 0, time.monotonic(), 0
     started, played = dict[str, Start](), dict[tuple[str, str], Played]()
-    order = [arm for arm in (MRPO, DIRECT, BLIND, BEST_OF, PLACEBO) if arm in bench.arms]
+    order = [arm for arm in (MRPO, DIRECT, BLIND, GENERIC, BEST_OF, ONE_GO, PLACEBO) if arm in bench.arms]
     for arm in order:  # the loop first, since its reflections are the placebo of the next request
         for number, example in enumerate(bench.examples):
             left = (time.monotonic() - began) / made * (total - done) if made else None
@@ -96,6 +100,7 @@ def _play(
     bench: Bench, arm: str, number: int, played: Mapping[tuple[str, str], Played], cancel: Cancel
 ) -> tuple[Start, Played]:
     example, other = bench.examples[number], _before(bench, number)
+    beside = played.get((MRPO, other)) if other != example.prompt else None  # one's own reflections are no placebo
 
     def players() -> Players:
         judge = bench.workspace.judge_by(bench.judge, cancel)
@@ -109,7 +114,7 @@ def _play(
 
     def play() -> dict[str, Any]:
         with bench.workspace.machine():
-            found = _played(arm, begun, played.get((MRPO, example.prompt)), played.get((MRPO, other)), players())
+            found = _played(arm, begun, played.get((MRPO, example.prompt)), beside, players())
         if cancel():
             raise KeyboardInterrupt  # what was cut short says nothing
         return found.model_dump(mode="json")
@@ -127,6 +132,10 @@ def _played(arm: str, start: Start, loop: Played | None, other: Played | None, p
             return blind(start, budget, players)
         case "placebo critique":
             return placebo(start, budget, given, players)
+        case "generic critique":
+            return generic(start, budget, players)
+        case "thinking in one go":
+            return one_go(start, players)
         case "best of several":
             return best_of(start, budget, players)
     return Played(attempts=(start.draft,))

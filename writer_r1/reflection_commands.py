@@ -19,6 +19,8 @@ SHORT = {  # as arms are typed -> as they are told
     "placebo": "placebo critique",
     "mrpo": "MRPO",
     "best-of": "best of several",
+    "generic": "generic critique",
+    "one-go": "thinking in one go",
 }
 ALWAYS, LIMIT, ROUNDS = "direct,blind,placebo,mrpo", 40, 2
 

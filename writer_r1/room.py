@@ -4,16 +4,19 @@ A training run is not a model job: it lasts for hours and holds the lock at no t
 (decision 17): the studio lets its models go when a run begins, and takes one again only where it fits beside it.
 """
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 from filelock import FileLock, Timeout
 
 from writer_r1 import places
 from writer_r1.catalog import Model, amount
-from writer_r1.errors import Busy, ModelError
-from writer_r1.training import job
+from writer_r1.errors import Busy, ModelError, TrainingError
+from writer_r1.training import job, run_folder
+
+LOOK_S = 1.0  # between two looks at whether a run trains
 
 
 @contextmanager
@@ -34,6 +37,24 @@ def training() -> str:
     """Return the name of the run that trains on this machine; an empty string where none does."""
     folder = job.running()
     return folder.name if folder else ""
+
+
+class TakenCores:
+    """How many cores the training run of this machine keeps busy; looked up once in `LOOK_S`, for it is asked often."""
+
+    def __init__(self) -> None:
+        self._found, self._until = 0, 0.0
+
+    def __call__(self) -> int:
+        """Return how many those are now."""
+        if (now := time.monotonic()) >= self._until:
+            self._until = now + LOOK_S
+            with suppress(TrainingError):  # a run of another version: what it uses is not known
+                self._found = run_folder.config_of(folder).threads if (folder := job.running()) else 0
+        return self._found
+
+
+taken_cores = TakenCores()
 
 
 def refuse_without_room(model: Model) -> None:

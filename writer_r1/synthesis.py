@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from writer_r1.checks import word_count
 from writer_r1.errors import RequestTooLong, WriterError
 from writer_r1.events import Status, part_of
 from writer_r1.folding import fold
@@ -73,7 +74,9 @@ class Outcomes(Pair):
         """Return how many thoughts there are, how many were dropped for which reason, and what reflections did."""
         tries = [Tried.model_validate(t) for row in (*self.kept, *self.dropped) for t in row.get("tried", ())]
         reasons = Counter(str(row.get("reason")) for row in self.dropped)
-        return {"traces": len(self.kept), "dropped": dict(reasons.most_common())} | shares(tries)
+        longest = max((word_count(str(row.get("text", ""))) for row in self.kept), default=0)
+        told = {"traces": len(self.kept), "longest_words": longest, "dropped": dict(reasons.most_common())}
+        return told | shares(tries)
 
 
 def _told(tries: Sequence[Tried]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from writer_r1.checks import copied_share, is_looping, paragraphs, sentences, wo
 from writer_r1.drafting import restated
 from writer_r1.facts import read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
-from writer_r1.prompts import render
+from writer_r1.prompts import example, render
 from writer_r1.review import Similarity
 from writer_r1.traces import Segment, Trace, changes_between, written
 from writer_r1.trajectory import Attempt, Criterion, Rubric, Trajectory, name_key
@@ -169,6 +169,9 @@ def plainly(after: Attempt) -> str:
     advice = after.reflection.advice if after.reflection else ()
     rows = []
     for one in advice:
+        if not one.criterion_id:  # of a thought in one go: it is in the first person already
+            rows.append(one.edit)
+            continue
         place = f"at “{one.quote}”" if one.quote and one.quote_found else "at this paragraph"
         rows.append(f"Let me look {place} again. {_sentence(one.fault)} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))
@@ -231,4 +234,4 @@ class Voice(NamedTuple):
         """Return whether a reflection is a finished thought in the first person that speaks of no judge."""
         if not 0 < word_count(said) <= MOST_SAID or said[-1] not in ENDS or not _FIRST.search(said):
             return False
-        return not speaks_of_judging(said, self.prompt)
+        return not speaks_of_judging(said, self.prompt) and copied_share(said, example("reconsider")) == 0

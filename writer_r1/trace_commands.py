@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LEAST, WORDS, ROUNDS = 0.5, 900, 3
 DRAFTS, LOW, HIGH = 8, 0.3, 0.85
+TOKENS_A_WORD = 1.6  # of a thought, with its tags, for a small vocabulary
 BAR = 30  # characters of the longest bar
 
 Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
@@ -195,6 +196,9 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
 
     yield f"{found['traces']} thoughts, {sum(found['dropped'].values())} dropped"
     yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
+    if found["traces"]:
+        room = -(-int(found["longest_words"] * TOKENS_A_WORD) // 64) * 64
+        yield f"the longest has {found['longest_words']} words: train with text_tokens of about {room} in --config"
     if not found["reflections"]:
         return
     yield f"{found['reflections']} reflections were tried, {found['kept']} kept"

@@ -29,7 +29,7 @@ from writer_r1.qualification import marked
 from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
 from writer_r1.roles import Cast, cast_of
-from writer_r1.room import machine, refuse_without_room, training
+from writer_r1.room import machine, refuse_without_room, taken_cores, training
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
 from writer_r1.story import Teller, retell
@@ -205,9 +205,9 @@ class Workspace:
         if key not in self._loaded and (server := servers.find(name, self.models)):
             self._loaded[key] = connect(server)
         if key not in self._loaded:
-            options = {"threads": n} if (n := self.settings.threads) is not None else {}
             refuse_without_room(catalog.find(name, self.models))
-            self._loaded[key] = load(catalog.path_of(name, self.models), name=key, **options)
+            path, threads = catalog.path_of(name, self.models), self.settings.threads
+            self._loaded[key] = load(path, name=key, threads=threads, taken=taken_cores)
         return self._loaded[key]
 
     def judge_by(self, name: str, cancel: Cancel = never) -> Judge:

@@ -48,7 +48,7 @@ KEPT: tuple[str, ...] = (
     "distinct_2",
 )
 KEPT += ("no_repetition", "replay/share", "replay/rows", "replay/age/mean", "replay/reward", "replay/ratio/max")
-KEPT += ("reward_std", "groups_flat", "completions/mean_length", "t")
+KEPT += ("reward_std", "groups_flat", "completions/mean_length", "seconds")
 
 
 class Told(NamedTuple):
@@ -91,6 +91,8 @@ def keep(folder: Path, arm: str, seed: int) -> None:
     rows = [row for row in run_folder.metrics(folder) if row["step"] <= last]
     (adapter,) = (folder / "checkpoints" / f"step-{last:06d}").rglob("adapter_model.safetensors")
     head = run_with(arm, seed) | {"weights": hashlib.sha256(adapter.read_bytes()).hexdigest()}
+    for row in rows:
+        row["seconds"] = sum(value for key, value in row.items() if key.startswith("seconds/"))
     kept = [{key: rounded(row[key]) for key in KEPT if row.get(key) is not None} for row in rows]
     text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in (head, *kept))
     (REPORT / f"{arm}-{seed}.metrics.jsonl").write_text(text, "utf-8")
@@ -147,7 +149,7 @@ def rise(run: Told) -> dict[str, Any]:
         "hi": high,
         "prompts": len(gains),
         "replayed_share": round(replayed / tokens, 4),
-        "minutes": round(run.updates[-1]["t"] / 60, 1),
+        "minutes": round(sum(row["seconds"] for row in run.updates) / 60, 1),
         **drift,
     }
 

@@ -1,10 +1,11 @@
-"""Draft -> what in it speaks to whoever judges it, and the draft without that.
+"""Draft -> what in it speaks to whoever judges it, and the draft with that made unreadable.
 
-A small model does what the text before it says, whatever it was told about orders inside a draft. So sentences that are
-about the marking of the draft are not shown to it. A sentence of a story may be taken for one, which costs little: the
-judge does not see it, and the reader does. Words are weighed, not phrases looked for: an attack has many phrasings,
-but has to name what it wants (a mark) and from whom. Source: the words are ours; how many lines that nobody wrote for
-this list are found is in docs/judge.md.
+A small model does what the text before it says, whatever it was told about orders inside a draft. So the words of
+sentences that are about the marking of the draft are not shown to it: each letter is an x. It stands for a line that
+does not belong, since one that were simply gone would cost less than an ordinary line out of place. A sentence of a
+story may be taken for one, which costs a little: the judge does not read it, and the reader does. Words are weighed,
+not phrases looked for: an attack has many phrasings, but has to name what it wants (a mark) and from whom. Source: the
+words are ours; how many lines that nobody wrote for this list are found is in docs/judge.md.
 """
 
 import re
@@ -23,6 +24,7 @@ _UNSEEN = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
 _SPACED = re.compile(r"\b(?:\w[ .\-_*]){5,}\w\b")
+_WORD = re.compile(r"\w")
 _NUMBER = re.compile(r"[\W\d]*")
 
 
@@ -68,12 +70,12 @@ def to_the_judge(text: str) -> list[Span]:
 
 
 def unaddressed(text: str) -> str:
-    """Return the draft without what speaks to whoever judges it."""
+    """Return the draft with an x for each letter and digit of what speaks to whoever judges it."""
     kept, at = [], 0
     for start, end in to_the_judge(text):
-        kept.append(text[at:start])
+        kept += [text[at:start], _WORD.sub("x", _UNSEEN.sub("", text[start:end]))]
         at = end
-    return "".join([*kept, text[at:]]) if at else text
+    return "".join([*kept, text[at:]])
 
 
 def note_of(text: str) -> tuple[Note, ...]:

@@ -20,7 +20,7 @@ _THIRD = frozenset(
 _VERBS = {
     "past": (
         "was were had did said went came saw took made thought knew got felt found told left gave kept stood sat ran "
-        "began heard held fell grew spoke wrote rose became brought could would"
+        "began heard held fell grew spoke wrote rose became brought"
     ),
     "present": (
         "is are am has have does do says goes comes sees takes makes thinks knows gets feels finds tells leaves gives "
@@ -28,6 +28,11 @@ _VERBS = {
     ),
     "future": "will shall won't i'll you'll he'll she'll they'll we'll it'll",
 }
+# "could" and "would" are in neither list: they stand in prose of any tense.
+_NO_VERBS = frozenset(
+    ["hundred", "kindred", "hatred", "sacred", "naked", "wicked", "wretched", "rugged", "crooked", "ragged", "jagged"]
+)
+_VERBS_IN_EED = frozenset({"agreed", "disagreed", "freed", "guaranteed", "decreed"})
 _VERB_SETS = {name: frozenset(verbs.split()) for name, verbs in _VERBS.items()}
 
 
@@ -144,7 +149,7 @@ def person(text: str, asked: str) -> Measure:
 def tense(text: str, asked: str) -> Measure:
     """Return how far English narration is in the tense asked for, or None where that is unclear."""
     found = _narration(text)
-    past = sum(w in _VERB_SETS["past"] or (len(w) > 4 and w.endswith("ed")) for w in found)
+    past = sum(w in _VERB_SETS["past"] or _ends_like_past(w) for w in found)
     present, future = (sum(w in _VERB_SETS[name] for w in found) for name in ("present", "future"))
     total = past + present + future
     if detect_language(text) != "en" or total < 8:
@@ -152,6 +157,13 @@ def tense(text: str, asked: str) -> Measure:
     shares = {"past": past / total, "present": present / total, "future": 2 * future / total}
     value = max(0.0, min(1.0, (shares.get(asked, 0.5) - 0.2) / 0.6))
     return _if_clear(value, f"outside speech, {past} verbs look past, {present} present, {future} future")
+
+
+def _ends_like_past(word: str) -> bool:
+    """Return whether a word is taken for a regular past verb: "walked", but not "hundred", "indeed" or "bed"."""
+    if word.endswith("eed"):
+        return word in _VERBS_IN_EED
+    return len(word) > 4 and word.endswith("ed") and word not in _NO_VERBS
 
 
 def _if_clear(value: float, counts: str) -> Measure:

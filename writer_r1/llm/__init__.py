@@ -16,11 +16,19 @@ from writer_r1.servers import Server
 log = logging.getLogger(__name__)
 
 Cancel = Callable[[], bool]
+Taken = Callable[
+    [], int
+]  # how many processor cores are at work for others now; asked at each step, so it has to be quick
 
 
 def never() -> bool:
     """Return False: the cancel of a call that nobody can stop."""
     return False
+
+
+def nobody() -> int:
+    """Return 0: the cores are all the model's."""
+    return 0
 
 
 class Message(NamedTuple):
@@ -157,8 +165,10 @@ def connect(server: Server) -> LLM:
     return OpenAICompatible(server if server.can else probed(server))
 
 
-def load(path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> LLM:
+def load(path: Path, *, name: str, threads: int | None = None, taken: Taken = nobody, context: int = 8192) -> LLM:
     """Return the model in a GGUF file, or in a folder of safetensors, ready to answer.
+
+    llama.cpp leaves alone as many cores as are `taken` at that moment.
 
     Raises:
         ModelError: when llama.cpp, or transformers, cannot read it.
@@ -169,4 +179,4 @@ def load(path: Path, *, name: str, threads: int | None = None, context: int = 81
         return HF(path, name=name, threads=threads, context=context)
     from writer_r1.llm.llamacpp import LlamaCpp
 
-    return LlamaCpp(path, name=name, threads=threads, context=context)
+    return LlamaCpp(path, name=name, threads=threads, taken=taken, context=context)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from writer_r1.errors import ModelError, RequestTooLong
-from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, never
+from writer_r1.llm import Cancel, Finish, Reading, Reply, Request, Sampling, Taken, never, nobody
 from writer_r1.llm.chat import Template, encode, piece, template_of
 from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.lora import Adapted, load_lora
@@ -31,23 +31,17 @@ FORK_CELLS = 1024  # room beside the context for what forks add to a shared prom
 class LlamaCpp:
     """A loaded GGUF model. Not thread-safe: the studio runs one model job at a time."""
 
-    def __init__(self, path: Path, *, name: str, threads: int | None = None, context: int = 8192) -> None:
+    def __init__(
+        self, path: Path, *, name: str, threads: int | None = None, taken: Taken = nobody, context: int = 8192
+    ) -> None:
         import llama_cpp
 
         self._c, self.name, self.path = llama_cpp, name, path
-        llama_cpp.llama_log_set(_quiet(), None)
-        llama_cpp.llama_backend_init()
-        params = llama_cpp.llama_model_default_params()
-        params.use_extra_bufts = REPACKED
-        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-        if not self._model:
-            raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+        self._model = read_model(path)
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
-        cores = usable_cores()
-        small = llama_cpp.llama_model_n_params(self._model) < SMALL
-        self.threads = threads or (1 if small else cores)
-        cells, both = self.context_tokens + FORK_CELLS, (self.threads, threads or cores)
-        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both)
+        cores, small = threads or usable_cores(), llama_cpp.llama_model_n_params(self._model) < SMALL
+        cells, both = self.context_tokens + FORK_CELLS, (1 if small and not threads else cores, cores)
+        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both, taken=taken)
         self._template = template_of(self._model, path.name)
         self._loras: dict[tuple[Path, int], Any] = {}
 
@@ -239,6 +233,24 @@ class LlamaCpp:
         self._seq.pin(self.encode(request)[0], never)
 
 
+def read_model(path: Path, *, vocabulary: bool = False) -> Any:
+    """Return llama.cpp's handle of a GGUF file, or of its vocabulary alone; to be freed by the caller.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    import llama_cpp
+
+    llama_cpp.llama_log_set(_quiet(), None)
+    llama_cpp.llama_backend_init()
+    params = llama_cpp.llama_model_default_params()
+    params.use_extra_bufts, params.vocab_only = REPACKED, vocabulary
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+    if not model:
+        raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+    return model
+
+
 def read_template(path: Path) -> Template:
     """Return the chat template in a GGUF file, read without its weights.
 
@@ -247,12 +259,7 @@ def read_template(path: Path) -> Template:
     """
     import llama_cpp
 
-    llama_cpp.llama_log_set(_quiet(), None)
-    params = llama_cpp.llama_model_default_params()
-    params.vocab_only = True
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-    if not model:
-        raise ModelError(f"llama.cpp cannot read {path.name!r}; choose another model or add the file again.")
+    model = read_model(path, vocabulary=True)
     try:
         return template_of(model, path.name)
     finally:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from writer_r1.errors import ModelError
-from writer_r1.llm import Cancel, Sampling
+from writer_r1.llm import Cancel, Sampling, Taken, nobody
 from writer_r1.llm.tap import Tap
 
 Row = npt.NDArray[np.float32]  # (n_vocab,)
@@ -69,10 +69,11 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
 class Sequences:
     """A context with room for `cells` tokens and `forks` sequences beside the working one.
 
-    `threads` are those for one token at a time and those for a batch.
+    `threads` are those for one token at a time and those for a batch, less what is `taken` by others at that moment:
+    two that wait for each other on one core are many times slower than one.
     """
 
-    def __init__(self, model: Any, *, cells: int, forks: int, threads: tuple[int, int]) -> None:
+    def __init__(self, model: Any, *, cells: int, forks: int, threads: tuple[int, int], taken: Taken = nobody) -> None:
         import llama_cpp
 
         self._c = llama_cpp
@@ -84,6 +85,7 @@ class Sequences:
         params.n_batch = params.n_ubatch = 512
         params.n_seq_max = forks + 1
         params.n_threads, params.n_threads_batch = threads
+        self._threads, self._taken, self._left = threads, taken, 0
         params.kv_unified = True  # one pool of cells, so that forks share their prefix
         self._tap = Tap(2 * llama_cpp.llama_model_n_layer(model) // 3, llama_cpp.llama_model_n_embd(model))
         params.cb_eval = self._tap.callback
@@ -122,6 +124,9 @@ class Sequences:
             self._evaluate(items[start : start + STEP])
 
     def _evaluate(self, items: Sequence[Item]) -> None:
+        if (left := self._taken()) != self._left:
+            self._left = left
+            self._c.llama_set_n_threads(self._ctx, *(max(1, n - left) for n in self._threads))
         batch = self._batch
         batch.n_tokens = len(items)
         for k, item in enumerate(items):

@@ -95,6 +95,9 @@ class Config(Noun):
     threads: int = Field(default=1, ge=1, le=256)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     activation_checkpointing: bool = False
+    # MRPO: who writes them. llama.cpp is quicker on a CPU but another engine, so its texts are a little off-policy; the
+    # weight between sampler and trainer makes up for it. Off: what is recorded was written by torch.
+    rollouts: Literal["torch", "llamacpp"] = "torch"
     reward: Literal["checks", "judge", "random"] = "checks"  # random: the control arm that must not rise
     judge: str | None = None  # the judge's model, where the reward asks one
     judge_share: float = Field(default=0.5, ge=0.0, le=0.5)  # of the reward; the checks have the rest

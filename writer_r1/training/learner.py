@@ -22,8 +22,9 @@ from writer_r1.training.best import best_of, is_better
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of
 from writer_r1.training.lessons import read_lessons, with_lessons
+from writer_r1.training.llama_sampler import LlamaSampler, open_sampler
 from writer_r1.training.optimizer import Crew, Optimizer
-from writer_r1.training.policy import open_policy
+from writer_r1.training.policy import Policy, open_policy
 from writer_r1.training.process import check_stop
 from writer_r1.training.replay import Buffer
 from writer_r1.training.run_folder import Exit, State
@@ -51,6 +52,8 @@ class Learner:
         self.beat("preparing", note="reading the base")
         self.base = prepared(config.base)
         self.policy = open_policy(self.base, config)
+        drafted = config.kind == "mrpo" and config.rollouts == "llamacpp"
+        self.sampler: Policy | LlamaSampler = open_sampler(self.policy, self.base, config) if drafted else self.policy
         self.optimizer = Optimizer(self.policy.parameters, config, self.crew)
         self.template, self.tokenise = chat_of(self.policy.tokenizer)
         self.state: dict[str, Any] = {"step": 0, "drawn": 0}

@@ -25,14 +25,16 @@ SOURCE: dict[Work, str] = {
 }
 PIECES: tuple[Work, ...] = ("taken", "changed", "written")
 NO_BRIEF = "no brief says what it was written for"
+ENTANGLED = "another change of the same review reaches into it"
 SHORT = "too short: {} words, and a piece has at least {}"
 
 
 class Row(NamedTuple):
-    """An example of a library, and which kind of work it is."""
+    """An example of a library, which kind of work it is, and why it cannot be used, where that is known already."""
 
     work: Work
     example: Example
+    fault: str = ""
 
 
 def own(store: Store, works: Collection[Work] = WORKS) -> Read:
@@ -45,12 +47,12 @@ def own(store: Store, works: Collection[Work] = WORKS) -> Read:
     """
     found, dropped, seen = list[Example](), list[Dropped](), dict[str, str]()
     wholes = list[str]()
-    for name, (work, example) in _rows(store):
+    for name, (work, example, fault) in _rows(store):
         if work not in works:
             continue
         words, key = word_count(example.text), name_key(example.text)
-        if not example.prompt.strip():
-            why = NO_BRIEF
+        if fault or not example.prompt.strip():
+            why = fault or NO_BRIEF
         elif words < FEWEST_WORDS:
             why = SHORT.format(words, FEWEST_WORDS)
         elif key in seen:
@@ -84,8 +86,12 @@ def _rows(store: Store) -> Iterator[tuple[str, Row]]:
             yield f"“{piece.title}”", row
     titles = {piece.id: piece.title for piece in pieces}
     for choice, text in decided_paragraphs(store.decisions()):
+        title = titles.get(choice.piece_id, "")
         prompt = PARAGRAPH.format(prompt=choice.prompt.strip()) if choice.prompt.strip() else ""
-        yield f"“{titles.get(choice.piece_id, '')}”", _row("reviewed", prompt, text, titles.get(choice.piece_id, ""))
+        version = store.version(choice.piece_id, choice.revision)
+        # Two changes may share words, such as one that spans paragraphs and one within the second of them.
+        fault = "" if version is None or text in version.text else ENTANGLED
+        yield f"“{title}”", _row("reviewed", prompt, text, title)._replace(fault=fault)
     for pair in store.blind_pairs():
         if pair.choice in ("base", "adapter"):
             text = pair.base_text if pair.choice == "base" else pair.adapter_text

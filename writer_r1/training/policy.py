@@ -91,7 +91,7 @@ class Policy:
     ) -> list[Rollout]:
         """Return one rollout of at most `most` tokens for each prompt and seed; an empty list means cancelled."""
         with torch.inference_mode(), self._merged():
-            return self._draw(prompts, _uniforms(seeds, most), cancel)
+            return self._draw(prompts, uniforms(seeds, most), cancel)
 
     def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel) -> list[Rollout]:
         count, most = chances.shape
@@ -102,7 +102,7 @@ class Policy:
             if cancel():
                 return []
             logits = (self._head @ hidden.T).T  # twice as fast on a CPU as the other way round
-            tokens, logp, entropy = _choose(logits.float().contiguous(), chances[alive, t].to(self.device))
+            tokens, logp, entropy = choose(logits.float().contiguous(), chances[alive, t].to(self.device))
             for row, token, lp, spread in zip(alive, tokens.tolist(), logp.tolist(), entropy.tolist(), strict=True):
                 drawn[row][0].append(token)
                 drawn[row][1].append(lp)
@@ -232,14 +232,14 @@ def _padded(rows: Sequence[Sequence[int]], length: int, device: Any) -> Tensor:
     return torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=device)
 
 
-def _uniforms(seeds: Sequence[int], most: int) -> Tensor:
+def uniforms(seeds: Sequence[int], most: int) -> Tensor:
     """Return what chance decides for each row and token, of its seed alone: (B, T) in [0, 1)."""
     return torch.stack(
         [torch.rand(most, dtype=torch.float64, generator=torch.Generator().manual_seed(s)) for s in seeds]
     )
 
 
-def _choose(logits: Tensor, chance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def choose(logits: Tensor, chance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return a token drawn from each row of logits (B, V), its log-prob, and the entropy it was drawn with: (B,).
 
     By the inverse of the distribution function: one random number a row instead of one a word of the vocabulary.

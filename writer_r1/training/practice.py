@@ -88,7 +88,7 @@ def write_groups(learner: Learner, prompts: Sequence[Sequence[list[int]]], clock
     mine = crew.mine(len(prompts) * size)
     seeds = [seed_of(config.seed, learner.state["drawn"] + i // size, i % size) for i in mine]
     asked = [prompts[i // size][i % size] for i in mine]
-    own = learner.policy.sample(asked, seeds, config.text_tokens, learner.stopping)
+    own = learner.sampler.sample(asked, seeds, config.text_tokens, learner.stopping)
     if not own:
         check_stop(learner.folder)
     every: list[Rollout] = crew.gathered(list(zip(mine, own, strict=True)))

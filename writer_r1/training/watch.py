@@ -87,14 +87,16 @@ def _sentence(words: Sequence[str]) -> str:
 
 
 def watched(drafts: Sequence[Draft], rewarded: Rewarded, seed: int) -> dict[str, Any]:
-    """Return the mean reward of the drafts of a few requests, and that of each kind of odd text for the same ones."""
-    requests = list(dict.fromkeys(d.example.id for d in drafts))[:WATCHED]
-    few = [d for d in drafts if d.example.id in requests]
-    found: dict[str, list[float]] = {"honest": [rewarded(d.example, d.text, d.whole) for d in few]}
-    for number, id_ in enumerate(requests):
-        draft = next(d for d in few if d.example.id == id_)
-        others = [text for d in drafts if d.example.id != id_ for text in (d.text, d.example.prompt)]
-        for kind, text in odd_texts(draft, others, random.Random(f"{seed}/{number}")).items():
-            found.setdefault(kind, []).append(rewarded(draft.example, text, True))
+    """Return the mean reward of one draft for each of a few requests, and of each kind of odd text in its place."""
+    first: dict[str, Draft] = {}
+    for draft in drafts:
+        first.setdefault(draft.example.id, draft)
+    few, found = list(first.values())[:WATCHED], dict[str, list[float]]()
+    for number, draft in enumerate(few):
+        others = [text for d in drafts if d.example.id != draft.example.id for text in (d.text, d.example.prompt)]
+        odd = odd_texts(draft, others, random.Random(f"{seed}/{number}"))
+        for kind, text in {"honest": draft.text, **odd}.items():
+            whole = draft.whole or kind not in ("honest", "shuffled")  # the same words, cut at the same place
+            found.setdefault(kind, []).append(rewarded(draft.example, text, whole))
     known = {kind: [v for v in values if not math.isnan(v)] for kind, values in found.items()}
     return {f"watch/{kind}": fmean(values) if values else None for kind, values in known.items()}

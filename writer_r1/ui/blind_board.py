@@ -18,7 +18,7 @@ WIDE = 0.3  # of an interval: a wider one comes of too few pairs, a narrower one
 CHOICES = {"1": "Text 1 is better", "0": "No difference", "2": "Text 2 is better"}
 ORDER = ("1", "0", "2")
 ABOUT = (
-    "“{adapter}” and {base} without it, on requests that the run held out, from the same seeds. Which is which is told "
+    "“{adapter}” and its base {base}, on requests that the run held out, from the same seeds. Which is which is told "
     "after each choice."
 )
 
@@ -66,7 +66,7 @@ def chosen(pair: BlindPair, key: str) -> Preferred:
 def blind_board(trial: Trial, pairs: Sequence[BlindPair], shown: str, *, writing: bool) -> str:
     """Return the comparison that lies open: the pair `shown`, where it was just chosen, else the next to be read."""
     now = next((p for p in pairs if p.id == shown and p.choice), None) or next((p for p in pairs if not p.choice), None)
-    about = escape(ABOUT.format(adapter=trial.adapter, base=trial.base))
+    about = escape(ABOUT.format(adapter=trial.adapter, base=trial.label or trial.base))
     head = (
         '<header><div><h2 id="blind-title" tabindex="-1">Which text is better?</h2>'
         f'<p class="quiet" dir="auto">{about}</p></div>{_act("shut", "Close", "blind-shut")}</header>'
@@ -115,14 +115,15 @@ def _question(pair: BlindPair, pairs: Sequence[BlindPair]) -> str:
         f'data-key="blind-{key}" aria-keyshortcuts="{key}"><kbd aria-hidden="true">{key}</kbd> {CHOICES[key]}</button>'
         for key in ORDER
     )
-    read = sum(1 for p in pairs if p.choice)
-    where = f"Pair {read + 1} of {len(pairs)}. Keys: 1, 2, or 0 for no difference."
+    # Not of how many: while others are written, what is being read must not change.
+    number = sum(bool(p.choice) for p in pairs) + 1
+    where = f'Pair {number}. <span class="keys">Keys: 1, 2, or 0 for no difference.</span>'
     heads = ("Text 1", "Text 2")
     return f'{_texts(pair, heads)}<div class="acts choices">{row}</div><p class="where">{where}</p>'
 
 
 def _revealed(pair: BlindPair, trial: Trial) -> str:
-    names = {"base": trial.base, "adapter": f"“{trial.adapter}”"}
+    names = {"base": f"{trial.label or trial.base} as it is", "adapter": f"“{trial.adapter}”"}
     first, second = ("base", "adapter") if pair.first == "base" else ("adapter", "base")
     heads = (f"Text 1 · {names[first]}", f"Text 2 · {names[second]}")
     said = {
@@ -164,7 +165,7 @@ def _nothing_left(pairs: Sequence[BlindPair], *, writing: bool) -> str:
         return '<p class="quiet">All that is written is read; the next pair appears here in a moment.</p>'
     kept = "Your choices are kept as pairs to train on, and leave with “Export decisions” in Settings."
     more = _act("more", f"Write {FIRST} more pairs", "blind-more", main=True)
-    return f'<p>{plural(len(pairs), "pair")} read. {kept}</p><div class="acts choices">{more}</div>'
+    return f'<p class="read">{plural(len(pairs), "pair")} read. {kept}</p><div class="acts choices">{more}</div>'
 
 
 def _earlier(pairs: Sequence[BlindPair], now: BlindPair | None) -> str:

@@ -16,6 +16,7 @@ from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.prose import chip, differing, longer, plural, prose
 from writer_r1.ui.render import story_so_far
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
+from writer_r1.ui.thought import timeline
 from writer_r1.ui.view import View, outdated, over, own_of, standing, title
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
@@ -61,7 +62,7 @@ def head(view: View) -> str:
     choose = segments("What the rounds show", "show", SHOWN)
     only = '<label class="only"><input type="checkbox" data-only> only what changed</label>'
     tools = f'<div class="board-tools">{only}{choose}</div>'
-    return f'<header class="board-head"><h2>Rounds</h2>{of}{ending}{tools}</header>{story_so_far(view)}'
+    return f'<header class="board-head"><h2>Rounds</h2>{of}{ending}{tools}</header>{story_so_far(view)}{timeline(view)}'
 
 
 def segments(label: str, name: str, choices: dict[str, str]) -> str:

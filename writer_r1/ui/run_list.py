@@ -42,12 +42,10 @@ def _card(report: Report, opened: str, sparks: Sparks, choice: str) -> str:
 
 def _noted(note: str) -> str:
     """Return the first line of a note; the open run shows all of it."""
-    line = note.partition("\n")[0]
-    return (
-        f'<p class="noted" dir="auto">{escape(line[:160])}{"…" if len(note) > min(len(line), 160) else ""}</p>'
-        if note
-        else ""
-    )
+    if not note:
+        return ""
+    line = note.partition("\n")[0][:160]
+    return f'<p class="noted" dir="auto">{escape(line)}{" …" if line != note else ""}</p>'
 
 
 def _pick(name: str, title: str, picked: bool, *, full: bool) -> str:

@@ -15,6 +15,7 @@ from writer_r1.events import (
     RubricReady,
     Started,
     Summary,
+    Thought,
 )
 from writer_r1.folding import fold
 from writer_r1.store import OwnScore
@@ -29,6 +30,8 @@ ENDINGS = {
     "criteria changed": "Done: every round is judged by the changed criteria",
     "stopped by you": "Stopped by you; the text so far is kept",
     "judged": "Done: your text is judged",
+    "thought to the end": "Done: thought to the end",
+    "thought broke off": "Done: the thought broke off; what was whole of it is kept",
     "not scored": "Done: the model could not score your text; another model may (see Models)",
 }
 INTERRUPTED = "Interrupted; the text so far is kept"
@@ -55,6 +58,7 @@ class View(NamedTuple):
     ended: bool = False  # nothing more will come, even where no event said so
     part: Part | None = None  # the scene it works on; None: the whole manuscript
     story: tuple[Summary, ...] = ()  # what the models were told of the rest of it
+    thought: Thought | None = None  # where the model thought in one go
     edited: int | None = None  # the text that the manuscript was made of and changed since; see `Versions.edited_round`
 
 
@@ -68,6 +72,8 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
                 view = view._replace(analyst=event.analyst, critic=event.critic)
             case Retold():
                 view = view._replace(story=event.summaries)
+            case Thought():
+                view = view._replace(thought=event)
             case Proposed():
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():

@@ -46,6 +46,7 @@ class Wishes(NamedTuple):
     thorough: bool = False
     look_first: bool = False
     anew: bool = False
+    one_go: bool = False
     own: str = ""  # the user's text to judge, where none is to be drafted
     adapter: str = ""
     strength: float = 1.0
@@ -97,14 +98,15 @@ def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
         kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
         stop_after="criteria" if wishes.look_first and not here else "rounds",
         text=wishes.own,
+        one_go=wishes.one_go,
         adapter=wishes.adapter,
         strength=wishes.strength,
     )
 
 
-def wished(rounds: float, thorough: bool, look_first: bool, adapter: str, strength: float) -> Wishes:
+def wished(rounds: float, thorough: bool, look_first: bool, one_go: bool, adapter: str, strength: float) -> Wishes:
     """Return how a run shall go, as the page has it set."""
-    return Wishes(rounds, thorough, look_first, adapter=adapter or "", strength=strength)
+    return Wishes(rounds, thorough, look_first, one_go=one_go, adapter=adapter or "", strength=strength)
 
 
 def mine(criterion: Criterion) -> bool:

@@ -53,8 +53,15 @@ def place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
             info="Stops before the draft, so you can change them.",
             min_width=220,
         )
+        one_go = gr.Checkbox(
+            False,
+            label="Think in one go",
+            info="One thought with its own reflections, in the place of rounds.",
+            elem_id="one-go",
+            min_width=220,
+        )
         choice = adapter_choice.build(workspace)
-    return brief, (rounds, thorough, look, *choice)
+    return brief, (rounds, thorough, look, one_go, *choice)
 
 
 def place_manuscript(workspace: Workspace) -> gr.Textbox:
