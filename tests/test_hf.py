@@ -145,6 +145,13 @@ def test_a_reply_keeps_to_its_schema(llm: HF) -> None:
         assert text.lstrip().startswith("{")
 
 
+def test_without_the_package_a_reply_comes_without_a_form(llm: HF, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("writer_r1.llm.hf.can_mask", lambda: False)
+    schema = {"type": "object"}
+    plain = complete(llm, ASKED, Sampling(max_tokens=8))
+    assert complete(llm, ASKED._replace(schema=schema), Sampling(max_tokens=8)) == plain
+
+
 def test_what_does_not_fit_is_refused_before_anything_is_read(llm: HF) -> None:
     with pytest.raises(RequestTooLong, match="Nothing was cut or sent"):
         complete(llm, ASKED, Sampling(max_tokens=5000))

@@ -156,8 +156,8 @@ def test_the_same_model_in_both_roles_is_said_with_what_speaks_for_another(works
 def test_choosing_another_judge_is_kept_and_both_memories_are_added(workspace, tmp_path):
     here(workspace)
     mine = own(workspace, tmp_path / "mine.gguf")
-    uses = ["usewriter", "usejudge", "useanalyst", "usecritic"]
-    assert Card(cards(look(workspace)), mine.name).acts == [*uses, "test", "forget"]
+    other = ["useanalyst", "usecritic"]
+    assert Card(cards(look(workspace)), mine.name).acts == ["usewriter", "usejudge", "test", "forget", *other]
     on_act(workspace, [], wish("use", mine.name, role="judge"))
     assert read_settings(workspace.home) == Settings(judge=mine.name)
     html = cards(look(workspace))
@@ -428,9 +428,10 @@ def test_a_server_says_what_it_can_do_and_that_text_leaves_before_it_is_chosen(w
     away, local = card_of(workspace, there.name), card_of(workspace, here.name)
     assert "all that big reads is sent to models.example.org" in away.text
     assert "can write and judge" in away.text and "does not go on" in away.text
-    assert away.acts == [*["leave"] * 4, "test", "ask", "forget"]
-    uses = ["usewriter", "usejudge", "useanalyst", "usecritic"]
-    assert "leaves" not in local.text and local.acts == [*uses, "test", "ask", "forget"]
+    assert away.acts == ["leave", "leave", "test", "ask", "forget", "leave", "leave"]
+    other = ["useanalyst", "usecritic"]
+    assert "leaves" not in local.text
+    assert local.acts == ["usewriter", "usejudge", "test", "ask", "forget", *other]
     assert "MB" not in away.text + local.text
     on_act(workspace, [], wish("use", there.name, role="writer"))
     assert workspace.writer == there.name
@@ -439,7 +440,7 @@ def test_a_server_says_what_it_can_do_and_that_text_leaves_before_it_is_chosen(w
 
 def test_a_server_without_probabilities_can_write_and_not_be_made_the_judge(workspace):
     model = served(workspace, "http://127.0.0.1:1/v1")
-    assert card_of(workspace, model.name).acts == ["usewriter", "useanalyst", "usecritic", "ask", "forget"]
+    assert card_of(workspace, model.name).acts == ["usewriter", "ask", "forget", "useanalyst", "usecritic"]
     on_act(workspace, [], wish("use", model.name, role="judge"))
     assert read_settings(workspace.home).judge is None
     on_act(workspace, [], wish("forget", model.name))

@@ -20,7 +20,7 @@ from writer_r1.llm.chat import Row, encode
 from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.drawing import Drawing, Pieces
 from writer_r1.llm.lora import Adapted
-from writer_r1.llm.schema_mask import SchemaMask
+from writer_r1.llm.schema_mask import MISSING, SchemaMask, can_mask
 
 STEP = 512  # tokens of a prompt between two looks at whether to stop
 ROWS = 16  # questions in one batch
@@ -53,6 +53,8 @@ class HF:
         dtype = torch.float32 if self.device == "cpu" and count < SMALL else torch.bfloat16
         self.model = model.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
         print(f"{name}: {count / 1e6:.0f} million parameters in {dtype} on {self.device}", file=sys.stderr, flush=True)
+        if not can_mask():
+            print(MISSING, file=sys.stderr, flush=True)
         self.context_tokens = min(context, int(getattr(model.config, "max_position_embeddings", context)))
         self._held: list[int] = []
         self._cache: Any = None
@@ -161,7 +163,7 @@ class HF:
         head, tail = self.encode(request)
         prompt = head + tail
         self._fits(len(prompt), sampling.max_tokens)
-        mask = SchemaMask(self.tokenizer, request.schema) if request.schema is not None else None
+        mask = SchemaMask(self.tokenizer, request.schema) if request.schema is not None and can_mask() else None
         draw, text, pieces = Drawing(sampling), Deltas(sampling.stop), Pieces(self.tokenizer)
         n, logits = 0, self._fill(prompt, cancel)
         while logits is not None and not cancel():

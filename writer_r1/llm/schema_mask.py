@@ -1,24 +1,31 @@
-"""A JSON schema and the reply so far -> which tokens may come next, by llguidance."""
+"""A JSON schema and the reply so far -> which tokens may come next, by llguidance.
 
+Without that package a schema is what the prompt says of it, as with servers that keep to none.
+"""
+
+import importlib.util
 from typing import Any
 
 import numpy as np
 
-from writer_r1.errors import ModelError
+MISSING = (
+    "llguidance is not installed: replies are not held to their form, and advice that cannot be read is left out "
+    "(pip install 'writer-r1[transformers]')"
+)
+
+
+def can_mask() -> bool:
+    """Return whether replies can be kept to a schema."""
+    return importlib.util.find_spec("llguidance") is not None
 
 
 class SchemaMask:
     """The tokens that a reply which fits a schema may go on with."""
 
     def __init__(self, tokenizer: Any, schema: dict[str, Any]) -> None:
-        try:
-            from llguidance import LLMatcher
-            from llguidance.hf import from_tokenizer
-        except ImportError as e:
-            raise ModelError(
-                "Replies that keep to a schema need the llguidance package on this model: run "
-                "pip install 'writer-r1[transformers]' and start again."
-            ) from e
+        from llguidance import LLMatcher
+        from llguidance.hf import from_tokenizer
+
         self._matcher = LLMatcher(from_tokenizer(tokenizer), LLMatcher.grammar_from_json_schema(schema))
         if error := self._matcher.get_error():
             raise ValueError(f"no schema that llguidance can keep to: {error}")

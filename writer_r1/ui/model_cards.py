@@ -148,7 +148,7 @@ def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
         buttons.append(button("forget", model, "Take off the list"))
     elif model.state != "absent":
         buttons.append(removal(model))
-    return row(buttons)
+    return row(buttons + (role_lines.more(model, shelf) if model.state == "ready" else []))
 
 
 def row(buttons: list[str]) -> str:

@@ -77,18 +77,22 @@ def parts(model: Model, shelf: Shelf) -> list[str]:
     return [does for role, does in DOES.items() if shelf.using[role] == model.name and not (_as_judge(role, shelf))]
 
 
-def buttons(model: Model, shelf: Shelf) -> list[str]:
-    """Return the buttons that give a ready model a part, the rarer ones in a part that opens."""
-    wanted = [
-        (role, server_cards.use(model, text, role) or button("use", model, text, role=role))
+def buttons(model: Model, shelf: Shelf, *, beside: bool = False) -> list[str]:
+    """Return the buttons that let a ready model write or judge, or those for what the judge does `beside` judging."""
+    return [
+        server_cards.use(model, text, role) or button("use", model, text, role=role)
         for role, text in USE.items()
+        if (role in BESIDE) == beside
         if shelf.using[role] != model.name or shelf.chosen[role] not in (model.name, None)
         if role != "judge" or server_cards.can_judge(model)
     ]
-    rare = "".join(html for role, html in wanted if role in BESIDE)
-    name = escape(model.name)
-    more = f'<details data-key="parts-{name}"><summary>Other parts</summary><div class="acts">{rare}</div></details>'
-    return [html for role, html in wanted if role not in BESIDE] + ([more] if rare else [])
+
+
+def more(model: Model, shelf: Shelf) -> list[str]:
+    """Return the rarer buttons, in a part that opens; nothing where there are none."""
+    rare, key = "".join(buttons(model, shelf, beside=True)), f"parts-{escape(model.name)}"
+    part = f'<details><summary data-key="{key}">Other parts</summary><div class="acts">{rare}</div></details>'
+    return [part] if rare else []
 
 
 def _as_judge(role: Role, shelf: Shelf) -> bool:
