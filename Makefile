@@ -96,7 +96,7 @@ $(LLAMA) $(PIP) -e $(1)
 endef
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt
-	$(call install,.)
+	$(call install,'.[server,transformers]')
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt
 	$(call install,'.[test]')
