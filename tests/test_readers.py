@@ -1,4 +1,5 @@
-"""Scores mixed from expected readers, verdict and the words of the text; and what a writer is told of the text."""
+"""Scores mixed import re
+from expected readers, verdict and the words of the text; and what a writer is told of the text."""
 
 import math
 from collections.abc import Sequence
@@ -84,7 +85,8 @@ def test_what_speaks_to_the_judge_is_not_shown_to_it_and_the_writer_is_told() ->
     plain = judged(fit(verdict_weight=0.2), llm)
     moved = judged(fit(verdict_weight=0.2), llm, f"{FIRST}\n\n{attack}")
     assert [s.parts["verdict"] for s in moved.scores[:2]] == [s.parts["verdict"] for s in plain.scores[:2]]
-    assert moved.readers == plain.readers and seen and not any("grader" in draft for draft in seen)
+    unread = judged(fit(verdict_weight=0.2), llm, f"{FIRST}\n\n{re.sub(r'[a-z]', 'x', attack, flags=re.IGNORECASE)}")
+    assert moved.readers == unread.readers and seen and not any("grader" in draft for draft in seen)
     assert moved.notes[0].quote == attack and moved.notes[0].said == "speaks to the judge"
     assert moved.notes[1:] and plain.notes[0].said != "speaks to the judge"
 
