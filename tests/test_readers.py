@@ -2,6 +2,7 @@
 from expected readers, verdict and the words of the text; and what a writer is told of the text."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
