@@ -1,5 +1,4 @@
-"""Scores mixed import re
-from expected readers, verdict and the words of the text; and what a writer is told of the text."""
+"""Scores mixed from expected readers, verdict and the words of the text; and what a writer is told of the text."""
 
 import math
 import re
