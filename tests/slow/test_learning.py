@@ -33,6 +33,7 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 UPDATES = {"mrpo": 80, "grpo": 80, "random": 40}
 RUNS = [("mrpo", 0), ("random", 0), ("grpo", 0), ("mrpo", 1), ("grpo", 1), ("mrpo", 2), ("grpo", 2)]
+NAMES = {"mrpo": "MRPO", "grpo": "GRPO", "random": "chance"}
 RISE = 0.10  # of a reward on [0, 1]
 REPLAYED = 0.05  # of a run's tokens
 KEPT: tuple[str, ...] = (
@@ -172,7 +173,7 @@ def test_it_learns_from_what_can_be_checked_and_not_from_chance(capsys: pytest.C
     }
     (REPORT / "learning.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     curves = [
-        Line(f"{arm} {seed}", [(float(s), r["reward"]) for s, r in sorted(run.held.items())])
+        Line(f"{NAMES[arm]}, seed {seed}", [(float(s), r["reward"]) for s, r in sorted(run.held.items())])
         for (arm, seed), run in runs.items()
     ]
     (REPORT / "learning.svg").write_text(lines("Held-out reward by updates", curves, "updates"), "utf-8")

@@ -56,7 +56,7 @@ def place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
         one_go = gr.Checkbox(
             False,
             label="Think in one go",
-            info="One thought with its own reflections, in the place of rounds.",
+            info="One thought with its own reflections, in place of rounds.",
             elem_id="one-go",
             min_width=220,
         )
