@@ -98,6 +98,14 @@ def test_good_enough_is_overall_and_in_each(values: tuple[float | None, ...], en
     assert reached(PAIR, attempt(PAIR, *values), Task("t", PROMPT)) is enough
 
 
+@pytest.mark.parametrize(("judged", "enough"), [(0.7, False), (0.8, True)])
+def test_full_marks_for_a_length_do_not_make_middling_prose_good_enough(judged: float, enough: bool) -> None:
+    rubric = rubric_of(A, criterion("Length", check=Check(type="length", low=100, high=120), weight=3.0))
+    best = attempt(rubric, judged, 1.0)
+    assert best.evaluation and (best.evaluation.reward or 0) > 0.9
+    assert reached(rubric, best, Task("t", PROMPT)) is enough
+
+
 @pytest.mark.parametrize(("value", "enough"), [(None, True), (0.5, False), (0.9, True)])
 def test_a_check_that_cannot_be_made_does_not_keep_a_run_going(value: float | None, enough: bool) -> None:
     rubric = rubric_of(A, criterion("On topic", check=Check(type="relevance"), weight=0.1))

@@ -40,7 +40,7 @@ from writer_r1.llm import LLM, Cancel
 from writer_r1.one_go import think
 from writer_r1.reflection import Critic, Recall, reflect
 from writer_r1.story import Rest, Retell
-from writer_r1.trajectory import Attempt, Criterion, Evaluation, Lesson, Reflection, Rubric
+from writer_r1.trajectory import Attempt, Criterion, Evaluation, Lesson, Reflection, Rubric, weighted_reward
 
 BESIDE = 700  # tokens that the longest question about a text takes beside it
 
@@ -245,13 +245,18 @@ def _first_text(number: int, task: Task, writer: Writer, recall: Recall) -> Gene
 def reached(rubric: Rubric, best: Attempt, task: Task) -> bool:
     """Return whether the best attempt is good enough to stop: overall, and in each criterion, all of them scored.
 
-    Only a check that this text does not allow (likeness outside English) does not count.
+    What is judged has to be so by itself: a full score for a length that was kept says nothing of the prose. Only a
+    check that this text does not allow (likeness outside English) does not count.
     """
     if best.evaluation is None or best.evaluation.reward is None:
         return False
-    rows = [(c.check, best.evaluation.score(c.id)) for c in rubric.criteria]
-    values = [s.value if s else None for check, s in rows if check is None or (s and s.value is not None)]
-    return best.evaluation.reward >= task.target and all(v is not None and v >= task.each for v in values)
+    rows = [(c, best.evaluation.score(c.id)) for c in rubric.criteria]
+    values = {c.id: s.value if s else None for c, s in rows if c.check is None or (s and s.value is not None)}
+    judged = rubric.model_copy(update={"criteria": tuple(c for c in rubric.criteria if c.check is None)})
+    parts = (best.evaluation.reward, weighted_reward(judged, values))
+    return all(v is not None and v >= task.each for v in values.values()) and all(
+        part >= task.target for part in parts if part is not None
+    )
 
 
 def _learn(task: Task, rubric: Rubric, attempt: Attempt, verdict: Verdict) -> Iterator[Event]:
