@@ -143,6 +143,7 @@ def test_every_fault_a_draft_can_have_is_said_in_plain_words() -> None:
     text = Page_(board(view_of([*events, Rejected(attempt=2, why="not judged: looping, off-language")]))).text
     assert all(words in text for words in FAULTS.values())
     assert "off-language" not in text and "it could not be judged" in text
+    assert text.count("not judged") and "not judged yet" not in text, "nor will it be"
 
 
 def test_a_criterion_not_yet_judged_has_no_bar_and_no_number() -> None:

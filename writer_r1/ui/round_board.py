@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from html import escape
 
+from writer_r1.acceptance import usable
 from writer_r1.checks import word_count
 from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
 from writer_r1.ui.drawn import PART, Drawn
@@ -250,7 +251,8 @@ def row(now: Trajectory, attempt: Attempt, criterion: Criterion, own: int | None
     score = score_of(attempt, criterion)
     if score is None:
         name = f'<span class="name" dir="auto">{escape(criterion.name)}</span>'
-        line = f'<summary class="line wait">{name}<span class="quiet">not judged yet</span>{yours(own)}</summary>'
+        word = "not judged" if not usable(attempt) else "not judged yet"
+        line = f'<summary class="line wait">{name}<span class="quiet">{word}</span>{yours(own)}</summary>'
     else:
         line = bar(criterion, score, label=True, own=own) + moved(now, attempt, criterion) + yours(own)
         line = f'<summary class="line">{line}</summary>{because(score)}'
