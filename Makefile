@@ -10,6 +10,7 @@ MODEL = standard
 BENCH = loop
 PORT =
 TORCH_INDEX =
+STUDIO = '.[server,transformers]'
 
 VENV = .venv
 PY = $(VENV)/bin/python
@@ -96,7 +97,7 @@ $(LLAMA) $(PIP) -e $(1)
 endef
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt
-	$(call install,'.[server,transformers]')
+	$(call install,$(STUDIO))
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt
 	$(call install,'.[test]')
