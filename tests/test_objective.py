@@ -210,7 +210,7 @@ def as_it_was(rows: Fresh, objective: Objective, tokens: Tokens) -> torch.Tensor
     gain = torch.minimum(r * by, r.clamp(1 - objective.clip_low, 1 + objective.clip_high) * by)
     loss = -(weight * gain).where(rows.mask, 0.0).sum() / (tokens.fresh + tokens.replayed)
     d = (rows.reference - rows.logp).clamp(-20, 20)  # type: ignore[operator]
-    return loss + objective.kl * (d.exp() - d - 1).where(rows.mask, 0.0).sum() / tokens.fresh
+    return loss + objective.kl * ((d.exp() - d - 1).where(rows.mask, 0.0).sum() / tokens.fresh)
 
 
 @given(st.integers(0, 10_000))
