@@ -8,9 +8,8 @@ more than the judge's own noise. That R2-Write filters by difficulty is known at
 
 import json
 import math
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from writer_r1.events import outcome
 from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM, Cancel, Sampling
-from writer_r1.row_files import Pair
+from writer_r1.row_files import Pair, Say, in_turn
 from writer_r1.training.data import Example
 from writer_r1.trajectory import Rubric, digest
 from writer_r1.workspace import Workspace
@@ -36,8 +35,6 @@ UNSCORED = "fewer than two of its drafts could be scored"
 TOO_LONG = "the request is too long for the model"
 RANGE = 1.645 * math.sqrt(2)  # widths of noise in a range from which 19 pairs in 20 are in order
 BINS = 10
-
-Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
 
 
 class Limits(NamedTuple):
@@ -98,20 +95,16 @@ def histogram(means: Sequence[float], bins: int = BINS) -> list[int]:
 def choose(workspace: Workspace, examples: Sequence[Example], files: Pair, wish: Wish, say: Say, cancel: Cancel) -> int:
     """Try every request that was not tried yet, and return how many were tried now."""
     todo = [(key, e) for e in examples if (key := "d-" + digest(e.prompt)) not in files.done]
-    began, total = time.monotonic(), len(examples)
-    for number, (key, example) in enumerate(todo):
-        done = total - len(todo) + number
-        left = (time.monotonic() - began) / number * (len(todo) - number) if number else None
-        say(done, total, left, "waiting for the model")
+    for number, ((key, example), doing) in enumerate(in_turn(todo, len(examples), say)):
+        doing("waiting for the model")
         with workspace.machine():
             judge = workspace.judge_by(wish.judge, cancel)
             policy = workspace.llm(wish.policy)
             policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
-            say(done, total, left, f"writing {wish.drafts} drafts and judging them")
+            doing(f"writing {wish.drafts} drafts and judging them")
             _try(key, example, policy, judge, files, wish)
         if cancel():
             return number
-    say(total, total, 0.0, "done")
     return len(todo)
 
 

@@ -4,13 +4,18 @@ Whatever a row is made of ends in one line of one of the two, so that work that 
 """
 
 import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from writer_r1.errors import WriterError
 from writer_r1.lines import add_line, finished
 
 HEAD = b'{"id": '  # how each row begins
+T = TypeVar("T")
+Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
 
 
 class Pair:
@@ -34,6 +39,15 @@ class Pair:
         """Add a row that says with a `reason` why nothing was kept."""
         _add(self._beside, row)
         self.dropped.append(row)
+
+
+def in_turn(todo: Sequence[T], total: int, say: Say) -> Iterator[tuple[T, Callable[[str], None]]]:
+    """Yield what is still to be done of `total`, each with a function that says what is being done with it."""
+    began, before = time.monotonic(), total - len(todo)
+    for number, one in enumerate(todo):
+        left = (time.monotonic() - began) / number * (len(todo) - number) if number else None
+        yield one, partial(say, before + number, total, left)
+    say(total, total, 0.0, "done")
 
 
 def _begun(path: Path) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from writer_r1.lines import rows
 from writer_r1.llm import Cancel
 from writer_r1.loop import Task, Team, write
 from writer_r1.review import Similarity
-from writer_r1.row_files import Pair
+from writer_r1.row_files import Pair, Say, in_turn
 from writer_r1.store import Store
 from writer_r1.thinking import (
     Limits,
@@ -40,8 +40,6 @@ from writer_r1.workspace import Workspace
 PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
 TOO_LONG = "the request is too long for the model"
 A_SCENE = "a scene of a longer manuscript"
-
-Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
 
 
 class Wish(NamedTuple):
@@ -99,19 +97,15 @@ def synthesise(
 ) -> int:
     """Make a thought of every request that has none yet, and return how many requests were worked on now."""
     todo = [(key, e) for e in examples if (key := _key(e)) not in outcomes.done]
-    began, total = time.monotonic(), len(examples)
-    for number, (key, example) in enumerate(todo):
-        done = total - len(todo) + number
-        left = (time.monotonic() - began) / number * (len(todo) - number) if number else None
-        say(done, total, left, "waiting for the model")
+    for number, ((key, example), doing) in enumerate(in_turn(todo, len(examples), say)):
+        doing("waiting for the model")
         with workspace.machine():
             judge = workspace.judge_by(wish.judge, cancel)
             team = Team(workspace.llm(wish.writer), judge.llm, judge.similarity, _no_lessons, cancel, judge.readers)
-            _one(key, example, team, outcomes, wish, lambda doing: say(done, total, left, doing))  # noqa: B023
+            _one(key, example, team, outcomes, wish, doing)
         if cancel():
             return number
         time.sleep(PAUSE_S)
-    say(total, total, 0.0, "done")
     return len(todo)
 
 

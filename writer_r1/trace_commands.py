@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from writer_r1.errors import WriterError
 from writer_r1.flags import command, count, json_flag, model_flag, share
 from writer_r1.progress import Line
+from writer_r1.row_files import Say
 
 if TYPE_CHECKING:
     from writer_r1.row_files import Pair
@@ -23,8 +24,6 @@ LEAST, WORDS, ROUNDS = 0.5, 900, 3
 DRAFTS, LOW, HIGH = 8, 0.3, 0.85
 TOKENS_A_WORD = 1.6  # of a thought, with its tags, for a small vocabulary
 BAR = 30  # characters of the longest bar
-
-Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
 
 
 def add(parent: Any) -> None:

@@ -11,5 +11,9 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: it cannot be written.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(content)
-    os.replace(draft, path)
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

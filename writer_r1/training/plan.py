@@ -20,6 +20,7 @@ from writer_r1.training.config import Config, Kind, Preset, configured
 from writer_r1.training.data import Example, Read, read, read_prompts
 from writer_r1.training.own_work import PIECES, Work, own
 from writer_r1.trajectory import Noun, name_key
+from writer_r1.whole_file import write_whole
 
 FILE = "training_plan.json"
 NAME = re.compile(r"[^\W_][\w. -]{0,58}")  # of a folder, on every system
@@ -58,13 +59,10 @@ def keep_plan(home: Path, plan: Plan) -> None:
     Raises:
         TrainingError: it cannot be written.
     """
-    part = home / f".{FILE}.{os.getpid()}.part"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        part.write_text(plan.model_dump_json(indent=1), "utf-8")
-        os.replace(part, home / FILE)
+        write_whole(home / FILE, plan.model_dump_json(indent=1).encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise TrainingError(f"The plan cannot be kept in {str(home)!r} ({error.strerror}).", "disk") from error
 
 

@@ -16,12 +16,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from writer_r1.training.objective import in_group
+
 MOST = 3  # reflections of a thought, before each further one costs
 EXCESS = 0.1  # what each further one costs
 IDLE = 0.1  # what a reflection costs that was said before, or that changed nothing
 SHARE = 0.2  # of the process reward beside the outcome, so that the outcome leads
 OUTCOME = 0.5  # share of the outcome in what the tokens of a segment earn
-FLAT = 1e-6  # spread under which all values count as equal
 
 
 class Step(NamedTuple):
@@ -105,9 +106,9 @@ def token_credits(group: Sequence[Thought], noise: float, outcome: float = OUTCO
     segments of the group, divided by how many its thought has, and a share of the outcome. The piece: its reward among
     the group's. Spreads below `noise` are the judge's own and are not divided by. Source: `docs/papers.md` 5.
     """
-    drafts = _standard(torch.tensor([t.draft for t in group]), noise)
-    pieces = _standard(torch.tensor([t.final for t in group]), noise)
-    paid = _standard(torch.tensor([_paid(s, k) for t in group for k, s in enumerate(t.steps)]), noise).tolist()
+    drafts = in_group(torch.tensor([t.draft for t in group]), noise)
+    pieces = in_group(torch.tensor([t.final for t in group]), noise)
+    paid = in_group(torch.tensor([_paid(s, k) for t in group for k, s in enumerate(t.steps)]), noise).tolist()
     found, at = list[Tensor](), 0
     for number, thought in enumerate(group):
         mine, at = paid[at : at + len(thought.steps)], at + len(thought.steps)
@@ -120,10 +121,3 @@ def token_credits(group: Sequence[Thought], noise: float, outcome: float = OUTCO
 def _paid(step: Step, number: int) -> float:
     idle = IDLE if not step.fresh or not step.applied else 0.0
     return step.gain - idle - (EXCESS if number >= MOST else 0.0)
-
-
-def _standard(values: Tensor, noise: float) -> Tensor:
-    """Return values less their mean, in spreads that are never smaller than the judge's noise."""
-    if values.numel() < 2:
-        return torch.zeros_like(values)
-    return (values - values.mean()) / values.std().clamp(min=max(noise, FLAT))

@@ -9,7 +9,6 @@ number of a process is soon another's.
 
 import errno
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from writer_r1.errors import Busy, TrainingError
 from writer_r1.lines import add_line, rows
 from writer_r1.training.config import Config, parsed
 from writer_r1.trajectory import Noun
+from writer_r1.whole_file import write_whole
 
 State = Literal["starting", "preparing", "training", "evaluating", "saving", "finished", "stopped", "failed"]
 Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "bug"]
@@ -64,10 +64,8 @@ def create(folder: Path, config: Config) -> None:
                 f"The folder {str(folder)!r} is not empty; resume the run in it or name another folder.", "settings"
             )
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        _write(
-            folder / "run.json",
-            json.dumps({"version": VERSION, "created": time.time(), "config": config.model_dump()}, indent=1),
-        )
+        told = {"version": VERSION, "created": time.time(), "config": config.model_dump()}
+        write_whole(folder / "run.json", json.dumps(told, indent=1).encode())
         set_state(folder, "starting")
 
 
@@ -102,7 +100,7 @@ def config_of(folder: Path) -> Config:
 def add_facts(folder: Path, **facts: Any) -> None:
     """Add what came to be known (`base`, `data`, `versions`) to `run.json`."""
     with explained(folder):
-        _write(folder / "run.json", json.dumps({**record(folder), **facts}, indent=1))
+        write_whole(folder / "run.json", json.dumps({**record(folder), **facts}, indent=1).encode())
 
 
 def add_metrics(folder: Path, row: dict[str, Any]) -> None:
@@ -135,7 +133,7 @@ def samples(folder: Path) -> list[dict[str, Any]]:
 def set_state(folder: Path, state: State) -> None:
     """Say which phase the run is in."""
     with explained(folder):
-        _write(folder / "state", state)
+        write_whole(folder / "state", state.encode())
 
 
 def state(folder: Path) -> State:
@@ -148,7 +146,7 @@ def beat(folder: Path, phase: State, done: int = 0, total: int = 0, note: str = 
     """Leave a sign of life that says how far the phase is."""
     with explained(folder):
         row = Beat(t=time.time(), phase=phase, done=done, total=total, note=note)
-        _write(folder / "heartbeat", row.model_dump_json())
+        write_whole(folder / "heartbeat", row.model_dump_json().encode())
 
 
 def last_beat(folder: Path) -> Beat | None:
@@ -164,7 +162,8 @@ def end(folder: Path, exit: Exit) -> None:
     outcomes: dict[str, State] = {"finished": "finished", "stopped": "stopped", "discarded": "stopped"}
     set_state(folder, outcomes.get(exit.outcome, "failed"))
     with explained(folder):
-        _write(folder / "exit", exit.model_copy(update={"t": exit.t or time.time()}).model_dump_json())
+        told = exit.model_copy(update={"t": exit.t or time.time()})
+        write_whole(folder / "exit", told.model_dump_json().encode())
 
 
 def exit_of(folder: Path) -> Exit | None:
@@ -195,7 +194,7 @@ def begin_again(folder: Path) -> None:
 def ask_stop(folder: Path, *, discard: bool = False) -> None:
     """Ask the run's process to end at its next rollout or micro-step, keeping what it learned unless `discard`."""
     with explained(folder):
-        _write(folder / "stop", "discard" if discard else "save")
+        write_whole(folder / "stop", b"discard" if discard else b"save")
 
 
 def stop_asked(folder: Path) -> Literal["save", "discard"] | None:
@@ -256,16 +255,6 @@ def _age_s(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return STARTING_S
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, "utf-8")
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _text(path: Path) -> str:

@@ -4,7 +4,6 @@ The folder keeps its name, because adapters, copied data and commands know the r
 while it trains.
 """
 
-import os
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -13,6 +12,7 @@ from writer_r1.errors import TrainingError
 from writer_r1.store.words import pure
 from writer_r1.training.run_folder import explained
 from writer_r1.trajectory import Noun
+from writer_r1.whole_file import write_whole
 
 FILE = "note.json"
 TITLE_CHARS, NOTE_CHARS = 80, 4000
@@ -46,12 +46,6 @@ def keep_note(folder: Path, title: str, note: str) -> RunNote:
             f"A name has {TITLE_CHARS} characters at most and a note {NOTE_CHARS:,}; shorten what you typed.",
             "settings",
         ) from None
-    part = folder / f".{FILE}.{os.getpid()}.part"
     with explained(folder):
-        try:
-            part.write_text(given.model_dump_json(indent=1), "utf-8")
-            os.replace(part, folder / FILE)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        write_whole(folder / FILE, given.model_dump_json(indent=1).encode())
     return given
