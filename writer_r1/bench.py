@@ -30,6 +30,7 @@ DRAFT = (
     "bay and nothing with a sail answered it. Something did, though: a slow paleness under the swell that turned when "
     "the lamp turned. He wound the clockwork, counted to nine, and looked. It had come closer by a boat's length. "
 ) * 5
+SMALL = "starter"
 NAMES = ("Concrete scene", "A turn", "Voice", "Earned ending", "Pace", "Light as lure", "Solitude", "Fresh words")
 
 
@@ -50,7 +51,12 @@ def bench_loop(model: str | None, *, quick: bool) -> int:
             figures |= _rubric(llm, workspace, repeats)
             figures |= _decoding(llm, repeats)
             figures |= _judging(llm, catalog.path_of(name, workspace.models), repeats)
-            figures |= _drafts(llm, repeats)
+            figures |= _drafts(llm, catalog.path_of(name, workspace.models), repeats)
+            if catalog.path_of(SMALL, workspace.models) != catalog.path_of(name, workspace.models):
+                print(f"The same of {SMALL}, which leaves more of the cores free:")
+                small = workspace.llm(SMALL)
+                assert isinstance(small, LlamaCpp)
+                figures[SMALL] = _drafts(small, catalog.path_of(SMALL, workspace.models), repeats)
         figures |= _page_start(repeats)
     finally:
         workspace.close()
@@ -91,9 +97,7 @@ def _decoding(llm: LLM, repeats: int) -> dict[str, float]:
 
 def _judging(llm: LlamaCpp, path: Path, repeats: int) -> dict[str, float]:
     """Judge 8 criteria three ways: forked, eight cold completions, eight completions that reuse their prefix."""
-    import llama_cpp
-
-    plain = llama_cpp.Llama(str(path), n_ctx=4096, n_threads=_threads(llm), verbose=False)
+    plain = _plain(llm, path)
     shared = render("judge", request=PROMPT, draft=DRAFT, question="").request
     suffixes = [f"\n\nCriterion: {n}. The draft shows it throughout. Answer with one digit from 1 to 9." for n in NAMES]
     head, tail = llm.encode(shared)
@@ -128,10 +132,13 @@ def _judging(llm: LlamaCpp, path: Path, repeats: int) -> dict[str, float]:
     return figures
 
 
-def _drafts(llm: LLM, repeats: int) -> dict[str, float]:
+def _drafts(llm: LlamaCpp, path: Path, repeats: int) -> dict[str, float]:
+    """Write 8 drafts three ways: side by side, one after another, and by `Llama`'s own call, one after another."""
+    plain = _plain(llm, path)
     request = render("draft", request=PROMPT, hints="").request
     sampling = Sampling(max_tokens=64, temperature=0.8)
-    tokens = {"parallel": 0, "sequential": 0}
+    head, tail = llm.encode(request)
+    tokens = dict.fromkeys(("parallel", "sequential", "plain"), 0)
 
     def parallel() -> None:
         tokens["parallel"] = sum(llm.count(t) for t in llm.drafts(request, sampling, 8))
@@ -140,11 +147,22 @@ def _drafts(llm: LLM, repeats: int) -> dict[str, float]:
         texts = [complete(llm, request, sampling._replace(seed=seed))[0] for seed in range(8)]
         tokens["sequential"] = sum(map(llm.count, texts))
 
-    times = _in_turn({"parallel": parallel, "sequential": sequential}, repeats)
-    ratio = (tokens["parallel"] / times["parallel"]) / (tokens["sequential"] / times["sequential"])
-    _say("8 drafts side by side", tokens["parallel"] / times["parallel"], "tokens/s")
-    _say("  against one after another", ratio, "x")
-    return {"parallel_tokens_per_s": tokens["parallel"] / times["parallel"], "parallel_ratio": ratio}
+    def one_by_one() -> None:
+        made = [plain.create_completion([*head, *tail], max_tokens=64, temperature=0.8, seed=s) for s in range(8)]
+        tokens["plain"] = sum(one["usage"]["completion_tokens"] for one in made)
+
+    times = _in_turn({"parallel": parallel, "sequential": sequential, "plain": one_by_one}, repeats)
+    plain.close()
+    rates = {name: tokens[name] / times[name] for name in tokens}
+    figures = {
+        "parallel_tokens_per_s": rates["parallel"],
+        "parallel_ratio": rates["parallel"] / rates["sequential"],
+        "parallel_plain_ratio": rates["parallel"] / rates["plain"],
+    }
+    _say("8 drafts side by side", rates["parallel"], "tokens/s")
+    _say("  against one after another", figures["parallel_ratio"], "x")
+    _say("  against 8 completions one after another", figures["parallel_plain_ratio"], "x")
+    return figures
 
 
 def _in_turn(rivals: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
@@ -158,8 +176,12 @@ def _in_turn(rivals: dict[str, Callable[[], None]], repeats: int) -> dict[str, f
     return {name: statistics.median(row) for name, row in times.items()}
 
 
-def _threads(llm: LLM) -> int:
-    return int(getattr(llm, "threads", 1))
+def _plain(llm: LlamaCpp, path: Path) -> Any:
+    """Return llama-cpp-python's own model of this file, on as many threads."""
+    import llama_cpp
+
+    one, batch = llm.threads
+    return llama_cpp.Llama(str(path), n_ctx=4096, n_threads=one, n_threads_batch=batch, verbose=False)
 
 
 def _page_start(repeats: int) -> dict[str, float]:

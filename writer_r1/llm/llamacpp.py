@@ -40,8 +40,8 @@ class LlamaCpp:
         self._model = read_model(path)
         self.context_tokens = min(context, int(llama_cpp.llama_model_n_ctx_train(self._model)))
         cores, small = threads or usable_cores(), llama_cpp.llama_model_n_params(self._model) < SMALL
-        cells, both = self.context_tokens + FORK_CELLS, (1 if small and not threads else cores, cores)
-        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=both, taken=taken)
+        cells, self.threads = self.context_tokens + FORK_CELLS, (1 if small and not threads else cores, cores)
+        self._seq = Sequences(self._model, cells=cells, forks=FORKS, threads=self.threads, taken=taken)
         self._template = template_of(self._model, path.name)
         self._loras: dict[tuple[Path, int], Any] = {}
 
