@@ -14,11 +14,9 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import MODELS, ROOT
+from conftest import ROOT
 
 from writer_r1.agreement import interval
-from writer_r1.catalog import path_of
-from writer_r1.errors import ModelError
 from writer_r1.figure import Line, lines
 from writer_r1.training import job, run_folder
 from writer_r1.training.config import Config, configured, parsed
@@ -115,13 +113,10 @@ def evaluated(folder: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.model
 @pytest.mark.timeout(14400)
 @pytest.mark.parametrize(("arm", "seed"), RUNS)
 def test_a_run_goes_to_its_last_evaluation(arm: str, seed: int) -> None:
-    try:
-        path_of("starter", MODELS)
-    except ModelError as absent:
-        pytest.skip(str(absent))
     if told(arm, seed):
         return
     folder, last = ROOT / "build" / "learning" / f"{arm}-{seed}", UPDATES[arm, seed]
