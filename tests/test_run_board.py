@@ -106,3 +106,14 @@ def test_long_lines_are_thinned_and_keep_their_ends() -> None:
 @pytest.mark.parametrize(("value", "text"), [(3.14159, "3.14"), (0.0001, "1e-04"), (1234.5, "1234"), (0, "0")])
 def test_figures_have_three_digits_that_count(value: float, text: str) -> None:
     assert figure(value) == text.replace("e-04", "e-4")
+
+
+def test_what_odd_texts_would_earn_and_what_lessons_gave_are_drawn() -> None:
+    rows: list[dict[str, object]] = [{"step": s, "reward": 0.5, "memory/gain": 0.1 * s} for s in (1, 2, 3)]
+    odd = {"watch/honest": 0.6, "watch/poetry": 0.7, "watch/looped": None}
+    rows += [{"step": s, "split": "held_out", "reward": 0.5, **odd} for s in (0, 2)]
+    told = curves("mrpo", rows)
+    assert "What texts that are no piece would earn" in told and "own drafts" in told and "a poem" in told
+    assert "one sentence over and over" not in told  # nothing known of it
+    assert "What lessons in the request added to the reward" in told
+    assert "no piece" not in curves("mrpo", [r for r in rows if "split" not in r])

@@ -18,6 +18,7 @@ from writer_r1.errors import TrainingError
 from writer_r1.training import job, run_folder
 from writer_r1.training.best import Best
 from writer_r1.training.config import configured, read_config
+from writer_r1.training.deletion import delete
 from writer_r1.training.report import Report, as_json, report
 from writer_r1.training.run_note import FILE, RunNote, keep_note, run_note
 from writer_r1.training.status import Status
@@ -111,7 +112,7 @@ def test_runs_are_laid_over_each_other_by_the_same_metric(tmp_path: Path) -> Non
     assert same.overlay == same.run == same.runs and same.picked == page[5]  # all skipped
     page = on_act(workspace, "", {"act": "pick", "name": "c", "value": "true"}, page[5])
     assert "Not measured in c." in page[2] and "Reward" not in page[2]
-    job.delete(job.runs_in(tmp_path) / "b")
+    delete(job.runs_in(tmp_path) / "b")
     page = on_act(workspace, "", {"act": "pick", "name": "x", "value": "true"}, page[5])
     assert page[5].runs == ("a", "c") and "no metric in common" in page[2]
     assert on_act(workspace, "", {"act": "unpick"}, page[5])[2] == ""

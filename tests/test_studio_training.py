@@ -15,6 +15,7 @@ from test_run_history import made
 from test_training_plan import base_folder
 
 from writer_r1.training import job, run_folder
+from writer_r1.training.deletion import delete
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -29,7 +30,7 @@ def no_run_is_left(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     yield
     for folder in job.folders(studio.home):
         job._end_process(folder, 1.0)
-        job.delete(folder)
+        delete(folder)
 
 
 def tell(studio: Studio, **told: object) -> None:

@@ -83,8 +83,9 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
         assert ended(folder).state == "discarded"
         answer = on_act(workspace, "sea", {"act": "smaller", "name": "sea"})
         assert read_plan(workspace.home).numbers["batch"] == 2 and start_says(answer) == (START, True)
-        on_act(workspace, "sea", {"act": "delete", "name": "sea"})
+        on_act(workspace, "sea", {"act": "aside", "name": "sea"})
         assert job.folders(workspace.home) == []
+        assert (job.runs_in(workspace.home) / "set-aside" / "sea" / "run.json").exists()
     finally:
         job._end_process(folder, 1.0)
 

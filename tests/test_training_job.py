@@ -18,7 +18,8 @@ from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.errors import Busy, TrainingError, WriterError
 from writer_r1.room import machine
-from writer_r1.training import job, mark, status
+from writer_r1.training import deletion, job, mark, status
+from writer_r1.training.deletion import delete, set_aside
 from writer_r1.training.report import report
 from writer_r1.training.run_folder import Beat, Exit
 from writer_r1.training.status import Signs, state_of
@@ -128,7 +129,7 @@ def test_a_run_outlives_the_studio_that_began_it_and_another_one_stops_it(tmp_pa
             begin_run("second")
         assert not (folder.parent / "second").exists()
         with pytest.raises(Busy, match="is training; stop it first"):
-            job.delete(folder)
+            delete(folder)
         job.stop(folder)
         assert job.status(folder).state in ("stopping", "stopped")
         found = ended(folder)
@@ -166,7 +167,7 @@ def test_a_run_goes_on_from_its_last_checkpoint_after_every_way_of_ending(begin_
     for late in (job.stop, job.discard):
         with pytest.raises(TrainingError, match="over already"):
             late(folder)
-    job.delete(folder)
+    delete(folder)
     assert not folder.exists()
 
 
@@ -223,9 +224,22 @@ def test_what_cannot_be_a_run_is_refused_in_a_sentence(tmp_path: Path, begin_run
     for act in (job.status, job.resume, job.stop):
         with pytest.raises(TrainingError, match="another version"):
             act(folder)
-    job.delete(folder)  # which can still be done
+    before = sorted(p.name for p in folder.iterdir())
+    job.copied_data(folder).write_text("{}")
+    aside = set_aside(folder)  # which can still be done
+    assert not folder.exists() and folder not in job.folders(folder.parent.parent)
+    assert sorted(p.name for p in aside.iterdir()) == before and job.copied_data(aside).read_text() == "{}"
+    again = begin_run(folder.name, steps=1)
+    ended(again)
+    other = set_aside(again)
+    assert other != aside and aside.exists() and other.exists()
+    aside.rename(folder)
+    assert folder in job.folders(folder.parent.parent)
+    delete(folder)
+    deletion.delete_all(folder.parent.parent)
+    assert not other.exists()
     with pytest.raises(WriterError, match="no training run"):
-        job.delete(tmp_path)
+        delete(tmp_path)
     assert tmp_path.exists()
 
 

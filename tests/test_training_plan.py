@@ -14,6 +14,7 @@ from writer_r1.training import job, run_folder
 from writer_r1.training.checklist import Ready, memory_of, ready
 from writer_r1.training.config import configured, smaller
 from writer_r1.training.data import read
+from writer_r1.training.deletion import delete
 from writer_r1.training.lessons import COPY, read_lessons
 from writer_r1.training.plan import (
     Plan,
@@ -122,7 +123,7 @@ def test_a_run_begins_with_a_copy_of_the_writers_own_pieces_and_takes_it_along(
         begin(plan.model_copy(update={"name": "my-style"}), home, store)
     assert ended(folder).state == "finished"
     assert run_folder.config_of(folder).base == plan.base and not (folder / COPY).exists()
-    job.delete(folder)
+    delete(folder)
     assert not job.copied_data(folder).exists()
 
 

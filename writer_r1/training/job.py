@@ -144,37 +144,6 @@ def _throw_away(folder: Path) -> None:
     run_folder.end(folder, Exit(outcome="discarded", sentence=DISCARDED))
 
 
-def delete(folder: Path) -> None:
-    """Delete a run with everything in its folder.
-
-    Raises:
-        Busy: it is training.
-        TrainingError: it cannot be deleted.
-    """
-    if is_alive(folder):
-        raise Busy(f"The run {folder.name!r} is training; stop it first, then delete it.")
-    if not (folder / "run.json").exists():
-        raise TrainingError(f"There is no training run in {str(folder)!r}; nothing was deleted.", "settings")
-    try:
-        shutil.rmtree(folder)
-        copied_data(folder).unlink(missing_ok=True)
-    except OSError as error:
-        raise TrainingError(f"The run {folder.name!r} could not be deleted ({error.strerror}).", "disk") from error
-
-
-def delete_all(home: Path) -> None:
-    """Delete every run of a home, with the pieces and requests that were copied for it.
-
-    Raises:
-        Busy: one is training; nothing was deleted.
-        TrainingError: one cannot be deleted.
-    """
-    if (other := next((f for f in folders(home) if is_alive(f)), None)) is not None:
-        raise Busy(f"The run {other.name!r} is training; stop it in Train first, then delete everything.")
-    for folder in folders(home):
-        delete(folder)
-
-
 def running() -> Path | None:
     """Return the folder of the run that trains on this machine, whatever the home; None where none does."""
     with suppress(OSError):
@@ -190,7 +159,7 @@ def runs_in(home: Path) -> Path:
 
 
 def copied_data(folder: Path) -> Path:
-    """Return where the rows of a run lie that were copied for it alone; they go when it is deleted."""
+    """Return where the rows of a run lie that were copied for it alone; they go where it goes."""
     return folder.parent / f"{folder.name}.jsonl"
 
 

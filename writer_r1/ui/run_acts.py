@@ -8,6 +8,7 @@ from writer_r1.errors import WriterError
 from writer_r1.training import job, run_folder
 from writer_r1.training.adoption import adopt
 from writer_r1.training.config import Config, smaller
+from writer_r1.training.deletion import delete, set_aside
 from writer_r1.training.plan import Plan, keep_plan, plan_of
 from writer_r1.training.run_note import keep_note
 from writer_r1.ui import adapter_choice
@@ -33,7 +34,9 @@ def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | Non
             job.resume(folder)
             workspace.release()
         case "delete":
-            job.delete(folder)
+            delete(folder)
+        case "aside":
+            gr.Info(f"“{folder.name}” is off the list. Its files lie in {set_aside(folder)}.")
         case "try" | "last" as which:
             adapter_choice.choose(workspace, adopt(folder, workspace.home, "last" if which == "last" else None))
             gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")

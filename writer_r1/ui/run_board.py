@@ -70,9 +70,11 @@ DIALOGS = """<template data-dialog="discard"><form method="dialog" data-act="dis
 stay until you delete it; your data are not touched.</p><footer><button type="button" data-close autofocus>Let it
 go on</button><button class="main">Discard</button></footer></form></template>
 <template data-dialog="delete"><form method="dialog" data-act="delete"><h2>Delete this run?</h2>
-<p>“<b data-fill="name"></b>” goes with its curves, samples, checkpoints and its adapter. This cannot be undone; your
-data and your writing are not touched.</p><footer><button type="button" data-close autofocus>Keep it</button>
-<button class="main">Delete</button></footer></form></template>
+<p>“<b data-fill="name"></b>” goes with its curves, samples and checkpoints. This cannot be undone; your data, your
+writing and adapters on the Models page are not touched. Or take it off this list only: its files stay on the
+disk.</p><footer><button type="button" data-close autofocus>Keep it</button>
+<button type="button" data-act="aside">Off the list only</button><button class="main">Delete</button></footer></form>
+</template>
 <template data-dialog="note"><form data-act="note" data-answered><h2>Name and note</h2>
 <label>What you call this run<input name="title" maxlength="80" autocomplete="off"></label><p class="quiet">Left empty,
 it goes by “<b data-fill="name"></b>”, which its adapter, its folder and commands keep in any case.</p>

@@ -10,6 +10,14 @@ from writer_r1.ui.curves import Band, Points, Series, plot, smoothed
 
 Rows = Sequence[Mapping[str, Any]]
 CRITERIA = 6  # lines that one picture can tell apart
+WATCHED = {
+    "honest": "own drafts",
+    "rare_words": "rare words",
+    "shuffled": "words shuffled",
+    "poetry": "a poem",
+    "very_long": "padded",
+    "looped": "one sentence over and over",
+}
 
 
 def curves(kind: Kind, rows: Rows, resumed: Sequence[float] = ()) -> str:
@@ -40,6 +48,7 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
     main = [Series("raw", reward, faint=True), Series("in training, smoothed", smoothed(reward))]
     fresh = [Series("fresh", _points(trained, "reward")), Series("replayed", _points(trained, "replay/reward"))]
     main.append(Series("held out", _points(held, "reward")))
+    odd = [Series(name, _points(held, f"watch/{kind}")) for kind, name in WATCHED.items()]
     return [
         plot("Reward: worst to best draft", main, band=band, marks=marks),
         plot("Score by criterion", _criteria(trained), marks=marks),
@@ -55,6 +64,7 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
         _one("Variety of words (entropy)", trained, "entropy", marks),
         _one("Share of tokens from memory", trained, "replay/share", marks),
         plot("Reward of fresh and replayed drafts", fresh, marks=marks) if fresh[1].points else "",
+        _one("What lessons in the request added to the reward", trained, "memory/gain", marks),
         _one("Age of replayed drafts, in updates", trained, "replay/age/mean", marks),
         plot(
             "Ratio to whoever wrote the replayed drafts",
@@ -64,6 +74,7 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
             ],
             marks=marks,
         ),
+        plot("What texts that are no piece would earn", odd, marks=marks) if len(odd[0].points) > 1 else "",
     ]
 
 

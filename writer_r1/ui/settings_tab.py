@@ -17,7 +17,7 @@ from writer_r1.catalog import amount
 from writer_r1.errors import WriterError
 from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
-from writer_r1.training import job
+from writer_r1.training import deletion
 from writer_r1.ui import help as pages
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
@@ -107,7 +107,7 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
             gr.skip(),
         )
     try:
-        job.delete_all(workspace.home)  # runs hold copies of pieces and briefs
+        deletion.delete_all(workspace.home)  # runs hold copies of pieces and briefs
         workspace.store.delete_all()
         if backups_too:
             workspace.store.delete_backups()
