@@ -165,8 +165,21 @@ def test_a_reflection_is_worded_by_the_model_and_plainly_where_its_words_will_no
         "I should make it more vivid.",  # of no place
         "I want the boots and the stairs and",  # cut
         "I see boots on stairs. " * 30,
+        "I read it: " + FIRST.split("\n\n")[1],  # only says the paragraph again
     ):
         assert worded(reconsider=poor) == plain_words, poor
+
+
+def test_a_place_without_a_quote_is_told_by_its_first_words() -> None:
+    first, second = steps(better())
+    assert second.reflection
+    one = second.reflection.advice[0].model_copy(update={"quote": None, "fault": "It is short.", "edit": "Go on."})
+    bare = second.model_copy(update={"reflection": second.reflection.model_copy(update={"advice": (one,)})})
+    assert plainly(bare) == "Let me look at this paragraph again. It is short. Better: Go on."
+    words = " ".join(FIRST.split("\n\n")[one.paragraph - 1].split()[:6])
+    assert (
+        plainly(bare, first) == f"Let me look at the paragraph that begins “{words}” again. It is short. Better: Go on."
+    )
 
 
 def test_a_plan_is_the_models_own_or_none() -> None:
