@@ -20,7 +20,7 @@ from writer_r1.llm.chat import encode
 from writer_r1.training import checkpoint, run_folder
 from writer_r1.training.best import best_of, is_better
 from writer_r1.training.config import Config
-from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of
+from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of, thought_request
 from writer_r1.training.lessons import read_lessons, with_lessons
 from writer_r1.training.llama_sampler import LlamaSampler, open_sampler
 from writer_r1.training.optimizer import Crew, Optimizer
@@ -82,7 +82,8 @@ class Learner:
         """Return the prompts that fit, as tokens, and the ids of those that do not, each with why."""
         fit, dropped = list[tuple[Example, list[int]]](), list[LeftOut]()
         for example in examples:
-            head, tail = encode(request_of(example), self.template, self.tokenise)
+            asked = request_of(example) if self.config.thoughts == "off" else thought_request(example)
+            head, tail = encode(asked, self.template, self.tokenise)
             if why := self._too_long("prompt", len(head + tail), self.config.prompt_tokens):
                 dropped.append((example.id, why))
             else:

@@ -84,6 +84,11 @@ class Policy:
         """Return what tokens read as, without marks of the chat."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
+    def spelled(self, tokens: Sequence[int]) -> tuple[str, list[int]]:
+        """Return what tokens read as to the letter, without marks of the chat, and where in it each of them begins."""
+        every = [str(self.tokenizer.decode(list(tokens[:k]), skip_special_tokens=True)) for k in range(len(tokens) + 1)]
+        return every[-1], [len(text) for text in every[:-1]]
+
     # sampling
 
     def sample(

@@ -16,6 +16,7 @@ from writer_r1.training.policy import Rollout
 from writer_r1.training.process import check_stop
 from writer_r1.training.replay import Buffer, Stored, Under
 from writer_r1.training.rewards import Reward, Rewarder
+from writer_r1.training.thoughts import Credit, Judged, credit_of, judge_reply, kept, kept_before
 from writer_r1.trajectory import digest, prompt_id
 
 REFILLS = 2  # other prompts tried where a group's texts all earn the same
@@ -32,6 +33,8 @@ class Group(NamedTuple):
     replayed: list[Stored]
     advantage: Advantage
     aided: int = 0  # of the rollouts, the last so many were written with lessons in the prompt
+    judged: Sequence[Judged] = ()  # of whole thoughts, one for each rollout
+    credit: Credit | None = None  # what their tokens are held to, where that is not one number a row
 
 
 class Clock:
@@ -105,26 +108,35 @@ def rewarded(
     chance: random.Random,
 ) -> Group:
     """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
-    settings = learner.config.objective
-    example, texts = asked.example, [learner.policy.text(r.tokens) for r in rollouts]
-    rubric = rewarder.rubric(example)
-    rewards = [
-        rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in zip(texts, rollouts, strict=True)
-    ]
+    settings, how, example = learner.config.objective, learner.config.thoughts, asked.example
+    rubric, judged = rewarder.rubric(example), list[Judged]()
+    if how == "off":
+        texts = [learner.policy.text(r.tokens) for r in rollouts]
+        pairs = zip(texts, rollouts, strict=True)
+        rewards = [rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in pairs]
+    else:
+        judged = [judge_reply(learner.policy, example, r, rewarder) for r in rollouts]
+        texts, rewards = [one.text for one in judged], [one.reward for one in judged]
     under = Under(prompt_id(example.prompt), rubric.id, rewarder.id, tokenizer_id(learner))
     values = torch.tensor([r.value for r in rewards])
     least = float(values.nanmean()) + settings.noise
     replayed = [] if values.isnan().all() else buffer.pick(under, learner.state["step"], least, texts, chance)
     lengths, together = [len(r.tokens) for r in rollouts], learner.state.get("together", 0)
     advantage = of_group(rewards, lengths, [row.reward for row in replayed], settings, together)
+    stored = [kept_before(row.thought) for row in replayed] if judged else []
+    if credit := credit_of(how, [one.thought for one in judged], stored, settings.noise):
+        advantage = advantage._replace(flat=credit.is_flat)
     aided = aided_in_group(asked, learner.config)
-    return Group(asked.prompt, under, rollouts, texts, rewards, replayed, advantage, aided)
+    return Group(asked.prompt, under, rollouts, texts, rewards, replayed, advantage, aided, judged, credit)
 
 
 def remember(group: Group, buffer: Buffer, step: int) -> int:
     """Put a group's good texts into the buffer and return how many; cut, gated and unscored ones stay out."""
     triples = zip(group.rollouts, group.texts, group.rewards, strict=True)
     rows = [Stored(text, r.tokens, r.logp, reward.value, r.entropy, step) for r, text, reward in triples]
+    if group.judged:
+        told = zip(rows, group.judged, strict=True)
+        rows = [row._replace(thought=kept(one.thought)) for row, one in told]
     sound = [
         r.whole and not reward.gated and reward.value == reward.value
         for r, reward in zip(group.rollouts, group.rewards, strict=True)
