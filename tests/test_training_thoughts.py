@@ -320,25 +320,27 @@ def weights(folder: Path) -> bytes:
 def test_each_way_to_pay_learns_something_else_from_the_same_thoughts(
     tmp_path: Path, base: Path, data: Path, scripted: None
 ) -> None:
-    ways = ("outcome", "credits", "dense")
+    ways = ("outcome", "credits", "dense", "ppo")
     found = {how: go(tmp_path / how, settings(base, data, steps=2, thoughts=how)) for how in ways}
-    assert len({weights(folder) for folder, _ in found.values()}) == 3
+    assert len({weights(folder) for folder, _ in found.values()}) == 4
     first = [rows_[0] for _, rows_ in found.values()]
     told = ("reward", "thoughts/well_formed", "thoughts/reflections", "thoughts/reflection_tokens", "thoughts/useful")
     assert all(row[name] == first[0][name] for row in first for name in told)  # the same thoughts, told alike
     assert 0 < first[0]["thoughts/well_formed"] <= 1 and first[0]["thoughts/reflection_tokens"] > 10
+    assert found["ppo"][1][1]["value/mean"] > 0.0 and "value/loss" not in found["dense"][1][1]  # it has learned a step
     held = [row for row in run_folder.metrics(found["credits"][0]) if row.get("split") == "held_out"]
     assert all("thoughts/well_formed" in row for row in held)
     assert not any("<" in sample["text"] for sample in run_folder.samples(found["credits"][0]))
 
 
-def test_a_run_goes_on_bit_for_bit_with_its_stored_thoughts(
-    tmp_path: Path, base: Path, data: Path, scripted: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["credits", "ppo"])
+def test_a_run_goes_on_bit_for_bit_with_its_stored_thoughts_or_its_value_head(
+    tmp_path: Path, base: Path, data: Path, scripted: None, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    straight, told = go(tmp_path / "straight", settings(base, data, thoughts="credits", learning_rate=2e-2))
-    assert sum(row["replay/rows"] for row in told) > 0
+    straight, told = go(tmp_path / "straight", settings(base, data, thoughts=how, learning_rate=2e-2))
+    assert (sum(row["replay/rows"] for row in told) > 0) is (how == "credits")
     broken, step = tmp_path / "broken", Optimizer.step
-    run_folder.create(broken, settings(base, data, thoughts="credits", learning_rate=2e-2))
+    run_folder.create(broken, settings(base, data, thoughts=how, learning_rate=2e-2))
 
     def stopping(self: Optimizer, number: int) -> Stepped:
         if number == 2 and not (broken / "asked").exists():
@@ -352,3 +354,8 @@ def test_a_run_goes_on_bit_for_bit_with_its_stored_thoughts(
     run_folder.begin_again(broken)
     assert went(broken).outcome == "finished"
     assert weights(straight) == weights(broken)
+    heads = [checkpoint.every(folder)[-1] / "critic.pt" for folder in (straight, broken)]
+    assert all(head.exists() is (how == "ppo") for head in heads)
+    if how == "ppo":
+        one, other = (torch.load(head, weights_only=True) for head in heads)
+        assert torch.equal(one["weight"], other["weight"]) and bool(one["weight"].any())

@@ -15,7 +15,7 @@ from writer_r1.trajectory import Noun
 
 Kind = Literal["sft", "mrpo"]
 Preset = Literal["quick", "standard", "thorough"]
-Thoughts = Literal["off", "outcome", "credits", "dense"]
+Thoughts = Literal["off", "outcome", "credits", "dense", "ppo"]
 
 
 class Replay(Noun):
@@ -107,7 +107,8 @@ class Config(Noun):
     rollouts: Literal["torch", "llamacpp"] = "torch"
     # MRPO: what is written and what its tokens earn. "off": pieces. Else whole thoughts (`one_go.py`), which have to
     # fit into `text_tokens`: "outcome" pays all tokens for the piece alone, "credits" each part for what it did to the
-    # text, "dense" all for the piece and a reflection's own for what it was worth besides (`process_reward.py`).
+    # text, "dense" all for the piece and a reflection's own for what it was worth besides (`process_reward.py`); "ppo"
+    # has a value head and GAE over that pay in the group's place (`critic.py`), and replays nothing.
     thoughts: Thoughts = "off"
     reward: Literal["checks", "judge", "random"] = "checks"  # random: the control arm that must not rise
     judge: str | None = None  # the judge's model, where the reward asks one

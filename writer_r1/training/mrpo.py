@@ -16,6 +16,7 @@ from torch import Tensor
 
 from writer_r1.training import diagnostics
 from writer_r1.training.config import Config
+from writer_r1.training.critic import of_values
 from writer_r1.training.data import Example, read_prompts, split
 from writer_r1.training.evaluation import DRAWS, SHOWN, held_out_reward
 from writer_r1.training.group_advantage import LONG, counted
@@ -93,6 +94,8 @@ def update(learner: Learner, groups: Sequence[Group], buffer: Buffer, clock: Clo
             total, rows, far = total + loss, [*rows, row], far + gone
     clock.lap("update")
     done = learner.optimizer.step(step) if groups else None  # without groups there is nothing to learn from
+    if learner.critic:
+        learner.critic.step(learner.crew)
     clock.lap("step")
     buffer.forget(learner.crew.gathered(list(enumerate(far))))
     found = {"loss": learner.crew.sum(total).item()} | (done._asdict() if done else {})
@@ -123,7 +126,11 @@ def learn_fresh(learner: Learner, group: Group, which: list[int], tokens: Tokens
     rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference, aided=aided)
     loss = fresh_loss(rows, objective, tokens)
     loss.backward()
-    return loss.detach(), diagnostics.of_fresh(rows, scored.entropy, objective)
+    row = diagnostics.of_fresh(rows, scored.entropy, objective)
+    if learner.critic and group.credit and (known := group.credit.valued):
+        old, came = (policy.padded([part[i].tolist() for i in which], scored.mask) for part in known[1:])
+        learner.critic.learn(scored.states, scored.mask, old, came, tokens.fresh)
+    return loss.detach(), row
 
 
 def learn_replayed(
@@ -158,6 +165,7 @@ def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, con
     )
     if config.thoughts != "off":
         found |= of_thoughts([one for g in groups for one in g.judged], config.objective.noise)
+        found |= of_values([g.credit.valued for g in groups if g.credit and g.credit.valued])
     found |= diagnostics.of_memory([([r.value for r in g.rewards], g.aided) for g in groups])
     age = [step - row.step for row in stored]
     return found | {

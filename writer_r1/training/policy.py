@@ -36,6 +36,7 @@ class Scored(NamedTuple):
     logp: Tensor
     entropy: Tensor  # without gradient
     mask: Tensor
+    states: Tensor  # (N, H), what the N real tokens were predicted from, without gradient
 
 
 class Policy:
@@ -75,6 +76,11 @@ class Policy:
     def parameters(self) -> list[Tensor]:
         """Return the adapter's weights, which alone are trained."""
         return [p for p in self.model.parameters() if p.requires_grad]
+
+    @property
+    def width(self) -> int:
+        """Return how wide a state is."""
+        return int(self._head.shape[1])
 
     def zero(self) -> Tensor:
         """Return a number to add losses to."""
@@ -179,7 +185,8 @@ class Policy:
         hidden = self._after_one(prompts[0], replies, mask) if shared else self._after_each(prompts, replies)
         logp, entropy = chosen_logps(hidden, self._head, tokens)  # real tokens only: (N, H) -> (N,)
         empty = torch.zeros(mask.shape, device=self.device)
-        return Scored(empty.masked_scatter(mask, logp), empty.masked_scatter(mask, entropy), mask)
+        filled = empty.masked_scatter(mask, logp), empty.masked_scatter(mask, entropy)
+        return Scored(*filled, mask, hidden.detach())
 
     def score_base(self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]) -> Tensor:
         """Return the log-probs of the base, the adapter off, without gradient: (B, T)."""

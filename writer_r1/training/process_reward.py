@@ -112,6 +112,13 @@ def capped_pay(thought: Thought, noise: float) -> Tensor:
     return pay if is_accepted(thought.draft, thought.final, noise) else pay.clamp(max=0.0)
 
 
+def capped_rewards(thought: Thought, noise: float) -> Tensor:
+    """Return the reward of each token (T,) as `dense_rewards`, with the pay of segments held as `capped_pay` does."""
+    found = capped_pay(thought, noise)
+    found[-1] += thought.final
+    return found
+
+
 def dense_credits(thoughts: Sequence[Thought], noise: float, of: Sequence[Thought] | None = None) -> list[Tensor]:
     """Return the advantage of each token (T,) of the thoughts of one prompt, held to their own group or to that `of`.
 

@@ -19,6 +19,7 @@ from writer_r1.one_go import OPENS
 from writer_r1.review import Similarity
 from writer_r1.traces import Refusal, Trace, parse, parts
 from writer_r1.training.config import Thoughts
+from writer_r1.training.critic import Valued
 from writer_r1.training.data import Example
 from writer_r1.training.objective import FLAT, MOST_FRESH, MOST_REPLAYED
 from writer_r1.training.policy import Policy, Rollout
@@ -53,6 +54,7 @@ class Credit(NamedTuple):
 
     fresh: list[Tensor]
     replayed: list[Tensor]
+    valued: Valued | None = None  # of the fresh ones, where a value head has a say
 
     @property
     def is_flat(self) -> bool:
@@ -117,9 +119,10 @@ def told(trace: Trace) -> str:
 def credit_of(how: Thoughts, fresh: Sequence[Thought], stored: Sequence[Thought], noise: float) -> Credit | None:
     """Return what the tokens of a group's thoughts are held to; None where all of a row are held to its reward.
 
-    Stored thoughts are held to the fresh ones of today, and like stored pieces only ever made likelier.
+    Stored thoughts are held to the fresh ones of today, and like stored pieces only ever made likelier. For "ppo" it
+    only tells whether there is anything to learn, until the value head was asked.
     """
-    if how not in ("credits", "dense"):
+    if how not in ("credits", "dense", "ppo"):
         return None
     give = token_credits if how == "credits" else dense_credits
     ours = [row.clamp(-MOST_FRESH, MOST_FRESH) for row in give(fresh, noise)]
