@@ -100,6 +100,7 @@ def test_of_a_reply_that_was_cut_only_the_piece_is_not_whole() -> None:
 def test_numbers_are_of_what_can_be_read() -> None:
     found = of_thoughts([read(thought(segment())), read(thought(final=DRAFT)), read("no thought")], 0.05)
     assert found["thoughts/well_formed"] == pytest.approx(2 / 3)
+    assert found["thoughts/reflecting"] == pytest.approx(1 / 3)
     assert found["thoughts/reflections"] == 0.5
     spoken = thought(segment())
     assert found["thoughts/reflection_tokens"] == (spoken.index("</think>") - spoken.index("<reflection>")) / 2

@@ -169,7 +169,8 @@ def refuse_twins(trace: Trace, earlier: Sequence[str], similarity: Similarity | 
 def plainly(after: Attempt, before: Attempt | None = None) -> str:
     """Return a round's reflection in the first person, worded without a model from what was advised.
 
-    A place without a quote is told by its first words, where the text `before` is given.
+    A place without a quote is told by its first words, where the text `before` is given. A fault that is worded as
+    whoever judged worded it is left out: the change says enough.
     """
     advice = after.reflection.advice if after.reflection else ()
     rows, spans = list[str](), paragraphs(before.text) if before else []
@@ -181,7 +182,8 @@ def plainly(after: Attempt, before: Attempt | None = None) -> str:
         if before and place == "at this paragraph" and 1 <= one.paragraph <= len(spans):
             opening = before.text[slice(*spans[one.paragraph - 1])].split()[:OPENING]
             place = f"at the paragraph that begins “{' '.join(opening)}”"
-        rows.append(f"Let me look {place} again. {_sentence(one.fault)} Better: {_sentence(one.edit)}")
+        fault = "" if _JUDGING.search(one.fault) else _sentence(one.fault)
+        rows.append(f"Let me look {place} again. {fault} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))
 
 

@@ -149,6 +149,7 @@ def of_thoughts(found: Sequence[Judged], noise: float) -> dict[str, Any]:
     scored = [t for t in read if not math.isnan(t.draft + t.final)]
     return {
         "thoughts/well_formed": _mean([float(not one.refused) for one in found]),
+        "thoughts/reflecting": _mean([float(bool(one.thought.steps)) for one in found]),
         "thoughts/reflections": _mean([len(t.steps) for t in read]),
         "thoughts/reflection_tokens": _mean([sum(0 < p <= len(t.steps) for p in t.parts) for t in read]),
         **{f"thoughts/{label}": labels[label] / len(steps) if steps else None for label in LABELS},
