@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import told_pieces
 import torch
+from conftest import ROOT
 from scripted import PROMPT
 from tiny_base import make_base
 from training_data import run_config, write_rows
 
 from writer_r1.errors import TrainingError
 from writer_r1.one_go import OPENS
-from writer_r1.traces import Change, Segment, Trace, written
+from writer_r1.traces import Change, Segment, Trace, parse, written
 from writer_r1.training import checkpoint, mrpo, run_folder
 from writer_r1.training.config import Config, Objective, Replay, configured, parsed
+from writer_r1.training.data import read_prompts
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, replay_loss
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.policy import Policy, Rollout, open_policy
@@ -235,6 +238,15 @@ def test_a_buffer_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     old = Buffer(Replay(), tmp_path / "replay.db")
     assert [r.thought for r in old.rows(under)] == [""]
     assert old.admit(under, [row._replace(text="e f g h", reward=0.9)], [True]) == 1
+
+
+def test_pieces_told_as_thoughts_are_thoughts_for_requests_that_are_not_practised_on() -> None:
+    found = told_pieces.rows()
+    assert len(found) >= 100 and len({row["text"] for row in found}) == len(found)
+    read_ = [parse(row["text"], row["prompt"]) for row in found]
+    assert all(isinstance(one, Trace) and one.segments and one.texts()[-1] == one.final for one in read_)
+    practised = {e.prompt for e in read_prompts(ROOT / "assets" / "sample_prompts.jsonl").examples}
+    assert not practised & {row["prompt"] for row in found}
 
 
 # runs
