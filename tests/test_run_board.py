@@ -103,6 +103,15 @@ def test_long_lines_are_thinned_and_keep_their_ends() -> None:
     assert smoothed([(0, 4.0), (1, 4.0)]) == [(0, 4.0), (1, 4.0)]
 
 
+def test_what_reflections_were_is_drawn_where_thoughts_are_practised() -> None:
+    told = {"thoughts/useful": 0.5, "thoughts/redundant": 0.4, "thoughts/harmful": 0.1, "thoughts/well_formed": 0.75}
+    rows = [{"step": step, "reward": 0.5, "thoughts/reflection_tokens": 40 + step, **told} for step in (1, 2)]
+    html = curves("mrpo", rows)
+    assert "useful: 0.5 at first, 0.5 now" in html and "replies that were no thought: 0.25 at first" in html
+    assert "Tokens of reflection in a thought" in html
+    assert "thought" not in curves("mrpo", [{"step": step, "reward": 0.5} for step in (1, 2)])
+
+
 @pytest.mark.parametrize(("value", "text"), [(3.14159, "3.14"), (0.0001, "1e-04"), (1234.5, "1234"), (0, "0")])
 def test_figures_have_three_digits_that_count(value: float, text: str) -> None:
     assert figure(value) == text.replace("e-04", "e-4")

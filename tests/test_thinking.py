@@ -111,7 +111,7 @@ def test_a_thought_is_refused_with_its_reason() -> None:
     advice = run.attempts[1].reflection
     assert advice
     one = advice.advice[0]
-    said = {"quote": None, "fault": "The judge gave it a low score.", "edit": "Name the boots and the stairs."}
+    said = {"quote": None, "fault": "It is bare.", "edit": "Name boots and stairs for a higher score."}
     judging = advice.model_copy(update={"advice": (one.model_copy(update=said),)})
     assert refused(edited(2, reflection=judging)) == JUDGED
     empty = {"quote": None, "fault": "It lacks flow.", "edit": "Make everything more vivid and engaging."}
@@ -165,8 +165,26 @@ def test_a_reflection_is_worded_by_the_model_and_plainly_where_its_words_will_no
         "I should make it more vivid.",  # of no place
         "I want the boots and the stairs and",  # cut
         "I see boots on stairs. " * 30,
+        "I read it: " + FIRST.split("\n\n")[1],  # only says the paragraph again
     ):
         assert worded(reconsider=poor) == plain_words, poor
+
+
+def test_a_place_without_a_quote_is_told_by_its_first_words() -> None:
+    first, second = steps(better())
+    assert second.reflection
+    one = second.reflection.advice[0].model_copy(update={"quote": None, "fault": "It is short.", "edit": "Go on."})
+    bare = second.model_copy(update={"reflection": second.reflection.model_copy(update={"advice": (one,)})})
+    assert plainly(bare) == "Let me look at this paragraph again. It is short. Better: Go on."
+    like = one.model_copy(update={"fault": "It keeps to the request (likeness 0.42)."})
+    judged = bare.model_copy(
+        update={"reflection": bare.reflection and bare.reflection.model_copy(update={"advice": (like,)})}
+    )
+    assert plainly(judged) == "Let me look at this paragraph again. Better: Go on."  # whose words those are is plain
+    words = " ".join(FIRST.split("\n\n")[one.paragraph - 1].split()[:6])
+    assert (
+        plainly(bare, first) == f"Let me look at the paragraph that begins “{words}” again. It is short. Better: Go on."
+    )
 
 
 def test_a_plan_is_the_models_own_or_none() -> None:

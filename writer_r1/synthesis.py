@@ -37,6 +37,7 @@ from writer_r1.trajectory import Lesson, Trajectory, digest
 from writer_r1.usefulness import Tried, shares
 from writer_r1.workspace import Workspace
 
+ENOUGH = 0.95  # of each criterion, before a run ends: a text that would please a reader may still be bettered
 PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
 TOO_LONG = "the request is too long for the model"
 A_SCENE = "a scene of a longer manuscript"
@@ -130,6 +131,8 @@ def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish,
             example.prompt,
             example.rubric,
             rounds=wish.rounds,
+            target=ENOUGH,
+            each=ENOUGH,
             patience=wish.rounds,  # what fails is tried another way
             seed=wish.seed,
             plan=plan,
@@ -173,7 +176,7 @@ def from_history(store: Store, outcomes: Outcomes, limits: Limits, similarity: S
             if part_of(event for _, event in store.events(listed.id)):
                 raise NoThought(A_SCENE)
             plan = plain_plan(run.prompt, run.rubric.criteria)
-            trace = thought(run, plan, lambda before, after, segment: plainly(after), limits, similarity)
+            trace = thought(run, plan, lambda before, after, _: plainly(after, before), limits, similarity)
             refuse_twins(trace, outcomes.pieces(), similarity)
         except NoThought as why:
             outcomes.refuse(key, run.prompt, str(why), tried(run))

@@ -35,6 +35,8 @@ SAME = "nearly the same piece as an earlier one"
 SAME_PIECE = 0.95  # cosine from which two pieces are one
 MOST_PLAN = 90  # words
 MOST_SAID = 60  # words of one reflection
+RETOLD = 0.3  # share of its five-word runs that stand in the text, from which on a reflection only says it again
+OPENING = 6  # words of a paragraph by which it is told
 ENDS = '.!?…”"'
 WISHES = 3  # criteria that a plan made without a model names
 
@@ -164,16 +166,24 @@ def refuse_twins(trace: Trace, earlier: Sequence[str], similarity: Similarity | 
         raise NoThought(SAME)
 
 
-def plainly(after: Attempt) -> str:
-    """Return a round's reflection in the first person, worded without a model from what was advised."""
+def plainly(after: Attempt, before: Attempt | None = None) -> str:
+    """Return a round's reflection in the first person, worded without a model from what was advised.
+
+    A place without a quote is told by its first words, where the text `before` is given. A fault that is worded as
+    whoever judged worded it is left out: the change says enough.
+    """
     advice = after.reflection.advice if after.reflection else ()
-    rows = []
+    rows, spans = list[str](), paragraphs(before.text) if before else []
     for one in advice:
         if not one.criterion_id:  # of a thought in one go: it is in the first person already
             rows.append(one.edit)
             continue
         place = f"at “{one.quote}”" if one.quote and one.quote_found else "at this paragraph"
-        rows.append(f"Let me look {place} again. {_sentence(one.fault)} Better: {_sentence(one.edit)}")
+        if before and place == "at this paragraph" and 1 <= one.paragraph <= len(spans):
+            opening = before.text[slice(*spans[one.paragraph - 1])].split()[:OPENING]
+            place = f"at the paragraph that begins “{' '.join(opening)}”"
+        fault = "" if _JUDGING.search(one.fault) else _sentence(one.fault)
+        rows.append(f"Let me look {place} again. {fault} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))
 
 
@@ -207,7 +217,7 @@ class Voice(NamedTuple):
 
     def reflection(self, before: Attempt, after: Attempt, segment: Segment) -> str:
         """Return what was advised as the writer's own thought; plainly where the model's words will not do."""
-        return next(self._ways(before, after, segment), plainly(after))
+        return next(self._ways(before, after, segment), plainly(after, before))
 
     def _ways(self, before: Attempt, after: Attempt, segment: Segment) -> Iterator[str]:
         spans = paragraphs(before.text)
@@ -221,7 +231,9 @@ class Voice(NamedTuple):
                 request = render("reconsider", paragraph=old, change=change).request
                 said.append(self._said(request, 90, self.seed + 7 * number + advice.paragraph))
             whole = " ".join(dict.fromkeys(said))
-            if self._is_own(whole) and is_specific(whole, before.text, segment):
+            # A small model may say the paragraph over again and think nothing of it.
+            retold = max((copied_share(text, f"{before.text}\n\n{after.text}") for text in said), default=0.0)
+            if retold < RETOLD and self._is_own(whole) and is_specific(whole, before.text, segment):
                 yield whole
 
     def _said(self, request: Request, most: int, seed: int) -> str:

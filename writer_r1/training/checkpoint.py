@@ -1,4 +1,4 @@
-"""Adapter, optimizer, replay buffer and counters of one update <-> one folder, written whole or not at all.
+"""Adapter, optimizer, value head, replay buffer and counters of one update <-> one folder, written whole or not at all.
 
 All is written beside and moved into place by one rename, so a kill at any moment leaves the checkpoint before it.
 Chance needs no state: every draw depends on the run's seed and on counters that are kept here.
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from writer_r1.errors import TrainingError
+from writer_r1.training.critic import Critic
 from writer_r1.training.optimizer import Optimizer
 from writer_r1.training.policy import Policy
 from writer_r1.training.replay import Buffer
@@ -22,7 +23,15 @@ from writer_r1.training.run_folder import explained
 KEPT = 2  # checkpoints
 
 
-def write(folder: Path, state: dict[str, Any], policy: Policy, optimizer: Optimizer, buffer: Buffer | None) -> Path:
+def write(
+    folder: Path,
+    state: dict[str, Any],
+    policy: Policy,
+    optimizer: Optimizer,
+    buffer: Buffer | None,
+    *,
+    critic: Critic | None = None,
+) -> Path:
     """Write the checkpoint of update `state["step"]` and return its folder; the two newest are kept.
 
     Raises:
@@ -34,6 +43,8 @@ def write(folder: Path, state: dict[str, Any], policy: Policy, optimizer: Optimi
         torch.save({"adamw": optimizer.adamw.state_dict(), "skipped": optimizer.skipped}, part / "optimizer.pt")
         if buffer is not None:
             buffer.write(part / "replay.db")
+        if critic is not None:
+            critic.write(part / "critic.pt")
         (part / "state.json").write_text(json.dumps(state), "utf-8")
 
     target = _written(folder, "checkpoints", state["step"], fill)
@@ -84,8 +95,12 @@ def every(folder: Path) -> list[Path]:
     return sorted(p for p in (folder / "checkpoints").glob("step-*") if (p / "state.json").exists())
 
 
-def restore(folder: Path, policy: Policy, optimizer: Optimizer) -> tuple[dict[str, Any], Path] | None:
-    """Put policy and optimizer where the newest checkpoint has them; return its counters and folder, if there is one.
+def restore(
+    folder: Path, policy: Policy, optimizer: Optimizer, critic: Critic | None = None
+) -> tuple[dict[str, Any], Path] | None:
+    """Put policy, optimizer and value head where the newest checkpoint has them; return its counters and folder.
+
+    None where there is no checkpoint.
 
     Raises:
         TrainingError: it cannot be read.
@@ -102,6 +117,8 @@ def restore(folder: Path, policy: Policy, optimizer: Optimizer) -> tuple[dict[st
         kept = torch.load(newest / "optimizer.pt", weights_only=True)
         optimizer.adamw.load_state_dict(kept["adamw"])
         optimizer.skipped = kept["skipped"]
+        if critic is not None:
+            critic.restore(newest / "critic.pt")
     except Exception as error:
         raise TrainingError(
             f"The checkpoint {newest.name!r} of {str(folder)!r} cannot be read ({error}); remove that folder to go on "

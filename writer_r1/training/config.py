@@ -15,6 +15,7 @@ from writer_r1.trajectory import Noun
 
 Kind = Literal["sft", "mrpo"]
 Preset = Literal["quick", "standard", "thorough"]
+Thoughts = Literal["off", "outcome", "credits", "dense", "ppo"]
 
 
 class Replay(Noun):
@@ -62,6 +63,12 @@ class Objective(Noun):
             raise ValueError("aggregation, contrast and length_residual need the baseline 'fresh'")
         return self
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether a text is held to its group's mean and spread, and to nothing else."""
+        shaped = ("aggregation", "contrast", "length_residual", "baseline", "scale")
+        return all(getattr(self, name) == type(self).model_fields[name].default for name in shaped)
+
 
 class Config(Noun):
     """One run. Lengths are in tokens; `prompt_tokens` and `text_tokens` are the longest row that is trained on."""
@@ -98,6 +105,11 @@ class Config(Noun):
     # MRPO: who writes them. llama.cpp is quicker on a CPU but another engine, so its texts are a little off-policy; the
     # weight between sampler and trainer makes up for it. Off: what is recorded was written by torch.
     rollouts: Literal["torch", "llamacpp"] = "torch"
+    # MRPO: what is written and what its tokens earn. "off": pieces. Else whole thoughts (`one_go.py`), which have to
+    # fit into `text_tokens`: "outcome" pays all tokens for the piece alone, "credits" each part for what it did to the
+    # text, "dense" all for the piece and a reflection's own for what it was worth besides (`process_reward.py`); "ppo"
+    # has a value head and GAE over that pay in the group's place (`critic.py`), and replays nothing.
+    thoughts: Thoughts = "off"
     reward: Literal["checks", "judge", "random"] = "checks"  # random: the control arm that must not rise
     judge: str | None = None  # the judge's model, where the reward asks one
     judge_share: float = Field(default=0.5, ge=0.0, le=0.5)  # of the reward; the checks have the rest
@@ -108,6 +120,13 @@ class Config(Noun):
     def _whole(self) -> "Config":
         if self.reward == "judge" and not self.judge:
             raise ValueError("reward 'judge' needs the name of a judge model")
+        if self.thoughts != "off" and self.kind != "mrpo":
+            raise ValueError(f"thoughts {self.thoughts!r} are practised with MRPO; SFT learns those in its data")
+        if self.thoughts != "off" and (self.memory_share or not self.objective.is_plain):
+            raise ValueError(
+                f"thoughts {self.thoughts!r} need memory_share 0 and the usual baseline, scale, aggregation, contrast "
+                "and length_residual"
+            )
         return self
 
 

@@ -199,6 +199,11 @@ def request_of(example: Example) -> Request:
     return think_request(example.prompt) if example.text.startswith(OPENS) else draft_request(example.prompt)
 
 
+def thought_request(example: Example) -> Request:
+    """Return what the writing model is asked for a thought in one go, up to where it begins to think."""
+    return think_request(example.prompt)._replace(answer=OPENS)
+
+
 def as_seen(example: Example, template: Template) -> Seen:
     """Return the row as a model with this chat template sees it; see `llamacpp.read_template`."""
     return Seen("".join(filled(template, request_of(example).messages)), example.text)

@@ -65,7 +65,7 @@ def of_fresh(rows: Fresh, entropy: Tensor, objective: Objective) -> Row:
     logp, mask = rows.logp.detach(), rows.mask
     found: Row = {
         "entropy": masked_mean(entropy, mask).item(),
-        "advantage_abs": rows.advantage.abs().mean().item(),
+        "advantage_abs": _of_rows(rows.advantage.abs(), mask),
     }
     if rows.reference is not None:
         found["kl"] = masked_mean(k3(logp, rows.reference), mask).item()
@@ -130,7 +130,7 @@ def of_replayed(rows: Replayed, objective: Objective, replay: Replay) -> Row:
         "replay/rejected": (~near).float().mean().item(),
         "replay/clip_ratio/low_mean": (r < 1 - objective.clip_low).float().mean().item(),
         "replay/clip_ratio/high_mean": (r > 1 + objective.clip_high).float().mean().item(),
-        "replay/advantage": rows.advantage.mean().item(),
+        "replay/advantage": _of_rows(rows.advantage, mask),
     }
 
 
@@ -160,6 +160,11 @@ def correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
         return None
     table = torch.tensor(pairs, dtype=torch.float64).T
     return torch.corrcoef(table)[0, 1].item() if (table.std(1) > 1e-9).all() else None
+
+
+def _of_rows(advantage: Tensor, mask: Tensor) -> float:
+    """Return the mean of advantages (B,), or of those of the tokens (B, T) where there are such."""
+    return float(masked_mean(advantage, mask) if advantage.dim() == 2 else advantage.mean())
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -19,10 +19,12 @@ from writer_r1.training.objective import supervised_loss
 from writer_r1.training.optimizer import micro_batches
 from writer_r1.training.policy import Policy
 from writer_r1.training.rewards import Rewarder
+from writer_r1.training.thoughts import judge_reply, of_thoughts
 from writer_r1.training.watch import Draft
 
 Told = Callable[[int, int], None]  # how many are done, of how many
 DRAWS = 2  # texts of each held-out prompt
+NO_NOISE = 0.0  # of checks
 SHOWN = 3  # held-out prompts whose text is kept at each evaluation
 
 
@@ -39,17 +41,27 @@ def held_out_loss(policy: Policy, rows: Sequence[Tokens], micro_tokens: int, tol
 
 
 def held_out_reward(
-    policy: Policy, examples: Sequence[tuple[Example, list[int]]], most: int, rewarder: Rewarder, cancel: Cancel
+    policy: Policy,
+    examples: Sequence[tuple[Example, list[int]]],
+    most: int,
+    rewarder: Rewarder,
+    cancel: Cancel,
+    *,
+    thoughts: bool = False,
 ) -> tuple[dict[str, Any], list[Draft]]:
     """Return the row of an evaluation, and what was written, `DRAWS` texts a prompt; both empty if cancelled.
 
-    `rewards` in the row are the means of each prompt, so that an interval can be drawn from them.
+    `rewards` in the row are the means of each prompt, so that an interval can be drawn from them. Where whole
+    `thoughts` are written they are of the pieces; one that cannot be read counts as an empty piece.
     """
     twice = [prompt for _, prompt in examples for _ in range(DRAWS)]
     rollouts = policy.sample(twice, range(len(twice)), most, cancel)
     if not rollouts:
         return {}, []
-    texts = [policy.text(r.tokens) for r in rollouts]
+    every = [example for example, _ in examples for _ in range(DRAWS)]
+    pairs = zip(every, rollouts, strict=True)
+    judged = [judge_reply(policy, e, r, rewarder) for e, r in pairs] if thoughts else []
+    texts = [one.piece for one in judged] if thoughts else [policy.text(r.tokens) for r in rollouts]
     means, scores = list[float](), list[dict[str, float]]()
     for number, (example, _) in enumerate(examples):
         rubric, own = rewarder.rubric(example), range(DRAWS * number, DRAWS * (number + 1))
@@ -67,5 +79,7 @@ def held_out_reward(
         "distinct_2": distinct(texts),
     }
     row |= {f"rewards/{name}/mean": fmean(s[name] for s in scores if name in s) for name in names}
-    written = zip((e for e, _ in examples for _ in range(DRAWS)), texts, rollouts, strict=True)
-    return row, [Draft(example, text, rollout.whole) for example, text, rollout in written]
+    row |= of_thoughts(judged, NO_NOISE) if thoughts else {}
+    shown = [one.shown for one in judged] if thoughts else [""] * len(texts)
+    written = zip(every, texts, rollouts, shown, strict=True)
+    return row, [Draft(example, text, rollout.whole, told) for example, text, rollout, told in written]

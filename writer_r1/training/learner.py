@@ -20,7 +20,8 @@ from writer_r1.llm.chat import encode
 from writer_r1.training import checkpoint, run_folder
 from writer_r1.training.best import best_of, is_better
 from writer_r1.training.config import Config
-from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of
+from writer_r1.training.critic import Critic
+from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of, thought_request
 from writer_r1.training.lessons import read_lessons, with_lessons
 from writer_r1.training.llama_sampler import LlamaSampler, open_sampler
 from writer_r1.training.optimizer import Crew, Optimizer
@@ -55,10 +56,11 @@ class Learner:
         drafted = config.kind == "mrpo" and config.rollouts == "llamacpp"
         self.sampler: Policy | LlamaSampler = open_sampler(self.policy, self.base, config) if drafted else self.policy
         self.optimizer = Optimizer(self.policy.parameters, config, self.crew)
+        self.critic = Critic(self.policy.width, self.policy.device) if config.thoughts == "ppo" else None
         self.template, self.tokenise = chat_of(self.policy.tokenizer)
         self.state: dict[str, Any] = {"step": 0, "drawn": 0}
         self.restored: Path | None = None
-        if found := checkpoint.restore(folder, self.policy, self.optimizer):
+        if found := checkpoint.restore(folder, self.policy, self.optimizer, self.critic):
             self.state, self.restored = found
             print(f"going on from update {self.state['step']}", flush=True)
         self._began = time.monotonic()
@@ -82,7 +84,8 @@ class Learner:
         """Return the prompts that fit, as tokens, and the ids of those that do not, each with why."""
         fit, dropped = list[tuple[Example, list[int]]](), list[LeftOut]()
         for example in examples:
-            head, tail = encode(request_of(example), self.template, self.tokenise)
+            asked = request_of(example) if self.config.thoughts == "off" else thought_request(example)
+            head, tail = encode(asked, self.template, self.tokenise)
             if why := self._too_long("prompt", len(head + tail), self.config.prompt_tokens):
                 dropped.append((example.id, why))
             else:
@@ -179,7 +182,7 @@ class Learner:
     def keep(self, buffer: Buffer | None = None, *, always: bool = False) -> None:
         """Write a checkpoint where one is due, or where the run ends."""
         if self.crew.is_main and (always or self.state["step"] % self.config.checkpoint_every == 0):
-            path = checkpoint.write(self.folder, self.state, self.policy, self.optimizer, buffer)
+            path = checkpoint.write(self.folder, self.state, self.policy, self.optimizer, buffer, critic=self.critic)
             if buffer is not None:  # a copy for those who look on
                 part = self.folder / f".replay.{os.getpid()}.part"
                 with run_folder.explained(self.folder):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from writer_r1.training import diagnostics
 from writer_r1.training.config import Config
+from writer_r1.training.critic import of_values
 from writer_r1.training.data import Example, read_prompts, split
 from writer_r1.training.evaluation import DRAWS, SHOWN, held_out_reward
 from writer_r1.training.group_advantage import LONG, counted
@@ -27,6 +28,7 @@ from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
 from writer_r1.training.rewards import Rewarder
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.thoughts import of_thoughts
 from writer_r1.training.watch import watched
 
 FLAT = (
@@ -92,6 +94,8 @@ def update(learner: Learner, groups: Sequence[Group], buffer: Buffer, clock: Clo
             total, rows, far = total + loss, [*rows, row], far + gone
     clock.lap("update")
     done = learner.optimizer.step(step) if groups else None  # without groups there is nothing to learn from
+    if learner.critic:
+        learner.critic.step(learner.crew)
     clock.lap("step")
     buffer.forget(learner.crew.gathered(list(enumerate(far))))
     found = {"loss": learner.crew.sum(total).item()} | (done._asdict() if done else {})
@@ -113,13 +117,20 @@ def learn_fresh(learner: Learner, group: Group, which: list[int], tokens: Tokens
     reference = policy.score_base(prompts, replies) if objective.kl else None
     scored = policy.score(prompts, replies)
     sampled = policy.padded([group.rollouts[i].logp for i in which], scored.mask)
-    advantage = group.advantage.fresh[which].to(policy.device)
+    if group.credit:
+        advantage = policy.padded([group.credit.fresh[i].tolist() for i in which], scored.mask)
+    else:
+        advantage = group.advantage.fresh[which].to(policy.device)
     late = len(group.rollouts) - group.aided
     aided = torch.tensor([i >= late for i in which], device=policy.device) if group.aided else None
     rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference, aided=aided)
     loss = fresh_loss(rows, objective, tokens)
     loss.backward()
-    return loss.detach(), diagnostics.of_fresh(rows, scored.entropy, objective)
+    row = diagnostics.of_fresh(rows, scored.entropy, objective)
+    if learner.critic and group.credit and (known := group.credit.valued):
+        old, came = (policy.padded([part[i].tolist() for i in which], scored.mask) for part in known[1:])
+        learner.critic.learn(scored.states, scored.mask, old, came, tokens.fresh)
+    return loss.detach(), row
 
 
 def learn_replayed(
@@ -130,7 +141,11 @@ def learn_replayed(
     stored = [group.replayed[i] for i in which]
     scored = policy.score([group.prompt] * len(which), [row.tokens for row in stored])
     logp = policy.padded([row.logp for row in stored], scored.mask)
-    rows = Replayed(scored.logp, logp, group.advantage.replayed[which].to(policy.device), scored.mask)
+    if group.credit:
+        advantage = policy.padded([group.credit.replayed[i].tolist() for i in which], scored.mask)
+    else:
+        advantage = group.advantage.replayed[which].to(policy.device)
+    rows = Replayed(scored.logp, logp, advantage, scored.mask)
     loss = replay_loss(rows, objective, replay, tokens)
     loss.backward()
     near = kept(scored.logp - logp, scored.mask, replay.ratio_low, replay.ratio_high).tolist()
@@ -148,6 +163,9 @@ def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, con
     found |= diagnostics.of_texts(
         [t for g in groups for t in g.texts], [len(r.tokens) for r in rollouts], [r.whole for r in rollouts], rewards
     )
+    if config.thoughts != "off":
+        found |= of_thoughts([one for g in groups for one in g.judged], config.objective.noise)
+        found |= of_values([g.credit.valued for g in groups if g.credit and g.credit.valued])
     found |= diagnostics.of_memory([([r.value for r in g.rewards], g.aided) for g in groups])
     age = [step - row.step for row in stored]
     return found | {
@@ -186,6 +204,7 @@ def evaluate(
         learner.config.text_tokens,
         checks,
         cancel=learner.stopping,
+        thoughts=learner.config.thoughts != "off",
     )
     if not row:
         check_stop(learner.folder)
@@ -193,7 +212,7 @@ def evaluate(
         learner.beat("evaluating", note="trying texts that are no piece on the reward")
         row |= watched(drafts, lambda e, t, whole: rewarder.earned(e, t, whole=whole).value, learner.config.seed)
     learner.add_metrics({"step": step, "split": "held_out"} | row)
-    learner.add_samples(step, unseen, [(d.example.id, d.text) for d in drafts[: DRAWS * SHOWN : DRAWS]])
+    learner.add_samples(step, unseen, [(d.example.id, d.shown or d.text) for d in drafts[: DRAWS * SHOWN : DRAWS]])
     learner.keep_best(row["reward"])
     learner.state["evaluated"] = step
     print(f"after {step} updates: held-out reward {row['reward']:.3f}", flush=True)

@@ -41,7 +41,7 @@ class Replayed(NamedTuple):
 
     logp: Tensor  # (B, T), with gradient
     stored: Tensor  # (B, T)
-    advantage: Tensor  # (B,)
+    advantage: Tensor  # (B,), or (B, T)
     mask: Tensor  # (B, T)
 
 
@@ -66,7 +66,7 @@ def advantages(
     if known.numel() < 2:
         return torch.zeros_like(fresh), torch.zeros_like(replayed)
     if baseline == "fresh":
-        spread = _spread(known, noise, scale)
+        spread = spread_of(known, noise, scale)
         ours = ((fresh - known.mean()) / spread).clamp(-MOST_FRESH, MOST_FRESH)
         theirs = ((replayed - known.mean()) / spread).clamp(0.0, MOST_REPLAYED)
     elif baseline == "mixed":
@@ -81,16 +81,21 @@ def advantages(
     return ours.nan_to_num(0.0), theirs.nan_to_num(0.0)
 
 
-def _spread(known: Tensor, noise: float, scale: bool = True) -> Tensor:
+def spread_of(known: Tensor, noise: float, scale: bool = True) -> Tensor:
+    """Return what the differences in a group are divided by: its sample spread, but never less than `noise`."""
     return known.std().clamp(min=max(noise, FLAT)) if scale else known.new_tensor(1.0)
 
 
-def in_group(values: Tensor, noise: float, *, scale: bool = True) -> Tensor:
-    """Return `(x - mean) / max(spread, noise)` of the values (G,) of a group; what is NaN is left out and gets 0."""
-    known = values[~values.isnan()]
+def in_group(values: Tensor, noise: float, *, scale: bool = True, of: Tensor | None = None) -> Tensor:
+    """Return `(x - mean) / max(spread, noise)` of the values (G,) of a group; what is NaN is left out and gets 0.
+
+    With `of` mean and spread are those of another group, which the values are held against.
+    """
+    group = values if of is None else of
+    known = group[~group.isnan()]
     if known.numel() < 2:
         return torch.zeros_like(values)
-    return ((values - known.mean()) / _spread(known, noise, scale)).nan_to_num(0.0)
+    return ((values - known.mean()) / spread_of(known, noise, scale)).nan_to_num(0.0)
 
 
 def per_criterion(scores: Tensor, weights: Tensor, *, scale: bool = True, noise: float = 0.05) -> Tensor:
@@ -186,12 +191,16 @@ def fresh_loss(rows: Fresh, objective: Objective, tokens: Tokens) -> Tensor:
     """
     old = rows.logp.detach() if rows.old is None else rows.old
     weight = importance(old, rows.sampled, objective.importance_cap)
-    advantage = rows.advantage if rows.advantage.dim() == 2 else rows.advantage[:, None]
-    gain = clipped(rows.logp - old, advantage, objective.clip_low, objective.clip_high)
+    gain = clipped(rows.logp - old, by_token(rows.advantage), objective.clip_low, objective.clip_high)
     loss = -masked_mean(weight * gain, rows.mask & ~beyond(rows, objective), tokens.fresh + tokens.replayed)
     if rows.reference is None:
         return loss
     return loss + objective.kl * masked_mean(k3(rows.logp, rows.reference), rows.mask, tokens.fresh)
+
+
+def by_token(advantage: Tensor) -> Tensor:
+    """Return advantages (B,) or (B, T) in a shape that goes with (B, T)."""
+    return advantage if advantage.dim() == 2 else advantage[:, None]
 
 
 def beyond(rows: Fresh, objective: Objective) -> Tensor:
@@ -206,7 +215,7 @@ def replay_loss(rows: Replayed, objective: Objective, replay: Replay, tokens: To
     """Return the replayed rows' part of the loss; rows whose policy is too far from this one count as 0."""
     log_ratio = rows.logp - rows.stored
     near = kept(log_ratio, rows.mask, replay.ratio_low, replay.ratio_high)
-    gain = clipped(log_ratio, rows.advantage[:, None], objective.clip_low, objective.clip_high)
+    gain = clipped(log_ratio, by_token(rows.advantage), objective.clip_low, objective.clip_high)
     return -replay.weight * masked_mean(gain, rows.mask & near[:, None], tokens.fresh + tokens.replayed)
 
 

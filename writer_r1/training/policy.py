@@ -36,6 +36,7 @@ class Scored(NamedTuple):
     logp: Tensor
     entropy: Tensor  # without gradient
     mask: Tensor
+    states: Tensor  # (N, H), what the N real tokens were predicted from, without gradient
 
 
 class Policy:
@@ -76,6 +77,11 @@ class Policy:
         """Return the adapter's weights, which alone are trained."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
+    @property
+    def width(self) -> int:
+        """Return how wide a state is."""
+        return int(self._head.shape[1])
+
     def zero(self) -> Tensor:
         """Return a number to add losses to."""
         return torch.zeros((), device=self.device)
@@ -83,6 +89,11 @@ class Policy:
     def text(self, tokens: Sequence[int]) -> str:
         """Return what tokens read as, without marks of the chat."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+
+    def spelled(self, tokens: Sequence[int]) -> tuple[str, list[int]]:
+        """Return what tokens read as to the letter, without marks of the chat, and where in it each of them begins."""
+        every = [str(self.tokenizer.decode(list(tokens[:k]), skip_special_tokens=True)) for k in range(len(tokens) + 1)]
+        return every[-1], [len(text) for text in every[:-1]]
 
     # sampling
 
@@ -174,7 +185,8 @@ class Policy:
         hidden = self._after_one(prompts[0], replies, mask) if shared else self._after_each(prompts, replies)
         logp, entropy = chosen_logps(hidden, self._head, tokens)  # real tokens only: (N, H) -> (N,)
         empty = torch.zeros(mask.shape, device=self.device)
-        return Scored(empty.masked_scatter(mask, logp), empty.masked_scatter(mask, entropy), mask)
+        filled = empty.masked_scatter(mask, logp), empty.masked_scatter(mask, entropy)
+        return Scored(*filled, mask, hidden.detach())
 
     def score_base(self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]) -> Tensor:
         """Return the log-probs of the base, the adapter off, without gradient: (B, T)."""

@@ -9,13 +9,17 @@ from typing import NamedTuple
 import torch
 
 from writer_r1.training.config import Config
+from writer_r1.training.critic import Critic, Valued, valued
 from writer_r1.training.group_advantage import Advantage, of_group
 from writer_r1.training.learner import Asked, Learner
+from writer_r1.training.objective import MOST_FRESH
 from writer_r1.training.optimizer import places
 from writer_r1.training.policy import Rollout
 from writer_r1.training.process import check_stop
+from writer_r1.training.process_reward import capped_rewards
 from writer_r1.training.replay import Buffer, Stored, Under
 from writer_r1.training.rewards import Reward, Rewarder
+from writer_r1.training.thoughts import Credit, Judged, credit_of, judge_reply, kept, kept_before
 from writer_r1.trajectory import digest, prompt_id
 
 REFILLS = 2  # other prompts tried where a group's texts all earn the same
@@ -32,6 +36,8 @@ class Group(NamedTuple):
     replayed: list[Stored]
     advantage: Advantage
     aided: int = 0  # of the rollouts, the last so many were written with lessons in the prompt
+    judged: Sequence[Judged] = ()  # of whole thoughts, one for each rollout
+    credit: Credit | None = None  # what their tokens are held to, where that is not one number a row
 
 
 class Clock:
@@ -68,7 +74,30 @@ def practise(
         clock.lap("reward")
         if len(groups) == config.prompts:
             break
+    if learner.critic is not None and groups:
+        groups = with_values(learner, learner.critic, groups)
+        clock.lap("values")
     return groups, flat
+
+
+def with_values(learner: Learner, critic: Critic, groups: Sequence[Group]) -> list[Group]:
+    """Return the groups, each token held to what came of its thought beyond what the value head expected there."""
+    crew, policy, noise = learner.crew, learner.policy, learner.config.objective.noise
+    every = [(group.prompt, rollout.tokens) for group in groups for rollout in group.rollouts]
+    mine, told = crew.mine(len(every)), list[tuple[int, list[float]]]()
+    with torch.no_grad():
+        for i in mine:  # one at a time: without gradient a row costs little, and batches would round differently
+            prompt, reply = every[i]
+            told.append((i, critic.values(policy.score([prompt], [reply]).states).tolist()))
+    values = [torch.tensor(row) for row in crew.gathered(told)]
+    pay = [capped_rewards(one.thought, noise) for group in groups for one in group.judged]
+    found, done = valued(pay, values), list[Group]()
+    for group in groups:
+        start, size = sum(len(g.rollouts) for g in done), len(group.rollouts)
+        own = Valued(*(rows[start : start + size] for rows in found))
+        held = [row.clamp(-MOST_FRESH, MOST_FRESH) for row in own.advantages]
+        done.append(group._replace(credit=Credit(held, [], own)))
+    return done
 
 
 def aided_in_group(asked: Asked, config: Config) -> int:
@@ -105,26 +134,36 @@ def rewarded(
     chance: random.Random,
 ) -> Group:
     """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
-    settings = learner.config.objective
-    example, texts = asked.example, [learner.policy.text(r.tokens) for r in rollouts]
-    rubric = rewarder.rubric(example)
-    rewards = [
-        rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in zip(texts, rollouts, strict=True)
-    ]
+    settings, how, example = learner.config.objective, learner.config.thoughts, asked.example
+    rubric, judged = rewarder.rubric(example), list[Judged]()
+    if how == "off":
+        texts = [learner.policy.text(r.tokens) for r in rollouts]
+        pairs = zip(texts, rollouts, strict=True)
+        rewards = [rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in pairs]
+    else:
+        judged = [judge_reply(learner.policy, example, r, rewarder) for r in rollouts]
+        texts, rewards = [one.text for one in judged], [one.reward for one in judged]
     under = Under(prompt_id(example.prompt), rubric.id, rewarder.id, tokenizer_id(learner))
     values = torch.tensor([r.value for r in rewards])
     least = float(values.nanmean()) + settings.noise
-    replayed = [] if values.isnan().all() else buffer.pick(under, learner.state["step"], least, texts, chance)
+    unfit = values.isnan().all() or learner.critic is not None  # whose values are of today's policy
+    replayed = [] if unfit else buffer.pick(under, learner.state["step"], least, texts, chance)
     lengths, together = [len(r.tokens) for r in rollouts], learner.state.get("together", 0)
     advantage = of_group(rewards, lengths, [row.reward for row in replayed], settings, together)
+    stored = [kept_before(row.thought) for row in replayed] if judged else []
+    if credit := credit_of(how, [one.thought for one in judged], stored, settings.noise):
+        advantage = advantage._replace(flat=credit.is_flat)
     aided = aided_in_group(asked, learner.config)
-    return Group(asked.prompt, under, rollouts, texts, rewards, replayed, advantage, aided)
+    return Group(asked.prompt, under, rollouts, texts, rewards, replayed, advantage, aided, judged, credit)
 
 
 def remember(group: Group, buffer: Buffer, step: int) -> int:
     """Put a group's good texts into the buffer and return how many; cut, gated and unscored ones stay out."""
     triples = zip(group.rollouts, group.texts, group.rewards, strict=True)
     rows = [Stored(text, r.tokens, r.logp, reward.value, r.entropy, step) for r, text, reward in triples]
+    if group.judged:
+        told = zip(rows, group.judged, strict=True)
+        rows = [row._replace(thought=kept(one.thought)) for row, one in told]
     sound = [
         r.whole and not reward.gated and reward.value == reward.value
         for r, reward in zip(group.rollouts, group.rewards, strict=True)

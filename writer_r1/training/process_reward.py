@@ -16,7 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from writer_r1.training.objective import in_group
+from writer_r1.training.objective import in_group, spread_of
+from writer_r1.training.ppo import segment_advantages
 
 MOST = 3  # reflections of a thought, before each further one costs
 EXCESS = 0.1  # what each further one costs
@@ -85,37 +86,89 @@ def parts_of_tokens(starts: Sequence[int], begins: Sequence[int]) -> tuple[int, 
     return tuple(bisect_right(begins, start) for start in starts)
 
 
-def dense_rewards(thought: Thought, share: float = SHARE, most: int = MOST, excess: float = EXCESS) -> Tensor:
-    """Return the reward of each token (T,): each step's at the end of its segment, the outcome at the last token.
-
-    They sum to the outcome and a `share` of the process reward.
-    """
+def segment_pay(thought: Thought, share: float = SHARE, most: int = MOST, excess: float = EXCESS) -> Tensor:
+    """Return what the process reward pays each token (T,): `share` of each step's part of it, at its segment's end."""
     parts, count = torch.tensor(thought.parts), len(thought.steps)
     found = torch.zeros(len(thought.parts))
     for number, step in enumerate(thought.steps, 1):
         end = int((parts == number).nonzero().max())
         found[end] += share * (worth(step) / count - (excess if number > most else 0.0))
+    return found
+
+
+def dense_rewards(thought: Thought, share: float = SHARE, most: int = MOST, excess: float = EXCESS) -> Tensor:
+    """Return the reward of each token (T,): each step's at the end of its segment, the outcome at the last token.
+
+    They sum to the outcome and a `share` of the process reward.
+    """
+    found = segment_pay(thought, share, most, excess)
     found[-1] += thought.final
     return found
 
 
-def token_credits(group: Sequence[Thought], noise: float, outcome: float = OUTCOME) -> list[Tensor]:
-    """Return the advantage of each token (T,) of the thoughts of one prompt.
+def capped_pay(thought: Thought, noise: float) -> Tensor:
+    """Return the pay of segments (T,), of which a thought whose piece is no better than its draft keeps only costs."""
+    pay = segment_pay(thought)
+    return pay if is_accepted(thought.draft, thought.final, noise) else pay.clamp(max=0.0)
+
+
+def capped_rewards(thought: Thought, noise: float) -> Tensor:
+    """Return the reward of each token (T,) as `dense_rewards`, with the pay of segments held as `capped_pay` does."""
+    found = capped_pay(thought, noise)
+    found[-1] += thought.final
+    return found
+
+
+def dense_credits(thoughts: Sequence[Thought], noise: float, of: Sequence[Thought] | None = None) -> list[Tensor]:
+    """Return the advantage of each token (T,) of the thoughts of one prompt, held to their own group or to that `of`.
+
+    All tokens: the outcome among the group's. Those of a segment besides: what its step is paid, on the scale of the
+    outcome, so that the whole is the thought's reward in parts. Source: `docs/papers.md` 5.
+    """
+    ends = _pieces(thoughts if of is None else of)
+    outcomes = in_group(_pieces(thoughts), noise, of=ends)
+    known = ends[~ends.isnan()]
+    spread = spread_of(known, noise) if known.numel() > 1 else torch.tensor(1.0)
+    found = list[Tensor]()
+    for thought, outcome in zip(thoughts, outcomes, strict=True):
+        parts = torch.tensor([thought.parts])
+        own = segment_advantages(capped_pay(thought, noise)[None], parts, torch.ones_like(parts, dtype=torch.bool))
+        found.append(outcome + own[0] / spread)
+    return found
+
+
+def token_credits(
+    thoughts: Sequence[Thought], noise: float, outcome: float = OUTCOME, *, of: Sequence[Thought] | None = None
+) -> list[Tensor]:
+    """Return the advantage of each token (T,) of the thoughts of one prompt, held to their own group or to that `of`.
 
     Plan and draft: the draft's reward among the group's drafts. A segment: its gain, less what it costs, among all
     segments of the group, divided by how many its thought has, and a share of the outcome. The piece: its reward among
     the group's. Spreads below `noise` are the judge's own and are not divided by. Source: `docs/papers.md` 5.
     """
-    drafts = in_group(torch.tensor([t.draft for t in group]), noise)
-    pieces = in_group(torch.tensor([t.final for t in group]), noise)
-    paid = in_group(torch.tensor([_paid(s, k) for t in group for k, s in enumerate(t.steps)]), noise).tolist()
+    group = thoughts if of is None else of
+    drafts = in_group(_drafts(thoughts), noise, of=_drafts(group))
+    pieces = in_group(_pieces(thoughts), noise, of=_pieces(group))
+    paid = in_group(_gains(thoughts), noise, of=_gains(group)).tolist()
     found, at = list[Tensor](), 0
-    for number, thought in enumerate(group):
+    for number, thought in enumerate(thoughts):
         mine, at = paid[at : at + len(thought.steps)], at + len(thought.steps)
         steps = [gain / len(mine) + outcome * float(pieces[number]) for gain in mine]
         by_part = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])
         found.append(by_part[torch.tensor(thought.parts, dtype=torch.long)])
     return found
+
+
+def _drafts(group: Sequence[Thought]) -> Tensor:
+    return torch.tensor([t.draft for t in group])
+
+
+def _pieces(group: Sequence[Thought]) -> Tensor:
+    return torch.tensor([t.final for t in group])
+
+
+def _gains(group: Sequence[Thought]) -> Tensor:
+    return torch.tensor([_paid(s, k) for t in group for k, s in enumerate(t.steps)])
 
 
 def _paid(step: Step, number: int) -> float:

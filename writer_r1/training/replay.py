@@ -22,9 +22,10 @@ from writer_r1.training.config import Replay
 TABLE = """CREATE TABLE IF NOT EXISTS rollout (
     id INTEGER PRIMARY KEY AUTOINCREMENT, prompt_id TEXT NOT NULL, rubric_id TEXT NOT NULL, judge_id TEXT NOT NULL,
     tokenizer_id TEXT NOT NULL, text TEXT NOT NULL, tokens BLOB NOT NULL, logp BLOB NOT NULL, reward REAL NOT NULL,
-    entropy REAL NOT NULL, step INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0)"""
+    entropy REAL NOT NULL, step INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0, thought TEXT NOT NULL DEFAULT '')"""
 INDEX = "CREATE INDEX IF NOT EXISTS by_prompt ON rollout (prompt_id, rubric_id, reward)"
-ROW = "id, text, tokens, logp, reward, entropy, step, uses"
+ADDED = "ALTER TABLE rollout ADD COLUMN thought TEXT NOT NULL DEFAULT ''"  # to a file of an earlier version
+ROW = "id, text, tokens, logp, reward, entropy, step, uses, thought"
 ALIKE = 0.9  # share of common word triples from which on two texts are one
 AGE, USE = 0.002, 0.05  # what an update of age and a use take off a row's reward when one must go
 
@@ -39,7 +40,10 @@ class Under(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """One rollout. `logp` (T,) is of the policy that sampled it, at update `step`; `entropy` is its mean, in nats."""
+    """One rollout. `logp` (T,) is of the policy that sampled it, at update `step`; `entropy` is its mean, in nats.
+
+    Of a whole thought `thought` is what was judged of it (`thoughts.kept`), else it is empty.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -49,6 +53,7 @@ class Stored(NamedTuple):
     step: int
     uses: int = 0
     id: int = 0
+    thought: str = ""
 
 
 class Buffer:
@@ -62,6 +67,8 @@ class Buffer:
                 file.backup(self._db)
         self._db.execute(TABLE)
         self._db.execute(INDEX)
+        if "thought" not in [name for _, name, *_ in self._db.execute("PRAGMA table_info(rollout)")]:
+            self._db.execute(ADDED)
 
     def admit(self, under: Under, rows: Sequence[Stored], whole: Sequence[bool]) -> int:
         """Keep the upper half of a fresh group, and what beats all stored so far; return how many were kept.
@@ -87,8 +94,8 @@ class Buffer:
         tokens, logp = np.asarray(row.tokens, np.int32).tobytes(), np.asarray(row.logp, np.float32).tobytes()
         self._db.execute(
             "INSERT INTO rollout (prompt_id, rubric_id, judge_id, tokenizer_id, text, tokens, logp, reward, entropy, "
-            "step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*under, row.text, tokens, logp, row.reward, row.entropy, row.step),
+            "step, thought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*under, row.text, tokens, logp, row.reward, row.entropy, row.step, row.thought),
         )
 
     def _evict(self, under: Under, step: int) -> None:
@@ -149,8 +156,9 @@ class Buffer:
                 step=step,
                 uses=uses,
                 id=id,
+                thought=thought,
             )
-            for id, text, tokens, logp, reward, entropy, step, uses in found
+            for id, text, tokens, logp, reward, entropy, step, uses, thought in found
         ]
 
     def size(self) -> tuple[int, float | None]:

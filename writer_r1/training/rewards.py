@@ -10,6 +10,7 @@ import random
 from typing import NamedTuple
 
 from writer_r1 import catalog, places
+from writer_r1.acceptance import judge_range
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.checks import faults
 from writer_r1.drafting import ASKING, OPENING, TALK
@@ -28,12 +29,14 @@ class Reward(NamedTuple):
     """What a text earns; `value` is NaN where nothing could be scored. `scores` are by criterion name.
 
     `weights` are of the criteria that could be scored, and sum to 1: a text that is a piece earns the sum of both.
+    `range` is the width of the judge's own range of the value, 0 where nothing but checks has a say.
     """
 
     value: float
     scores: dict[str, float]
     gated: bool = False
     weights: dict[str, float] = {}
+    range: float = 0.0
 
 
 class Rewarder:
@@ -94,7 +97,8 @@ class Rewarder:
             said = {c.name: s.value for c, s in zip(asked.criteria, found.scores, strict=True) if s.value is not None}
             share = self._config.judge_share
             both = _shares(rubric, scores, 1 - share) | _shares(asked, said, share)
-            return Reward((1 - share) * value + share * found.reward, scores | said, weights=both)
+            width = share * judge_range(asked, found)
+            return Reward((1 - share) * value + share * found.reward, scores | said, weights=both, range=width)
         return Reward(math.nan if value is None else value, scores, weights=weights)
 
 

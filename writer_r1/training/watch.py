@@ -30,11 +30,15 @@ POEM = (
 
 
 class Draft(NamedTuple):
-    """What the policy wrote for a held-out request; `whole` says that it was not cut at its longest length."""
+    """What the policy wrote for a held-out request; `whole` says that it was not cut at its longest length.
+
+    Of a whole thought `text` is its piece, empty where it cannot be read, and `shown` all of it for a person.
+    """
 
     example: Example
     text: str
     whole: bool
+    shown: str = ""
 
 
 Rewarded = Callable[[Example, str, bool], float]  # NaN where nothing could be scored

@@ -7,6 +7,7 @@ from writer_r1.training.config import Kind
 from writer_r1.training.report import is_number
 from writer_r1.training.warnings import flat_share
 from writer_r1.ui.curves import Band, Points, Series, plot, smoothed
+from writer_r1.usefulness import LABELS
 
 Rows = Sequence[Mapping[str, Any]]
 CRITERIA = 6  # lines that one picture can tell apart
@@ -59,6 +60,8 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
             [Series("mean", smoothed(_points(trained, "completions/mean_length")))],
             marks=marks,
         ),
+        plot("Whole thoughts: what their reflections were", _labels(trained), marks=marks),
+        _one("Tokens of reflection in a thought", trained, "thoughts/reflection_tokens", marks),
         _one("Share of drafts cut off at the limit", trained, "completions/clipped_ratio", marks),
         _one("Distance from the base (KL)", trained, "kl", marks),
         _one("Variety of words (entropy)", trained, "entropy", marks),
@@ -81,6 +84,13 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
 def _flat(trained: Rows) -> Series:
     shares = [(float(row["step"]), flat_share([row])) for row in trained if "step" in row]
     return Series("smoothed", smoothed([(step, share) for step, share in shares if share is not None]))
+
+
+def _labels(trained: Rows) -> list[Series]:
+    """Return the shares of reflections by what they were, and of replies that were no thought."""
+    shares = [(label, _points(trained, f"thoughts/{label}")) for label in LABELS]
+    broken = [(step, 1 - share) for step, share in _points(trained, "thoughts/well_formed")]
+    return [Series(name, smoothed(points)) for name, points in [*shares, ("replies that were no thought", broken)]]
 
 
 def _criteria(trained: Rows) -> list[Series]:

@@ -1,0 +1,170 @@
+"""Thoughts on the starter: SFT teaches their form, then MRPO pays for the outcome or part by part -> what came of it.
+
+The starter learns the form from thoughts that the standard model made (`writer-r1 synth`, kept in
+`docs/training/thoughts.jsonl`) and, since those are few, from the project's own pieces spoiled and told as thoughts
+(`told_pieces.py`). Then it practises on the sample requests, of which it has seen none, with `thoughts` "outcome" and
+with "credits", three seeds each. Runs lie in `build/thoughts/` and go on where they were stopped or killed; of a
+finished one the columns that are reported go to `docs/training/thoughts-<arm>-<seed>.metrics.jsonl`.
+"""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from test_learning import evaluated, rounded
+from told_pieces import rows
+
+from writer_r1.agreement import interval
+from writer_r1.training import job, run_folder
+from writer_r1.training.config import Config, configured, parsed
+
+BUILD, REPORT = ROOT / "build" / "thoughts", ROOT / "docs" / "training"
+MADE = REPORT / "thoughts.jsonl"  # by the standard model
+REQUESTS = ROOT / "assets" / "sample_prompts.jsonl"
+SFT: dict[str, Any] = {"steps": 48, "batch": 2, "prompt_tokens": 640, "text_tokens": 448, "learning_rate": 1e-3}
+SFT |= {"held_out": 0.1, "held_out_prompts": 4, "evaluate_every": 24, "checkpoint_every": 8}
+# A schedule of 40 updates, of which the first are run: the rate has not run out, so that a run may go on.
+SIZES: dict[str, Any] = {"steps": 40, "group": 4, "prompts": 1, "prompt_tokens": 640, "text_tokens": 384}
+SIZES |= {"learning_rate": 3e-4, "held_out": 0.5, "held_out_prompts": 30, "checkpoint_every": 4}
+UPDATES = 12
+RUNS = [(arm, seed) for seed in range(3) for arm in ("outcome", "credits")]
+WELL_FORMED = 0.9  # share of replies to 30 held-out requests
+SHORTER = 0.15  # of the reflection tokens, with "credits" against "outcome"
+KEPT = ("step", "split", "reward", "rewards", "kl", "entropy", "words", "finished", "tokens", "groups_flat", "seconds")
+
+
+def sft() -> Config:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    made = [json.loads(line) for line in MADE.read_text("utf-8").splitlines()]
+    data = BUILD / "data.jsonl"
+    taught = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*made, *rows()])
+    if not data.exists() or data.read_text("utf-8") != taught:
+        data.write_text(taught, "utf-8")
+    return configured("sft", name="thoughts", base="starter", data=str(data), **SFT)
+
+
+def asked(arm: str, seed: int) -> Config:
+    adapter = str(BUILD / "sft" / "adapter")
+    chosen = SIZES | {"thoughts": arm, "seed": seed, "evaluate_every": UPDATES, "adapter": adapter}
+    return configured("mrpo", name=f"{arm}-{seed}", base="starter", data=str(REQUESTS), **chosen)
+
+
+def followed(folder: Path, config: Config, last: int) -> None:
+    """Begin a run, or go on with it, until it has evaluated after its update `last`."""
+    if not (folder / "run.json").exists():
+        job.start(folder, config)
+    elif not job.is_alive(folder) and evaluated(folder) < last:
+        job.resume(folder)
+    while job.is_alive(folder):
+        if last < config.steps and evaluated(folder) >= last and run_folder.stop_asked(folder) is None:
+            job.stop(folder)
+        time.sleep(1.0)
+    assert evaluated(folder) >= last, job.log_tail(folder)
+
+
+def run_with(arm: str, seed: int) -> dict[str, Any]:
+    """Return what a run depends on: settings, requests, and the thoughts that its adapter was made of."""
+    settings = asked(arm, seed).model_dump(mode="json") | {"data": REQUESTS.name, "adapter": "thoughts"}
+    texts = "".join(path.read_text("utf-8") for path in (REQUESTS, MADE)) + json.dumps([rows(), SFT])
+    return {"settings": settings, "data": hashlib.sha256(texts.encode()).hexdigest(), "updates": UPDATES}
+
+
+def told(arm: str, seed: int) -> list[dict[str, Any]] | None:
+    """Return the rows of a run as they were kept, or None where there is none, or one with other settings."""
+    path = REPORT / f"thoughts-{arm}-{seed}.metrics.jsonl"
+    if not path.exists():
+        return None
+    head, *kept = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    wanted = run_with(arm, seed)
+    same = parsed(head.pop("settings")) == parsed(wanted.pop("settings"))
+    return kept if same and head == wanted else None
+
+
+def keep(folder: Path, arm: str, seed: int) -> None:
+    """Write what is reported of a run."""
+    found = [row for row in run_folder.metrics(folder) if row["step"] <= UPDATES]
+    for row in found:
+        row["seconds"] = sum(value for key, value in row.items() if key.startswith("seconds/"))
+    kept = [
+        {k: rounded(v) for k, v in row.items() if v is not None and (k in KEPT or k.startswith("thoughts/"))}
+        for row in found
+    ]
+    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in (run_with(arm, seed), *kept))
+    (REPORT / f"thoughts-{arm}-{seed}.metrics.jsonl").write_text(text, "utf-8")
+
+
+def held_out(kept: list[dict[str, Any]], step: int) -> dict[str, Any]:
+    (row,) = [row for row in kept if row.get("split") == "held_out" and row["step"] == step]
+    return row
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.timeout(14400)
+def test_the_form_is_learned() -> None:
+    if all(told(*run) for run in RUNS):
+        return  # nothing is left to do with the adapter
+    config = sft()
+    followed(BUILD / "sft", config, config.steps)
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.timeout(14400)
+@pytest.mark.parametrize(("arm", "seed"), RUNS)
+def test_a_run_goes_to_its_last_evaluation(arm: str, seed: int) -> None:
+    if told(arm, seed):
+        return
+    if not (BUILD / "sft" / "adapter").exists():
+        pytest.skip("the adapter that knows the form is not made yet; the test above makes it")
+    folder = BUILD / f"{arm}-{seed}"
+    followed(folder, asked(arm, seed), UPDATES)
+    keep(folder, arm, seed)
+
+
+def figures(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what the form was worth, and for each seed the process reward against the outcome alone."""
+    found: dict[str, Any] = {}
+    for (arm, seed), kept in runs.items():
+        first, last = held_out(kept, 0), held_out(kept, UPDATES)
+        names = [name for name in last if name.startswith("thoughts/") or name in ("reward", "words", "finished")]
+        found[f"{arm}-{seed}"] = {name: [first.get(name), last.get(name)] for name in names}
+    for seed in sorted({seed for _, seed in runs}):
+        if ("outcome", seed) not in runs or ("credits", seed) not in runs:
+            continue
+        outcome, paid = (held_out(runs[arm, seed], UPDATES) for arm in ("outcome", "credits"))
+        gains = [a - b for a, b in zip(paid["rewards"], outcome["rewards"], strict=True)]
+        low, high = interval(lambda at, gains=gains: fmean(gains[i] for i in at), [str(i) for i in range(len(gains))])
+        before, after = (row["thoughts/reflection_tokens"] for row in (outcome, paid))
+        shorter = round(1 - after / before, 4) if before else None
+        found[f"credits against outcome, {seed}"] = {
+            "reflection_tokens": [before, after],
+            "shorter": shorter,
+            "reward": [outcome["reward"], paid["reward"]],
+            "gain": round(fmean(gains), 4),
+            "lo": low,
+            "hi": high,
+        }
+    return found
+
+
+@pytest.mark.slow
+def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = {run: kept for run in RUNS if (kept := told(*run))}
+    if not runs:
+        pytest.skip("no run is kept yet; the tests above make them")
+    found = figures(runs)
+    (REPORT / "thoughts.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    with capsys.disabled():
+        print("\n" + json.dumps(found, indent=1))
+    starts = [held_out(kept, 0)["thoughts/reflecting"] for kept in runs.values()]
+    assert min(starts) >= WELL_FORMED, f"thoughts with a reflection: {starts}"
+    pairs = [row for name, row in found.items() if "against" in name]
+    if len(pairs) == 3:
+        assert fmean(row["shorter"] for row in pairs) >= SHORTER, pairs
+        assert fmean(row["gain"] for row in pairs) >= 0, pairs
