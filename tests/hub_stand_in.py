@@ -182,6 +182,10 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.wfile.write(body)
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a client that has read enough goes away
+            super().handle()
+
     def log_message(self, *args: object) -> None:
         pass
 

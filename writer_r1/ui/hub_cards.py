@@ -18,16 +18,21 @@ def answer(looked: Looked, host: str, machine: Machine, here: Mapping[str, State
         case "none":
             return ""
         case "running":
-            body = f'<p class="state">{escape(host)} is being asked.</p>{_acts(_button("stop", "Stop"))}'
+            body = f"{_state(f'{host} is being asked.')}{_acts(_button('stop', 'Stop'))}"
         case "failed":
-            body = f'<p class="wrong">{escape(looked.message)}</p>'
+            body = f'<p class="wrong" role="status">{escape(looked.message)}</p>'
         case "done" if looked.repository:
             body = _repository(looked.repository, machine, here)
         case _:
             rows = "".join(map(_found, looked.found))
-            body = f'<ul class="plain" role="list">{rows}</ul>' if rows else f'<p class="state">{NONE}</p>'
+            count = f"{len(looked.found)} found, the most downloaded first."
+            body = f'{_state(count)}<ul class="plain" role="list">{rows}</ul>' if rows else _state(NONE)
     again = _acts(_button("back", "Back to what was found")) if back else ""
-    return f'<div class="models hub" role="status">{again}{body}</div>'
+    return f'<div class="models hub">{again}{body}</div>'
+
+
+def _state(sentence: str) -> str:
+    return f'<p class="state" role="status">{escape(sentence)}</p>'
 
 
 def _acts(buttons: str) -> str:
@@ -61,10 +66,9 @@ def _repository(repository: Repository, machine: Machine, here: Mapping[str, Sta
     body = (
         f'<ul class="plain" role="list">{rows}</ul>' if rows else f'<p class="wrong">{escape(nothing(repository))}</p>'
     )
-    return (
-        f'<header><h3 dir="auto">{escape(repository.id)}</h3>{_gated(repository.gated)}</header><p class="state" '
-        f'dir="auto">{repository.downloads:,} downloads · licence {escape(repository.licence)}</p>{closed}{body}'
-    )
+    told = f"{repository.downloads:,} downloads · licence {repository.licence}"
+    head = f'<h3 dir="auto">{escape(repository.id)}</h3>{_gated(repository.gated)}'
+    return f"<header>{head}</header>{_state(told)}{closed}{body}"
 
 
 def _offer(offer: Offer, repository: Repository, machine: Machine, state: State | None) -> str:
