@@ -115,7 +115,7 @@ def test_wrong_usage_is_2_and_says_how_it_is_used(words: list[str], capsys: pyte
         (["criteria", "x", "--model", "standard"], "is not downloaded yet"),
         (["write", "x", "--model", "nope"], "There is no model named 'nope': choose one of starter"),
         (["write", "x", "--model", "missing.gguf"], "missing.gguf"),
-        (["criteria", "x", "--model", "hf:owner/name"], "cannot be used yet"),
+        (["criteria", "x", "--model", "hf:owner/name"], "writer-r1 models pull hf:owner/name"),
         (["qualify"], "is not downloaded yet"),
         (["qualify", "--data", "missing"], "There is no folder 'missing'"),
         (["models", "pull", "nope"], "'nope'"),

@@ -145,8 +145,8 @@ def test_the_sizes_of_tensor_types_are_those_of_the_ggml_in_use():
 
 
 @pytest.mark.model
-def test_the_starters_tensors_end_exactly_where_its_file_ends():
-    starter = entry_of("starter")
+def test_the_starters_tensors_end_exactly_where_its_file_ends(tmp_path):
+    starter = entry_of("starter", tmp_path)
     assert starter
     header = read_header(models() / starter.file)
     assert (header.extent, header.architecture) == (starter.bytes, "llama")

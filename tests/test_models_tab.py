@@ -15,6 +15,7 @@ from judges import qualification
 
 from writer_r1 import catalog, places, pulls, qualifying, servers
 from writer_r1.catalog import Model
+from writer_r1.machine_memory import this_machine
 from writer_r1.pulls import Progress, pulls_into
 from writer_r1.qualification import result_at
 from writer_r1.qualifying import Measuring
@@ -23,7 +24,7 @@ from writer_r1.scored_texts import kept_at
 from writer_r1.servers import Abilities, server_of
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import this_process
-from writer_r1.ui import model_cards, models_tab, role_lines
+from writer_r1.ui import model_cards, role_lines
 from writer_r1.ui.model_cards import Machine, Shelf, cards, fit, time_words
 from writer_r1.ui.models_tab import look, on_act, on_add, show
 from writer_r1.workspace import Workspace
@@ -124,8 +125,7 @@ def test_a_card_says_what_the_model_takes_before_it_is_fetched(workspace):
     for words in ("Writes.", "MIT", "1.1 GB", "8,192 tokens, about 6,000 words", "needs 1.0 GB of memory"):
         assert words in card.text
     assert "Not downloaded." in card.text and "Download 1.1 GB" in card.text
-    memory = models_tab.psutil.virtual_memory()
-    assert f"of {catalog.amount(memory.total)} is free" in card.text
+    assert f"of {catalog.amount(this_machine().total)} is free" in card.text
 
 
 def test_a_partial_file_says_how_much_is_here_and_can_be_resumed_or_removed(workspace):

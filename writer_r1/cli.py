@@ -15,6 +15,7 @@ from writer_r1 import (
     __version__,
     adapter_commands,
     commands,
+    hub_commands,
     judge_commands,
     piece_commands,
     reflection_commands,
@@ -84,15 +85,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_models(parent: Any) -> None:
-    models = parent.add_parser("models", help="list, download, add or verify models", description="Models.")
+    models = parent.add_parser("models", help="list, find, download, add or verify models", description="Models.")
     sub = models.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _json_flag(_command(sub, "list", commands.models_list, "Show the models of the catalog and your own."))
-    pull = _command(sub, "pull", commands.models_pull, "Download a model of the catalog; a broken download is resumed.")
-    pull.add_argument("name", metavar="NAME", help="a catalog name: starter, standard, …")
+    pull = _command(sub, "pull", commands.models_pull, "Download a model; a broken download is resumed.")
+    pull.add_argument("name", metavar="NAME", help="starter, standard, …; or on the hub hf:OWNER/NAME[/FILE.gguf]")
     _json_flag(pull)
     about = "Add a GGUF file of your own (it stays where it is), or a model on an OpenAI-compatible server."
     add = _command(sub, "add", commands.models_add, about)
-    add.add_argument("path", metavar="PATH", help="the GGUF file, or a server's address: http://HOST:PORT/v1")
+    add.add_argument(
+        "path", metavar="PATH", help="the GGUF file, a folder of safetensors, or http://HOST:PORT/v1 of a server"
+    )
     add.add_argument("--model", metavar="NAME", help="which of the server's models (default: the only one it has)")
     add.add_argument("--at-once", type=_count, metavar="N", help="most calls under way at the server (default 4)")
     _json_flag(add)
@@ -102,6 +105,7 @@ def _add_models(parent: Any) -> None:
     verify = _command(sub, "verify", commands.models_verify, "Compare a model's file with its SHA-256.")
     verify.add_argument("name", metavar="NAME", help="a name from `models list`")
     _json_flag(verify)
+    hub_commands.add(sub)
 
 
 def _add_writing(parent: Any) -> None:

@@ -6,7 +6,6 @@ Each command imports what it needs, so that `--help` answers at once.
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,8 @@ def models_list(args: argparse.Namespace) -> int:
 def _row(model: Any) -> dict[str, Any]:
     keep = ("name", "aliases", "label", "licence", "bytes", "state", "path", "sha256", "memory_bytes", "about")
     row: dict[str, Any] = {k: v for k, v in model.model_dump(mode="json").items() if k in keep}
+    if model.hub:
+        row["hub"] = model.hub
     if model.server:
         row |= {"path": model.server.url, "host": model.server.host, "here": model.server.here}
         row |= {"at_once": model.server.at_once, "can": model.server.can and model.server.can.model_dump()}
@@ -45,32 +46,20 @@ def _say_model(model: Any, as_json: bool) -> int:
 
 
 def models_pull(args: argparse.Namespace) -> int:
-    """Download a catalog model, showing bytes and the time left on stderr."""
-    from writer_r1 import catalog, fetch, places
-    from writer_r1.progress import Line
+    """Download a model of the catalog, or one of the hub, which is listed from then on."""
+    from writer_r1 import catalog, hub_commands, places
 
-    line = Line()
-    began: tuple[float, int] | None = None
-
-    def tell(done: int, total: int, note: str) -> None:
-        nonlocal began
-        now = time.monotonic()
-        began = began or (now, done)
-        rate = (done - began[1]) / max(now - began[0], 1e-3)
-        left = f", about {(total - done) / rate:.0f} s left" if rate > 0 and now - began[0] > 2 else ""
-        line.show(f"{note}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{left}", note)
-
-    try:
-        fetch.pull(args.name, places.models(), progress=tell)
-    finally:
-        line.end()
-    return _say_model(catalog.find(args.name, places.models()), args.json)
+    name = hub_commands.listed(args.name) if args.name.startswith("hf:") else args.name
+    hub_commands.downloaded(name)
+    return _say_model(catalog.find(name, places.models()), args.json)
 
 
 def models_add(args: argparse.Namespace) -> int:
     """Register a GGUF of the user's own, or a model on a server, which is asked first what it can do."""
     from writer_r1 import catalog, joining, places, servers
 
+    if args.path.startswith("hf:"):
+        return models_pull(argparse.Namespace(name=args.path, json=args.json))
     if not servers.ADDRESS.fullmatch(args.path):
         return _say_model(catalog.add(args.path, places.models()), args.json)
     at_once = args.at_once or servers.AT_ONCE

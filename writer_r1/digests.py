@@ -22,6 +22,12 @@ def digest_file(path: Path, tick: Callable[[int], None] = lambda done: None) -> 
     return state.hexdigest()
 
 
+def blob_id(path: Path) -> str:
+    """Return the SHA-1 that git knows a file by, which is read whole: for small files."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
 def remember(path: Path, sha256: str) -> None:
     """Note beside a file that it had this digest at its present size and time of change."""
     stat = path.stat()

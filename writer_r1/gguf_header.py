@@ -6,6 +6,7 @@ anything is read, and the number of steps is capped. Only the head of the file i
 Source: the GGUF specification in ggml's documentation; the sizes of the tensor types from ggml 0.25.
 """
 
+import io
 import math
 import os
 import struct
@@ -130,7 +131,7 @@ def inspect(path: Path) -> Summary:
         licence=header.text("general.license")[:80] or "not stated",
         bytes=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
-        memory_bytes=stat.st_size * 11 // 10 + _context_bytes(header, min(context, CONTEXT)),
+        memory_bytes=memory_needed(header, stat.st_size),
         context=context,
     )
 
@@ -149,6 +150,11 @@ def _check_purpose(header: Header, name: str) -> None:
         )
 
 
+def memory_needed(header: Header, size: int) -> int:
+    """Return an estimate in bytes for a file of this size: the file, a tenth more, and a full context."""
+    return size * 11 // 10 + _context_bytes(header, min(header.number("context_length", CONTEXT), CONTEXT))
+
+
 def _context_bytes(header: Header, tokens: int) -> int:
     """Return the memory of a full context: a key and a value of two bytes each per layer, head and dimension."""
     heads = header.number("attention.head_count", 1)
@@ -165,7 +171,7 @@ def read_header(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            header = _parse(_Reader(file, size), path)
+            header = _parse(_Reader(file, size), path.name, {})
     except Cut as e:
         raise ModelError(f"{path.name!r} is cut short: {e}; download or copy it again.") from e
     except Damaged as e:
@@ -180,19 +186,35 @@ def read_header(path: Path) -> Header:
     return header
 
 
-def _parse(reader: _Reader, path: Path) -> Header:
+def read_beginning(data: bytes, name: str) -> Header:
+    """Return what the first bytes of a GGUF file say of it: what follows is left out, so there are no tensors.
+
+    Raises:
+        ModelError: they are no GGUF of a version that llama.cpp reads, or damaged.
+    """
+    facts: dict[str, Value] = {}
+    try:
+        _parse(_Reader(io.BytesIO(data), len(data)), name, facts)
+    except Cut:
+        pass
+    except Damaged as e:
+        raise ModelError(f"{name!r} is damaged: {e}; choose another file.") from e
+    return Header(facts, 0, 0)
+
+
+def _parse(reader: _Reader, name: str, facts: dict[str, Value]) -> Header:
+    """Return the header, whose texts and numbers are put into `facts` as they are read."""
     magic = reader.take(4) if reader.size >= 4 else b""
     if magic != b"GGUF":
-        raise ModelError(f"{path.name!r} is not a GGUF file (it begins with {magic!r}); choose a model in GGUF format.")
+        raise ModelError(f"{name!r} is not a GGUF file (it begins with {magic!r}); choose a model in GGUF format.")
     version = reader.number("I")
     if version not in (2, 3):
         raise ModelError(
-            f"{path.name!r} is GGUF version {version}, and versions 2 and 3 can be read; get a newer copy of the model."
+            f"{name!r} is GGUF version {version}, and versions 2 and 3 can be read; get a newer copy of the model."
         )
     tensors, keys = reader.number("Q"), reader.number("Q")
     if tensors > MAX_KEYS or keys > MAX_KEYS:
         raise Damaged(f"its header claims {keys} entries and {tensors} tensors")
-    facts: dict[str, Value] = {}
     for _ in range(keys):
         key = reader.text(MAX_KEYS)
         value = _value(reader, reader.number("I"))

@@ -18,8 +18,9 @@ from filelock import FileLock, Timeout
 
 from writer_r1.catalog import entry_of, find
 from writer_r1.digests import sidecar
+from writer_r1.download import Download
 from writer_r1.errors import Busy, ModelError, WriterError
-from writer_r1.fetch import Download, largest_file, pull
+from writer_r1.fetch import pull
 
 log = logging.getLogger(__name__)
 
@@ -106,11 +107,7 @@ def pulls_into(folder: Path) -> Pulls:
 
 def kept_bytes(name: str, folder: Path) -> int:
     """Return how much of a partly downloaded model lies in `folder`."""
-    entry = entry_of(name)
-    if entry is None:
-        return 0
-    download = _files(name, folder)
-    return min(max(download.arrived(), largest_file(download.hub)), entry.bytes)
+    return _files(name, folder).kept() if entry_of(name, folder) else 0
 
 
 def remove(name: str, folder: Path) -> None:
@@ -123,7 +120,10 @@ def remove(name: str, folder: Path) -> None:
     files = _files(name, folder)
     try:
         with FileLock(f"{files.target}.lock", timeout=0):
-            files.target.unlink(missing_ok=True)
+            if files.target.is_dir():
+                shutil.rmtree(files.target)
+            else:
+                files.target.unlink(missing_ok=True)
             sidecar(files.target).unlink(missing_ok=True)
             files.discard()
             for left in folder.glob(f"{files.entry.file}.partial.pip*"):
@@ -136,7 +136,7 @@ def remove(name: str, folder: Path) -> None:
 
 
 def _files(name: str, folder: Path) -> Download:
-    entry = entry_of(name)
+    entry = entry_of(name, folder)
     if entry is None:
         raise ModelError(f"{find(name, folder).label} is your own file, and the studio never deletes those.")
     return Download(entry, folder, lambda *_: None, lambda: False)

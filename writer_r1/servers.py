@@ -185,13 +185,18 @@ def forget(name: str, folder: Path) -> bool:
 
 def key_of(server: Server) -> str:
     """Return the key of a server, from the environment or, where `keyring` is installed, the system's keyring."""
-    if key := os.environ.get(server.key_name, "").strip():
+    return key_of_host(server.host)
+
+
+def key_of_host(host: str) -> str:
+    """Return the key for a host, as `key_of` has it."""
+    if key := os.environ.get(key_name(host), "").strip():
         return key
     if importlib.util.find_spec("keyring") is None:
         return ""
     import keyring
 
     try:
-        return str(keyring.get_password(SERVICE, server.host) or "")
+        return str(keyring.get_password(SERVICE, host) or "")
     except keyring.errors.KeyringError:  # a machine without a keyring that can be opened
         return ""

@@ -39,23 +39,41 @@ def inspect_folder(folder: Path) -> Summary:
     """
     first_weights(folder)
     config = _json(folder / CONFIG)
-    if "auto_map" in config:
-        raise ModelError(f"{folder.name!r} brings code of its own, which is never run; choose another model.")
+    refuse_code(config, folder.name)
     written = (folder / "chat_template.jinja").is_file()
     if not written and not _json(folder / "tokenizer_config.json").get("chat_template"):
         raise ModelError(f"{folder.name!r} has no chat template, so it cannot follow requests; choose a chat model.")
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    told = config.get("max_position_embeddings")
-    context = told if isinstance(told, int) and told > 0 else CONTEXT
     stat = folder.stat()
     return Summary(
         label=folder.name[:80],
         licence="not stated",
         bytes=size,
         mtime_ns=stat.st_mtime_ns,
-        memory_bytes=2 * size + _cache_bytes(config, min(context, CONTEXT)),
-        context=context,
+        memory_bytes=memory_needed(config, size),
+        context=context_of(config),
     )
+
+
+def refuse_code(config: dict[str, Any], name: str) -> None:
+    """Return where a model's configuration asks for no code but transformers' own.
+
+    Raises:
+        ModelError: it does.
+    """
+    if "auto_map" in config:
+        raise ModelError(f"{name!r} brings code of its own, which is never run; choose another model.")
+
+
+def context_of(config: dict[str, Any]) -> int:
+    """Return how many tokens a model reads at once."""
+    told = config.get("max_position_embeddings")
+    return told if isinstance(told, int) and told > 0 else CONTEXT
+
+
+def memory_needed(config: dict[str, Any], size: int) -> int:
+    """Return an estimate in bytes for weights of this size: in float32, with a full context."""
+    return 2 * size + _cache_bytes(config, min(context_of(config), CONTEXT))
 
 
 def _cache_bytes(config: dict[str, Any], context: int) -> int:

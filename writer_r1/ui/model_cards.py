@@ -7,9 +7,10 @@ import json
 from html import escape
 
 from writer_r1.catalog import Model, amount
+from writer_r1.machine_memory import Machine, fit, memory_words
 from writer_r1.pulls import STOPPING, Progress
 from writer_r1.ui import role_lines, server_cards
-from writer_r1.ui.shelf import Machine, Shelf, button, fit, memory_words
+from writer_r1.ui.shelf import Shelf, button
 from writer_r1.ui.trust import known
 
 WORDS_PER_TOKEN = 0.75  # English prose, roughly
@@ -144,7 +145,7 @@ def actions(model: Model, shelf: Shelf, pull: Progress | None) -> str:
     if model.server:
         asked = model.name in shelf.asking
         buttons.append(button("unask", model, "Stop") if asked else button("ask", model, "Test connection"))
-    if model.sha256 is None:
+    if model.sha256 is None or (model.hub and model.state == "absent"):
         buttons.append(button("forget", model, "Take off the list"))
     elif model.state != "absent":
         buttons.append(removal(model))

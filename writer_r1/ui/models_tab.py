@@ -9,24 +9,24 @@ from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
-import psutil
 
 from writer_r1 import adapters, catalog
 from writer_r1.catalog import Model
 from writer_r1.errors import Busy, WriterError
 from writer_r1.joining import Asked, joins_into
+from writer_r1.machine_memory import this_machine
 from writer_r1.pulls import kept_bytes, pulls_into, remove
 from writer_r1.qualification import qualification_of
 from writer_r1.qualifying import begun
 from writer_r1.roles import ROLES
 from writer_r1.servers import ADDRESS, server_of
 from writer_r1.settings import change_settings, read_settings
-from writer_r1.ui import adapter_cards, adapter_choice, render
+from writer_r1.ui import adapter_cards, adapter_choice, hub_tab, render
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import cards
 from writer_r1.ui.role_lines import BESIDE
 from writer_r1.ui.server_cards import ASKING, can_judge
-from writer_r1.ui.shelf import Machine, Shelf
+from writer_r1.ui.shelf import Shelf
 from writer_r1.ui.trust import LABEL
 from writer_r1.workspace import Workspace
 
@@ -56,14 +56,13 @@ def look(workspace: Workspace) -> Shelf:
     """
     models = tuple(catalog.rows(workspace.models))
     settings, pulls = read_settings(workspace.home), pulls_into(workspace.models)
-    memory = psutil.virtual_memory()
     using = dict(zip(ROLES, workspace.cast(), strict=True))
     ready = [m.name for m in models if m.state == "ready"]
     return Shelf(
         models,
         {m.name: kept_bytes(m.name, workspace.models) for m in models if m.state == "partial"},
         {m.name: p for m in models if (p := pulls.progress(m.name))},
-        Machine(memory.total, memory.available),
+        this_machine(),
         {role: catalog.find(name, workspace.models).name for role, name in using.items()},
         {role: getattr(settings, role) for role in ROLES},
         {name: found for name in ready if (found := qualification_of(name, workspace.home))},
@@ -158,7 +157,7 @@ def _act(workspace: Workspace, wish: dict[str, str]) -> None:
             pulls.cancel(model.name)
         case "remove":
             _remove(workspace, model)
-        case "forget" if model.sha256 is None:
+        case "forget" if model.sha256 is None or (model.hub and model.state == "absent"):
             catalog.forget(model.name, workspace.models)
         case "use" if wish.get("role") in ROLES and model.state == "ready":
             if wish["role"] == "judge" and not can_judge(model):
@@ -257,6 +256,7 @@ def build(workspace: Workspace) -> Wiring:
         )
         add = gr.Button("Add", elem_id="model-add", scale=0, min_width=96)
     answer = gr.HTML("", elem_id="model-answer", apply_default_css=False)
+    chosen = hub_tab.build(workspace)
 
     def acted(now: list[str], event: gr.EventData) -> Page:
         return on_act(workspace, now, asked(event))
@@ -270,6 +270,7 @@ def build(workspace: Workspace) -> Wiring:
 
     heard = board.submit(acted, watched, page, **EACH)
     timer.tick(ticked, watched, page, **QUIET)
+    chosen.then(looked, watched, page, **QUIET)
     for event in (add.click, path.submit):
         added = event(lambda text: on_add(workspace, text), path, [answer, path], **QUIET)
         added.then(looked, watched, page, **QUIET)

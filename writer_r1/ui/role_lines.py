@@ -3,9 +3,10 @@
 from html import escape
 
 from writer_r1.catalog import Model, amount
+from writer_r1.machine_memory import memory_words
 from writer_r1.roles import Role
 from writer_r1.ui import server_cards
-from writer_r1.ui.shelf import Shelf, button, memory_words
+from writer_r1.ui.shelf import Shelf, button
 
 SAME = (
     "The same model writes and judges. A model tends to like its own prose, so another judge is fairer, "

@@ -2,24 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from html import escape
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from writer_r1.catalog import Model, amount
+from writer_r1.catalog import Model
+from writer_r1.machine_memory import Machine
 from writer_r1.pulls import Progress
 from writer_r1.qualification import Qualification
 from writer_r1.qualifying import Measuring
 from writer_r1.roles import Role
-
-Fit = Literal["fits", "tight", "does not fit"]
-
-AMPLE = 0.9  # of the free memory: past it the browser and the system are pushed out
-
-
-class Machine(NamedTuple):
-    """This machine's memory, in bytes."""
-
-    total: int
-    free: int
 
 
 class Shelf(NamedTuple):
@@ -41,19 +31,6 @@ class Shelf(NamedTuple):
 
     def named(self, name: str) -> Model | None:
         return next((m for m in self.models if m.name == name), None)
-
-
-def fit(need: int, machine: Machine) -> Fit:
-    """Return whether a model that needs so many bytes of memory can be used well on this machine."""
-    if need > machine.total:
-        return "does not fit"
-    return "fits" if need <= AMPLE * machine.free else "tight"
-
-
-def memory_words(need: int, machine: Machine) -> str:
-    """Return a need for memory against what this machine has, and what to do about it."""
-    todo = {"fits": "", "tight": " Close other programs before you use it.", "does not fit": ""}[fit(need, machine)]
-    return f"{amount(need)} of memory; {amount(machine.free)} of {amount(machine.total)} is free.{todo}"
 
 
 def button(act: str, model: Model, text: str, *, role: str = "", kind: str = "", tip: str = "") -> str:
