@@ -19,8 +19,18 @@ def read_flags(argv: list[str] | None = None) -> argparse.Namespace:
         "--home", type=Path, help="folder of your drafts and runs (default: WRITER_R1_HOME, or your data folder)"
     )
     parser.add_argument("--models", type=Path, help="folder of model weights (default: WRITER_R1_MODELS, or models/)")
+    parser.add_argument("--port", type=int, default=7860, help="port; 0 takes any free one (default: 7860)")
     parser.add_argument(
-        "--port", type=int, default=7860, help="port on 127.0.0.1; 0 takes any free one (default: 7860)"
+        "--host",
+        default="127.0.0.1",
+        metavar="IP",
+        help="who can reach it: 127.0.0.1 this machine (the default), 0.0.0.0 its network too, which needs --auth",
+    )
+    parser.add_argument(
+        "--auth",
+        type=Path,
+        metavar="FILE",
+        help="names and hashed passwords of its writers, each with an own library: writer-r1 writers add FILE NAME",
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
@@ -45,17 +55,28 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from writer_r1.errors import WriterError
     from writer_r1.workspace import Workspace
+    from writer_r1.writers import admitted
 
-    workspace = None
+    workspace = libraries = serving = None
     try:
         if flags.restore:
             print(restored(flags.home), flush=True)
+        writers = admitted(flags.host, flags.auth)
         workspace = Workspace(flags.home, flags.models)
         workspace.open_studio()
-        workspace.store.check()
-        from writer_r1.ui.app import serve
+        if writers:
+            from writer_r1.libraries import Libraries
+            from writer_r1.ui.serving import serve_writers
 
-        _, address = serve(workspace, flags.port, open_browser=flags.open)
+            libraries = Libraries(workspace, writers)
+            serving, address = serve_writers(
+                libraries, flags.auth, flags.port, host=flags.host, open_browser=flags.open
+            )
+        else:
+            workspace.store.check()
+            from writer_r1.ui.app import serve
+
+            _, address = serve(workspace, flags.port, open_browser=flags.open, host=flags.host)
         print(f"Writer-R1 Studio: {address}", flush=True)
         while True:
             time.sleep(3600)
@@ -65,7 +86,11 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        if workspace is not None:
+        if serving is not None:
+            serving.close()
+        if libraries is not None:
+            libraries.close()
+        elif workspace is not None:
             workspace.close()
 
 

@@ -1,4 +1,4 @@
-"""The studio as a process, with a scripted model: `python tests/fake_studio.py HOME PORT`.
+"""The studio as a process, with a scripted model: `python tests/fake_studio.py HOME PORT [WRITERS]`.
 
 What the model does is read from HOME/script.json before each reply, so a test may change it while the studio runs:
 `delay` (seconds a piece of four characters), `texts` (drafts, then revisions, in turn), `fail` (raise this sentence),
@@ -19,11 +19,14 @@ from scripted import overlap, script
 from writer_r1 import catalog
 from writer_r1 import workspace as workspace_module
 from writer_r1.errors import ModelError
+from writer_r1.libraries import Libraries
 from writer_r1.llm import Cancel, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.training import job
 from writer_r1.ui.app import serve
+from writer_r1.ui.serving import serve_writers
 from writer_r1.workspace import Workspace
+from writer_r1.writers import read_writers
 
 LONG = "\n\n".join(
     f"Paragraph {n}. The keeper went down to the {place} and counted the {thing} that the night had left there, "
@@ -75,7 +78,7 @@ class Paced(FakeLLM):
         ]
 
 
-def main(home: Path, port: int) -> None:
+def main(home: Path, port: int, writers: Path | None = None) -> None:
     """Run until SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workspace = Workspace(home, home / "models")
@@ -93,23 +96,30 @@ def main(home: Path, port: int) -> None:
     model = rows(home / "models")[0].model_copy(update=own)
     catalog.find = lambda name, folder: model if name == "fake" else found(name, folder)
     catalog.rows = lambda folder: [model, *rows(folder)]
-    workspace.default_model = lambda: "fake"  # type: ignore[method-assign]
-    workspace.readers = lambda model: None  # type: ignore[method-assign]
-    workspace.similarity = overlap  # type: ignore[assignment, method-assign]
+    Workspace.default_model = lambda self: "fake"  # type: ignore[method-assign]
+    Workspace.readers = lambda self, model: None  # type: ignore[method-assign]
+    Workspace.similarity = staticmethod(overlap)  # type: ignore[assignment, method-assign]
     workspace._loaded["fake"] = paced = Paced(home)
     workspace_module.load = lambda path, **more: paced  # let go while a run trains, and taken again
     for kind in job.PROGRAM:
         job.PROGRAM[kind] = (str(Path(__file__).with_name("training_child.py")),)
+    closing: list[Any] = [workspace]
     try:
-        _, address = serve(workspace, port, open_browser=False)
+        if writers:
+            closing = [Libraries(workspace, read_writers(writers))]
+            serving, address = serve_writers(closing[0], writers, port, host="127.0.0.1", open_browser=False)
+            closing.insert(0, serving)
+        else:
+            _, address = serve(workspace, port, open_browser=False)
         print(f"Writer-R1 Studio: {address}", flush=True)
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
         pass
     finally:
-        workspace.close()
+        for one in closing:
+            one.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]) if sys.argv[3:] else None)

@@ -26,7 +26,7 @@ FAREWELL = (
 class Studio:
     """A studio on one port and one home, however often it is started: the real one, or one with a scripted model."""
 
-    def __init__(self, folder: Path, weights: Path | None = None) -> None:
+    def __init__(self, folder: Path, weights: Path | None = None, writers: Path | None = None) -> None:
         self.port = free_port(0)
         self.address = f"http://127.0.0.1:{self.port}"
         self.home = folder / "home"
@@ -37,6 +37,7 @@ class Studio:
         }
         flags = ["--port", str(self.port), "--no-browser"]
         fake = [str(ROOT / "tests" / "fake_studio.py"), str(self.home), str(self.port)]
+        fake += [str(writers)] if writers else []
         self.command = [sys.executable, *(["app.py", *flags] if weights else fake)]
 
     @property

@@ -41,7 +41,7 @@ def workspace(llm: FakeLLM, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspa
     monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name) if name in names else real(name, folder))
     monkeypatch.setattr(made, "similarity", overlap)
     made._loaded |= {"fake": llm, "other": FakeLLM(script(), name="other")}
-    monkeypatch.setattr(made, "_free", lambda needed: False)  # both stay
+    monkeypatch.setattr(made, "free", lambda needed: False)  # both stay
     yield made
     made.close()
 

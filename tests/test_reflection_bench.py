@@ -64,7 +64,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     other.name, other.judge = "other", lambda text, question: 8.0 if "smelled of cheese" in text else 4.0
     workspace._loaded |= {"fake": model(), "other": other}
     monkeypatch.setattr(workspace, "similarity", overlap)
-    monkeypatch.setattr(workspace, "_free", lambda needed: False)
+    monkeypatch.setattr(workspace, "free", lambda needed: False)
     yield workspace
     workspace.close()
 

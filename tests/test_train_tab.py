@@ -65,7 +65,7 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
         assert [f.name for f in job.folders(workspace.home)] == ["sea"]
         on_start(workspace, "")  # pressed twice
         assert [f.name for f in job.folders(workspace.home)] == ["sea"]
-        assert '“<b dir="auto">sea</b>” is training' in note()
+        assert '“<b dir="auto">sea</b>” is training' in note(workspace)
         eventually(lambda: step(folder) > 3)
         page = look(workspace, "")
         assert page.opened == "sea" and page.timer.active and page.announce == "sea: Training"
@@ -75,7 +75,7 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
         on_act(workspace, "sea", {"act": "stop", "name": "sea"})
         ended(folder)
         page = look(workspace, "sea")
-        assert "Stopped and saved" in page.run and not page.timer.active and note() == ""
+        assert "Stopped and saved" in page.run and not page.timer.active and note(workspace) == ""
         unchanged = look(workspace, "sea", page.sent)
         assert unchanged.run == unchanged.runs  # both skipped
         on_act(workspace, "sea", {"act": "resume", "name": "sea"})

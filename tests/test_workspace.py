@@ -21,7 +21,8 @@ from writer_r1.loop import Task
 from writer_r1.settings import Settings, write_settings
 from writer_r1.suggestions import SIMILAR
 from writer_r1.trajectory import Criterion, Rubric, prompt_id
-from writer_r1.workspace import PINNED, Workspace
+from writer_r1.warming import PINNED
+from writer_r1.workspace import Workspace
 
 RUBRIC = Rubric(prompt_id=prompt_id(PROMPT), criteria=(Criterion(name="Salt", description="It smells of the sea."),))
 HOLD = """

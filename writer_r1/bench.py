@@ -20,7 +20,8 @@ from writer_r1.judge import DIGITS
 from writer_r1.llm import LLM, Message, Request, Sampling, complete, never
 from writer_r1.llm.llamacpp import LlamaCpp
 from writer_r1.prompts import fixed_start, render
-from writer_r1.workspace import PINNED, Workspace
+from writer_r1.warming import PINNED
+from writer_r1.workspace import Workspace
 
 PROMPT = (
     "Write a 200-word story about a lighthouse keeper who discovers that the light attracts something other than ships."

@@ -21,6 +21,7 @@ from writer_r1 import (
     reflection_commands,
     trace_commands,
     training_commands,
+    writer_commands,
 )
 from writer_r1.errors import WriterError
 from writer_r1.flags import command as _command
@@ -79,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_files(parent)
     _add_runs(parent)
     trace_commands.add(parent)
+    writer_commands.add(parent)
     _add_compare(parent)
     _add_bench(parent)
     return parser

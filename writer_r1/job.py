@@ -10,9 +10,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped
@@ -20,6 +17,7 @@ from writer_r1.folding import fold
 from writer_r1.llm import Cancel
 from writer_r1.store import Store, whole
 from writer_r1.trajectory import Trajectory
+from writer_r1.turns import Place
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +30,7 @@ RETRY_S = 2.0  # after a failed save
 LOCK_POLL_S = 0.2
 
 WAITING = "waiting for the model: it is still loading, or busy with another piece"
+AHEAD = "waiting for the model: {} ahead of you"
 BUG = "The studio hit a bug while writing; the text so far is kept. Details are in the log."
 KEPT = "Nothing written is lost while the studio stays open."
 
@@ -48,7 +47,7 @@ class Job:
         store: Store,
         run_id: str,
         work: Work,
-        lock_path: Path,
+        place: Place,
         earlier: Sequence[Event] = (),
         *,
         at_once: bool = False,
@@ -57,10 +56,8 @@ class Job:
         self.stop = threading.Event()
         self.kept = threading.Event()  # all is written and saved
         self.ended = threading.Event()  # and it may go on
-        self.waiting = False  # for the machine's model lock
         self.trouble: str | None = None
-        self._store, self._work, self._lock_path = store, work, lock_path
-        self._lock, self._at_once = FileLock(lock_path), at_once
+        self._store, self._work, self._place, self._at_once = store, work, place, at_once
         self._guard = threading.Lock()  # of the five below
         self._news = threading.Condition(self._guard)  # more may be seen, or nothing more will come
         self._events: list[Event] = list(earlier)
@@ -100,25 +97,24 @@ class Job:
         Raises:
             Busy: the lock file cannot be used.
         """
-        doing = ""
+        doing = told = ""
+        place = self._place
         try:
-            while not self._lock.is_locked and not give_up():
-                try:
-                    self._lock.acquire(timeout=0)
-                except Timeout:
-                    if not self.waiting:
-                        doing = self._doing()
-                        self._add(Status(text=WAITING))
-                    self.waiting = True
-                    self.stop.wait(LOCK_POLL_S)
-            if self.waiting and self._lock.is_locked and doing:
+            while not place.held and not give_up() and not place.take():
+                doing = doing if told else self._doing()
+                if (now := waiting_words(place)) != told:
+                    self._add(Status(text=now))
+                    told = now
+                self.stop.wait(LOCK_POLL_S)
+            if place.held and doing:
                 self._add(Status(text=doing))
-            return self._lock.is_locked
+            return place.held
         except OSError as error:
-            name = repr(str(self._lock_path))
+            name = repr(str(place.lock.lock_file))
             raise Busy(f"The lock file {name} cannot be used ({error.strerror}); set TMPDIR elsewhere.") from error
         finally:
-            self.waiting = False
+            if not place.held:
+                place.leave()
 
     def _doing(self) -> str:
         """Return what the work said last that it is busy with."""
@@ -240,7 +236,7 @@ class Job:
                     return True
             return False
         finally:
-            self._lock.release()
+            self._place.leave()
 
     def _finish(self) -> None:
         with self._guard:
@@ -249,3 +245,9 @@ class Job:
         if self.stop.is_set() and now.stopped is None:
             self._add(Stopped(why=BY_USER))
         self._add(Finished(trajectory_id=self.id, best_attempt=now.best, rounds=len(now.attempts)))
+
+
+def waiting_words(place: Place) -> str:
+    """Return what a job says while it waits; how many are ahead of it only where a line has several writers."""
+    ahead = place.ahead() if place.writer else 0
+    return AHEAD.format(ahead) if ahead else WAITING

@@ -16,16 +16,22 @@ from writer_r1.job import Job, Work
 from writer_r1.llm import Cancel
 from writer_r1.places import machine_lock
 from writer_r1.store import Store, this_process
+from writer_r1.turns import Turns
 
 CLOSING_S = 10.0  # how long a run that is ending may take until it can go on
 
 
 class Jobs:
-    """The writing jobs of this process, and the way to follow or stop those of others on the same store."""
+    """The writing jobs of this process, and the way to follow or stop those of others on the same store.
 
-    def __init__(self, store: Store, lock_path: Path | None = None) -> None:
-        self._store = store
-        self._lock_path = lock_path or machine_lock()
+    Those of several writers are in the same `turns`, each in the name of its `writer`.
+    """
+
+    def __init__(
+        self, store: Store, lock_path: Path | None = None, *, turns: Turns | None = None, writer: str = ""
+    ) -> None:
+        self._store, self._writer = store, writer
+        self.turns = turns or Turns(lock_path or machine_lock())
         self._jobs: dict[str, Job] = {}
         self._resuming = threading.Lock()
 
@@ -49,7 +55,7 @@ class Jobs:
         """
         run_id = trajectory_id or secrets.token_hex(6)
         self._store.begin(run_id, prompt, model, this_process(), piece_id=piece_id, passage=passage)
-        self._begin(Job(self._store, run_id, work, self._lock_path))
+        self._begin(Job(self._store, run_id, work, self.turns.place(self._writer)))
         return run_id
 
     def resume(self, run_id: str, work: Work, *, at_once: bool = False) -> None:
@@ -69,7 +75,8 @@ class Jobs:
                 raise Busy(f"The run {run_id!r} is still being written; wait for its end or stop it.")
             earlier = [event for _, event in self._store.events(run_id)]
             self._store.reopen(run_id, this_process())
-            self._begin(Job(self._store, run_id, work, self._lock_path, earlier, at_once=at_once))
+            place = self.turns.place(self._writer)
+            self._begin(Job(self._store, run_id, work, place, earlier, at_once=at_once))
 
     def take_lock(self, run_id: str, give_up: Cancel) -> bool:
         """Return whether the work of this run, which alone may ask, has the machine's model lock until its end.
@@ -99,8 +106,8 @@ class Jobs:
         return job is not None and job.stop.is_set()
 
     def waiting(self) -> bool:
-        """Return whether a job of this process waits for the model."""
-        return any(job.waiting for job in list(self._jobs.values()))
+        """Return whether a job of this process waits for the model, whoever's it is."""
+        return self.turns.waiting()
 
     def stop(self, run_id: str) -> None:
         """Ask a run to stop, in whichever process it is written."""

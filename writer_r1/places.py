@@ -10,11 +10,23 @@ from pathlib import Path
 import platformdirs
 
 PACKAGE = Path(__file__).parent
+WRITERS = "writers"
 
 
 def home() -> Path:
     """Return the folder of the user's drafts, runs, adapters and settings."""
     return Path(os.environ.get("WRITER_R1_HOME") or platformdirs.user_data_dir("writer-r1", appauthor=False))
+
+
+def writers(home: Path) -> Path:
+    """Return the folder with a home for each writer who shares the studio of this one."""
+    return home / WRITERS
+
+
+def writer_of(path: Path) -> Path | None:
+    """Return the home of the writer to whom a path belongs; None where it is nobody's who shares a studio."""
+    path = path.absolute()
+    return next((p for p in (path, *path.parents) if p.parent.name == WRITERS), None)
 
 
 def data(name: str) -> Path:

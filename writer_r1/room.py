@@ -7,6 +7,7 @@ A training run is not a model job: it lasts for hours and holds the lock at no t
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
@@ -33,10 +34,13 @@ def machine(timeout_s: float = -1) -> Iterator[None]:
         raise Busy("Another writing job is using the model on this machine; wait for it or stop it.") from None
 
 
-def training() -> str:
-    """Return the name of the run that trains on this machine; an empty string where none does."""
+def training(home: Path | None = None) -> str:
+    """Return what a home calls the run that trains on this machine; an empty string where none does.
+
+    That is its name in quotes, of another writer's no more than that it is one.
+    """
     folder = job.running()
-    return folder.name if folder else ""
+    return job.called(folder, home) if folder else ""
 
 
 class TakenCores:
@@ -57,17 +61,17 @@ class TakenCores:
 taken_cores = TakenCores()
 
 
-def refuse_without_room(model: Model) -> None:
+def refuse_without_room(model: Model, home: Path | None = None) -> None:
     """Return where a model may be loaded: nothing trains, or it fits into the memory that is free beside it.
 
     Raises:
         ModelError: it does not fit.
     """
-    if not (run := training()):
+    if not (run := training(home)):
         return
     free = int(psutil.virtual_memory().available)
     if model.memory_bytes > free:
         raise ModelError(
-            f"“{run}” is training, and of this machine's memory {amount(free)} are free, less than the "
-            f"{amount(model.memory_bytes)} that {model.label} needs; stop the run in Train, or wait for its end."
+            f"{run[0].upper()}{run[1:]} is training, and of this machine's memory {amount(free)} are free, less than "
+            f"the {amount(model.memory_bytes)} that {model.label} needs; stop the run in Train, or wait for its end."
         )

@@ -6,7 +6,7 @@ Models are touched only inside a job or `with workspace.machine():`; one model j
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -23,37 +23,42 @@ from writer_r1.judge import Judge
 from writer_r1.llm import LLM, Cancel, connect, load, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
-from writer_r1.prompts import fixed_start
 from writer_r1.pulls import pulls_into
 from writer_r1.qualification import marked
 from writer_r1.qualifying import Qualifying
 from writer_r1.rescoring import Wanted, rescore
 from writer_r1.roles import Cast, cast_of
-from writer_r1.room import machine, refuse_without_room, taken_cores, training
+from writer_r1.room import machine, refuse_without_room, taken_cores
 from writer_r1.settings import Settings, read_settings
 from writer_r1.store import SavedRubric, Store
 from writer_r1.story import Teller, retell
 from writer_r1.suggestions import suggested
 from writer_r1.trajectory import Lesson, Rubric, prompt_id
-
-PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
+from writer_r1.warming import warm
 
 log = logging.getLogger(__name__)
 
 
 class Workspace:
-    """A user's library in `home` and the weights in `models`."""
+    """A user's library in `home` and the weights in `models`; of one who shares the machine of a `studio`, a `writer`.
+
+    What belongs to the machine is then the studio's: its models, the turns at them, and what was measured of judges.
+    """
 
     machine = staticmethod(machine)
 
-    def __init__(self, home: Path | None = None, models: Path | None = None) -> None:
+    def __init__(
+        self, home: Path | None = None, models: Path | None = None, *, studio: "Workspace | None" = None
+    ) -> None:
         self.home = home or places.home()
         self.models = models or places.models()
         self.store = Store(self.home / "library.db")
-        self.jobs = Jobs(self.store)
-        self.qualifying = Qualifying(self)
+        self.writer_name = self.home.name if studio else ""
+        self.common = studio.home if studio else self.home  # where what was measured of judges lies
+        self.jobs: Jobs = Jobs(self.store, turns=studio.jobs.turns if studio else None, writer=self.writer_name)
+        self.qualifying: Qualifying = studio.qualifying if studio else Qualifying(self)
         self.blind_trials = BlindTrials(self)
-        self._loaded: dict[str, LLM] = {}
+        self._loaded: dict[str, LLM] = studio._loaded if studio else {}
         self._likeness_ready = False
         self._editing = threading.Lock()
         self._rescoring: dict[str, Wanted] = {}  # the rubric wanted of each run that is, or was, judged anew
@@ -133,10 +138,10 @@ class Workspace:
         task = task._replace(trajectory_id=run_id, dismissed=dismissed, protected=kept)
 
         def work(stop: Cancel) -> Iterator[Event]:
-            if self._free(set(cast)) or not self._likeness_ready:
+            if self.free(set(cast)) or not self._likeness_ready:
                 yield Status(text="loading the model")
                 self.llm(writer)
-                self._ready_likeness()  # now, so that no stage waits for the embedding model later
+                self.ready_likeness()  # now, so that no stage waits for the embedding model later
             readers = self.readers(self.name_of(cast.judge))
             writing = self.llm(writer).adapted(worn, task.strength) if worn else self.llm(writer)
             tell = partial(retell, Teller(self.llm(writer), stop, self.store, piece_id or ""))
@@ -193,7 +198,7 @@ class Workspace:
         """Return the event; an evaluation in it says how far its judge was measured to be trusted."""
         if not isinstance(event, Evaluated):
             return event
-        return event.model_copy(update={"evaluation": marked(event.evaluation, self.home)})
+        return event.model_copy(update={"evaluation": marked(event.evaluation, self.common)})
 
     def suggest(self, brief: str, limit: int = 3) -> list[tuple[SavedRubric, float]]:
         """Return the saved rubrics made for requests like this one, each with its cosine; the same request first."""
@@ -205,20 +210,20 @@ class Workspace:
         if key not in self._loaded and (server := servers.find(name, self.models)):
             self._loaded[key] = connect(server)
         if key not in self._loaded:
-            refuse_without_room(catalog.find(name, self.models))
-            path, threads = catalog.path_of(name, self.models), self.settings.threads
+            refuse_without_room(catalog.find(name, self.models), self.home)
+            path, threads = catalog.path_of(name, self.models), read_settings(self.common).threads
             self._loaded[key] = load(path, name=key, threads=threads, taken=taken_cores)
         return self._loaded[key]
 
     def judge_by(self, name: str, cancel: Cancel = never) -> Judge:
         """Return a model as a judge; call it only inside a job or `machine`."""
-        self._free({name})
+        self.free({name})
         llm = self.llm(name)
         return Judge(llm, self.similarity, cancel, self.readers(llm.name))
 
     def readers(self, model: str) -> Readers | None:
         """Return who stands in for readers where this model judges: its own fit, else what needs no model."""
-        return Readers(fit, embedding.embed) if (fit := calibration_of(model, self.home)) else None
+        return Readers(fit, embedding.embed) if (fit := calibration_of(model, self.common)) else None
 
     @contextmanager
     def judging(self, name: str, cancel: Cancel, timeout_s: float = -1) -> Iterator[Judge]:
@@ -230,14 +235,14 @@ class Workspace:
         """
         with self.machine(timeout_s):
             judge = self.judge_by(name, cancel)
-            self._ready_likeness()
+            self.ready_likeness()
             yield judge
 
     def name_of(self, name: str) -> str:
         """Return the one name a model is kept by, whatever it is called by."""
         return name if name in self._loaded else catalog.find(name, self.models).name
 
-    def _free(self, needed: set[str]) -> bool:
+    def free(self, needed: set[str]) -> bool:
         """Close the models that no role needs any more, and return whether one of `needed` is still to be loaded."""
         wanted = {self.name_of(name) for name in needed}
         for key in self._loaded.keys() - wanted - set(map(self.name_of, self.cast())):
@@ -258,26 +263,9 @@ class Workspace:
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
 
     def _warm(self) -> None:
-        """Do in small steps what the first run would; given up between two of them where a job waits for the model."""
-        try:
-            with self.machine(timeout_s=0):
-                cast = self.cast()
-                if training() or not self._free(set(cast)):
-                    return
-                pins = (partial(self._pin, cast.analyst, prompt) for prompt in PINNED)
-                steps: list[Callable[[], object]] = [partial(self.llm, cast.analyst), *pins]
-                steps += [*(partial(self.llm, name) for name in dict.fromkeys(cast)), self._ready_likeness]
-                for step in steps:
-                    if self.jobs.waiting():
-                        return
-                    step()
-        except WriterError as e:
-            log.info("not warmed up: %s", e)  # another job is using the machine, or no model is there yet
+        warm(self)
 
-    def _pin(self, name: str, prompt: str) -> None:
-        self.llm(name).warm(fixed_start(prompt))
-
-    def _ready_likeness(self) -> None:
+    def ready_likeness(self) -> None:
         self.similarity("warm", ["up"])
         self._likeness_ready = True
 
@@ -289,12 +277,17 @@ class Workspace:
         """Return the lessons of earlier work that fit; see `memory.recall`."""
         return recall(prompt, criterion, self.store.lessons(), self.similarity)
 
-    def close(self) -> None:
-        """Stop every job, free the models and let the home go."""
-        pulls_into(self.models).close()
-        let_go, left = [self.qualifying.close(), self.blind_trials.close()], self.jobs.close()
-        if all(let_go) and not left:
-            while self._loaded:
+    def close(self, *, unused: bool = True) -> bool:
+        """Stop every job and let the home go; return whether the models are let go, too.
+
+        The studio frees them, unless they are not `unused`: another writer's job was not to be stopped.
+        """
+        let_go = [self.blind_trials.close(), not self.jobs.close(), unused]
+        if not self.writer_name:
+            pulls_into(self.models).close()
+            let_go.append(self.qualifying.close())
+            while all(let_go) and self._loaded:
                 self._loaded.popitem()[1].close()
         if self._studio_lock is not None:
             self._studio_lock.release()
+        return all(let_go)

@@ -68,7 +68,7 @@ def ready(plan: Plan, home: Path, models: Path, store: Store) -> Ready:
         checks += _criteria(data, config, models) if config.kind == "mrpo" else []
     if config and header:
         checks.append(_memory(config, header, data))
-    checks += [_disk(home), *_others()]
+    checks += [_disk(home), *_others(home)]
     return Ready(tuple(checks), data, config)
 
 
@@ -204,8 +204,10 @@ def _disk(home: Path) -> Check:
     return Check("Disk", "good", f"{amount(free)} are free for checkpoints.")
 
 
-def _others() -> Sequence[Check]:
+def _others(home: Path) -> Sequence[Check]:
     if (other := job.running()) is None:
         return [Check("Writing", "note", "While it trains the writing model is let go; Write says how it goes on.")]
-    said = f"“{other.name}” is training on this machine; one run trains at a time. Stop it, or wait for its end."
+    name = job.called(other, home)
+    who = f"{name[0].upper()}{name[1:]}"
+    said = f"{who} is training on this machine; one run trains at a time. Stop it, or wait for its end."
     return [Check("Machine", "fault", said, "runs", "Another run is training")]

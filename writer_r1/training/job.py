@@ -153,6 +153,12 @@ def running() -> Path | None:
     return None
 
 
+def called(folder: Path, home: Path | None) -> str:
+    """Return a run's name in quotes for a home; of another writer's run no more than that it is one."""
+    owner = places.writer_of(folder)
+    return f"“{folder.name}”" if owner is None or owner == places.writer_of(home or Path()) else "another writer's run"
+
+
 def runs_in(home: Path) -> Path:
     """Return the folder of a home's runs."""
     return (home / "runs").absolute()
@@ -206,9 +212,8 @@ def _turn(folder: Path) -> Iterator[None]:
             if is_alive(folder):
                 raise Busy(f"The run {folder.name!r} is training already.")
             if other := running():
-                raise Busy(
-                    f"The run {other.name!r} is training on this machine; wait for its end, or stop it, then start."
-                )
+                name = f"The run {other.name!r}" if called(other, folder)[0] == "“" else "Another writer's run"
+                raise Busy(f"{name} is training on this machine; wait for its end, or stop it, then start.")
             pointer.write_text(str(folder), "utf-8")  # first: a kill now leaves a run that is found, or none
             yield
     except Timeout:

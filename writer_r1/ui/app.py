@@ -7,6 +7,7 @@ outside: system fonts, no analytics, and no way to share.
 import os
 import re
 import socket
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Write", id="write") as write:
                     steps = gr.HTML(first_steps(workspace), elem_id="welcome", apply_default_css=False)
-                    beside = gr.HTML(train_tab.note(), elem_id="beside", apply_default_css=False)
+                    beside = gr.HTML(train_tab.note(workspace), elem_id="beside", apply_default_css=False)
                     parts = write_tab.build(workspace)
                 with gr.Tab("Compare", id="compare") as compare:
                     rounds = compare_tab.build(workspace)
@@ -76,9 +77,13 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         train.select(runs.load, runs.inputs, runs.outputs, **QUIET)
         looking = gr.Timer(BESIDE_S, active=False)  # while a run trains
         around = [head, steps, beside, looking]
+
+        def trained() -> tuple[str, gr.Timer]:
+            return training_beside(workspace)
+
         for shown_again in (write.select, app.load):
-            shown_again(lambda: (heading(workspace), first_steps(workspace), *training_beside()), None, around, **QUIET)
-        looking.tick(training_beside, None, [beside, looking], **QUIET)
+            shown_again(lambda: (heading(workspace), first_steps(workspace), *trained()), None, around, **QUIET)
+        looking.tick(trained, None, [beside, looking], **QUIET)
         worn: dict[str, Any] = {
             "fn": lambda: adapter_choice.shown(workspace),
             "outputs": list(parts.wishes[-2:]),
@@ -102,12 +107,13 @@ def create_app(workspace: Workspace) -> gr.Blocks:
 
 def heading(workspace: Workspace) -> str:
     """Return the head of the page, with which model writes, and the keys it opens."""
-    return render.masthead(writing_model(workspace) or "no model is set up yet: see Models") + key_sheet()
+    model = writing_model(workspace) or "no model is set up yet: see Models"
+    return render.masthead(model, workspace.writer_name) + key_sheet()
 
 
-def training_beside() -> tuple[str, gr.Timer]:
+def training_beside(workspace: Workspace) -> tuple[str, gr.Timer]:
     """Return what Write says of a run that trains, and the clock by which it looks again."""
-    said = train_tab.note()
+    said = train_tab.note(workspace)
     return said, gr.Timer(active=bool(said))
 
 
@@ -125,64 +131,67 @@ def writing_model(workspace: Workspace) -> str:
         return ""  # told by the Models page, and by Start
 
 
-def serve(workspace: Workspace, port: int, *, open_browser: bool) -> tuple[gr.Blocks, str]:
+def serve(workspace: Workspace, port: int, *, open_browser: bool, host: str = HOST) -> tuple[gr.Blocks, str]:
     """Return the running app and its address, once the page answers.
 
     Raises:
         Busy: the port is taken.
     """
-    port = free_port(port)
+    port = free_port(port, host)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     app = create_app(workspace)
+    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=[host, HOST, "localhost"])
     app.launch(
-        server_name=HOST,
+        server_name=host,
         server_port=port,
         inbrowser=open_browser,
         prevent_thread_lock=True,
         quiet=True,
         share=False,
-        ssr_mode=False,
-        run_history=False,
-        enable_monitoring=False,
-        footer_links=[],
-        max_file_size="1mb",
-        blocked_paths=[str(workspace.home), str(workspace.models)],
-        app_kwargs={
-            "middleware": [
-                Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
-                Middleware(Alive),
-                Middleware(Files, workspace=workspace),
-            ]
-        },
+        **setting(workspace, trusted),
         **look(),
     )
-    return app, f"http://{HOST}:{port}"
+    return app, f"http://{host}:{port}"
 
 
-def free_port(port: int) -> int:
+def setting(workspace: Workspace, *before: Middleware) -> dict[str, Any]:
+    """Return how Gradio is to serve the page of a workspace, `before` in front of our own part of it."""
+    return {
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": [],
+        "max_file_size": "1mb",
+        "blocked_paths": [str(workspace.common), str(workspace.models)],
+        "app_kwargs": {"middleware": [*before, Middleware(Alive), Middleware(Files, workspace=workspace)]},
+    }
+
+
+def free_port(port: int, host: str = HOST) -> int:
     """Return `port`, or any free one for 0.
 
     Raises:
-        Busy: another program listens on it.
+        Busy: another program listens on it, or the host is not this machine's.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise Busy(f"Port {port} cannot be used ({why}); choose another with --port, or 0 for any.") from None
         return int(probe.getsockname()[1])
 
 
-def look() -> dict[str, Any]:
-    """Return the theme, style and script of the page, as `launch` takes them."""
+def look(writer: str = "") -> dict[str, Any]:
+    """Return the theme, style and script of the page, as Gradio takes them; `writer` is who has signed in."""
     css = "\n".join((HERE / name).read_text("utf-8") for name in STYLES)
     return {
         "theme": theme(),
         "css": css,
         # Gradio binds the styles above to its own container; whether the sidebar is open stands on the body outside it.
-        "head": f"<style>{(HERE / 'library.css').read_text('utf-8')}\n{conditional(css)}</style>"
+        "head": (f'<meta name="writer" content="{escape(writer)}">' if writer else "")
+        + f"<style>{(HERE / 'library.css').read_text('utf-8')}\n{conditional(css)}</style>"
         + "".join(f"<script>{(HERE / name).read_text('utf-8')}</script>" for name in SCRIPTS),
     }
 

@@ -53,7 +53,7 @@ def restored(workspace: Workspace, archive: Path) -> Restored:
         Busy: a session is being written or a judge is being tested; nothing was changed.
         WriterError: it is no whole backup; nothing was changed.
     """
-    if workspace.qualifying.running():
+    if workspace.qualifying.running() and not workspace.writer_name:  # what it measures is not in a writer's library
         raise Busy("A judge is being tested; press Stop on the Models page first, then restore the backup.")
     return restore(workspace.store, workspace.home, archive)
 

@@ -59,9 +59,9 @@
     comfort,
     theme: (name) => comfort({ theme: name }),
     forgetTexts: () => {
-      for (const key of Object.keys(localStorage)) {
-        if (key.startsWith("writer-r1.piece.")) localStorage.removeItem(key);
-      }
+      const writer = document.querySelector("meta[name=writer]")?.content;
+      const prefix = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
+      for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key);
       dispatchEvent(new Event("studio:deleted"));
     },
   });

@@ -3,7 +3,9 @@
 const LOCAL_MS = 400;
 const SERVER_MS = 3000;
 const KEEP = 20; // pieces whose copies this browser holds
-const PREFIX = "writer-r1.piece.";
+// Several writers may use one browser: each finds the own copies only.
+const writer = document.querySelector("meta[name=writer]")?.content;
+const PREFIX = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
 const place = { piece: "", base: 0, run: "" };
 const boxes = { brief: "#brief textarea", text: "#manuscript textarea" };
 const box = (name) => document.querySelector(boxes[name]);

@@ -33,6 +33,7 @@ from writer_r1.workspace import Workspace
 LOOK_S = 1.0
 SOON_S = 0.7  # a server that answers by then is not waited for
 TESTED = "judge "  # before the name of a model whose test is watched; no name has a space in it
+KEPT = "The models are shared by all writers; whoever runs this studio adds and removes them."
 ASKED = "server "  # before the address or name of a server that is asked
 Page = tuple[Any, Any, Any]  # the cards, the names of the downloads and tests this page watches, the timer
 
@@ -65,9 +66,9 @@ def look(workspace: Workspace) -> Shelf:
         this_machine(),
         {role: catalog.find(name, workspace.models).name for role, name in using.items()},
         {role: getattr(settings, role) for role in ROLES},
-        {name: found for name in ready if (found := qualification_of(name, workspace.home))},
+        {name: found for name in ready if (found := qualification_of(name, workspace.common))},
         {name: test for name in ready if (test := workspace.qualifying.progress(name))},
-        [name for name in ready if begun(name, workspace.home)],
+        [name for name in ready if begun(name, workspace.common)],
         joins_into(workspace.models).running(),
     )
 
@@ -136,7 +137,13 @@ def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Pa
 
 
 def _act(workspace: Workspace, wish: dict[str, str]) -> None:
-    """Do what a browser asked; it may have sent anything, so only listed models and known wishes count."""
+    """Do what a browser asked; it may have sent anything, so only listed models and known wishes count.
+
+    Raises:
+        WriterError: it cannot be done; the sentence says why.
+    """
+    if workspace.writer_name and wish["act"] in ("remove", "forget"):
+        raise WriterError(KEPT)
     if wish["act"] in ("try-adapter", "blind", "delete-adapter"):
         _act_on_adapter(workspace, wish)
         return
@@ -205,6 +212,8 @@ def _remove(workspace: Workspace, model: Model) -> None:
 
 def on_add(workspace: Workspace, path: str) -> tuple[str, str]:
     """Return what came of adding the user's own file, and what the field then holds."""
+    if workspace.writer_name:
+        return said(KEPT, wrong=True), path
     path = path.strip().strip("\"'")
     if not path:
         return said("Type or paste the path of a GGUF file on this machine, or a server's address.", wrong=True), path
@@ -242,10 +251,11 @@ def said(sentence: str, wrong: bool = False) -> str:
 
 def build(workspace: Workspace) -> Wiring:
     """Place the tab's parts in the open Tab and wire them."""
-    board = Board("", elem_id="models", script="keep_focus.js")
+    shared = ["shared"] if workspace.writer_name else None
+    board = Board("", elem_id="models", script="keep_focus.js", elem_classes=shared)
     watched, timer = gr.State([]), gr.Timer(LOOK_S, active=False)
     page: list[Any] = [board, watched, timer]
-    with gr.Row(elem_id="add-model"):
+    with gr.Row(elem_id="add-model", visible=not workspace.writer_name):
         path = gr.Textbox(
             label="Add a model of your own",
             info="The path of a GGUF chat model on this machine, which is used where it lies and never deleted; or the "

@@ -123,12 +123,18 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def masthead(model: str) -> str:
-    """Return the name of the studio, what writes in it, and the way to the sidebar and the keys."""
+def masthead(model: str, writer: str = "") -> str:
+    """Return the name of the studio, what writes in it, who is signed in, and the way to the sidebar and the keys."""
+    who = (
+        f'<form class="who" method="post" action="/sign-out" data-sign-out><span title="Signed in as {escape(writer)}">'
+        f'<span class="unseen">Signed in as </span>{escape(writer)}</span><button>Sign out</button></form>'
+        if writer
+        else ""
+    )
     return (
         '<header class="masthead"><button data-skip class="skip">Skip to the brief</button>'
         '<button data-shelf aria-controls="library" aria-expanded="false">Library</button>'
-        f'<h1>Writer-R1 Studio</h1><p><span class="here">on this machine</span> · {escape(model)}</p>'
+        f'<h1>Writer-R1 Studio</h1><p><span class="here">on this machine</span> · {escape(model)}</p>{who}'
         '<button data-help aria-label="Keys and shortcuts" title="Keys (?)">?</button></header>'
         '<p id="gone" role="alert" hidden>The studio is not answering. Your text is safe in this browser; '
         "start the studio again and this page goes on by itself.</p>"

@@ -134,7 +134,7 @@ def begin(workspace: Workspace, piece: Piece, wish: Wish) -> None:
         team = Team(workspace.llm(writer), judge.llm, judge.similarity, workspace.recall, stop, judge.readers)
         for event in write_alternatives(wish, team):
             if isinstance(event, Evaluated):
-                event = event.model_copy(update={"evaluation": marked(event.evaluation, workspace.home)})
+                event = event.model_copy(update={"evaluation": marked(event.evaluation, workspace.common)})
             yield event
 
     workspace.jobs.start(piece.brief, writer, work, wish.trajectory_id, piece.id, passage=True)

@@ -68,7 +68,7 @@ def trust_in_judge(workspace: Workspace) -> str:
         judge = catalog.find(workspace.judge, workspace.models)
     except WriterError as error:
         return answer(str(error), wrong=True)
-    return page(judge.label, qualification_of(judge.name, workspace.home))
+    return page(judge.label, qualification_of(judge.name, workspace.common))
 
 
 def on_choice(workspace: Workspace, name: str, value: object) -> None:
@@ -152,7 +152,7 @@ def build(workspace: Workspace) -> Wiring:
         with gr.Column(min_width=320):
             comfort = _place_reading(now)
         with gr.Column(min_width=320):
-            threads = _place_threads(now)
+            threads = _place_threads(now, shared=bool(workspace.writer_name))
             listing, facts, deleted = _place_library(workspace)
     trusted = gr.HTML(trust_in_judge(workspace), elem_id="trust", apply_default_css=False)
     with gr.Row(elem_id="help"):
@@ -195,8 +195,9 @@ def _place_reading(now: Settings) -> list[Any]:
     ]
 
 
-def _place_threads(now: Settings) -> gr.Dropdown:
-    _heading("This machine")
+def _place_threads(now: Settings, *, shared: bool) -> gr.Dropdown:
+    if not shared:
+        _heading("This machine")
     cores = psutil.cpu_count() or 1
     counts = [str(n) for n in range(1, max(cores, now.threads or 1) + 1)]
     return gr.Dropdown(
@@ -205,6 +206,7 @@ def _place_threads(now: Settings) -> gr.Dropdown:
         label="Processor cores for the model",
         info=f"This machine has {cores}. A change takes effect when a model is loaded next.",
         elem_id="threads",
+        visible=not shared,
     )
 
 
@@ -212,6 +214,7 @@ def _place_library(workspace: Workspace) -> tuple[Board, gr.HTML, Any]:
     _heading("Your library")
     gr.Textbox(
         str(workspace.home),
+        visible=not workspace.writer_name,
         label="Everything you write is kept in this folder, on this machine only",
         interactive=False,
         buttons=["copy"],

@@ -99,6 +99,15 @@
     else if (narrow.matches && event.target.closest?.("#library .open, #library .new")) shelf(false);
   });
 
+  // Signing out, what was typed goes to the library first.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest?.("[data-sign-out]");
+    if (!form) return;
+    event.preventDefault();
+    await Promise.race([window.studio.save(), new Promise((late) => setTimeout(late, 3000))]);
+    form.submit();
+  });
+
   // The sidebar: open at start where there is room beside the page, a sheet over it where there is not.
   const narrow = matchMedia("(max-width: 1099px)");
   const shelf = (open) => {
@@ -147,6 +156,7 @@
     let answer = null;
     try {
       const reply = await fetch("studio/alive", { cache: "no-store", signal: AbortSignal.timeout(PING_MS) });
+      if (reply.status === 401) return location.reload(); // signed out: the way in is shown, what was typed is kept here
       answer = reply.ok ? await reply.text() : null;
     } catch {
       // Not answering: shown below.

@@ -1,6 +1,8 @@
 """The form of a new training run: a plan -> what its fields hold, and what they hold -> a plan."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -8,7 +10,7 @@ from pydantic import ValidationError
 from writer_r1 import catalog
 from writer_r1.training.config import PRESETS, Config
 from writer_r1.training.own_work import Work
-from writer_r1.training.plan import Plan
+from writer_r1.training.plan import Plan, path_of
 from writer_r1.ui import gradio as gr
 from writer_r1.workspace import Workspace
 
@@ -74,13 +76,15 @@ def place(workspace: Workspace, plan: Plan) -> Form:
         "how its own drafts score (MRPO).",
         elem_id="train-goal",
     )
-    source, path, works = _place_data(plan)
+    source, path, works = _place_data(plan, shared=bool(workspace.writer_name))
     base = gr.Dropdown(
         bases(workspace, plan),
         value=plan.base,
         label="3 · Base model",
-        info="One that is on this machine, or the path of a GGUF or of a folder with safetensors.",
-        allow_custom_value=True,
+        info="One that is on this machine."
+        if workspace.writer_name
+        else "One that is on this machine, or the path of a GGUF or of a folder with safetensors.",
+        allow_custom_value=not workspace.writer_name,
         elem_id="train-base",
     )
     preset = gr.Radio(
@@ -122,9 +126,15 @@ def place(workspace: Workspace, plan: Plan) -> Form:
     return Form(goal, source, path, works, base, preset, reward, name, numbers)
 
 
-def _place_data(plan: Plan) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
+def own_alone(plan: Plan, home: Path) -> bool:
+    """Return whether all files that a plan names are its writer's own: of others' pieces nothing may be read."""
+    mine = plan.source != "file" or path_of(plan.path).resolve().is_relative_to(home.resolve())
+    return mine and os.sep not in plan.base and "/" not in plan.base
+
+
+def _place_data(plan: Plan, *, shared: bool) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
     source = gr.Radio(
-        SOURCES,
+        [one for one in SOURCES if not (shared and one[1] == "file" != plan.source)],
         value=plan.source,
         label="2 · What to learn from",
         info="Your own work is what you kept, wrote or decided in your library; what nobody took over is none of it.",

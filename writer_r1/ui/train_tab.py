@@ -141,7 +141,7 @@ def asking(workspace: Workspace, plan: Plan) -> Asking:
     """Return the checklist, the first rows and the Start button of a plan."""
     found = ready(plan, workspace.home, workspace.models, workspace.store)
     html = checklist(found) + _rows(workspace, plan, found)
-    if found.config and found.data:
+    if found.config and found.data and not workspace.writer_name:  # they have no shell here
         html += command(found.config, job.runs_in(workspace.home) / found.config.name)
     return Asking(html, gr.Button(found.wanted or START, interactive=not found.wanted))
 
@@ -160,7 +160,9 @@ def _rows(workspace: Workspace, plan: Plan, found: Ready) -> str:
 
 def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
     """Keep what the fields hold; return the fields that look different now, and what stands beside them."""
-    plan = train_form.plan_from(values, read_plan(workspace.home), workspace.judge)
+    plan = train_form.plan_from(values, before := read_plan(workspace.home), workspace.judge)
+    if workspace.writer_name and not train_form.own_alone(plan, workspace.home):
+        plan = before  # no page offers it
     try:
         keep_plan(workspace.home, plan)
     except WriterError as error:
@@ -273,12 +275,15 @@ def build(workspace: Workspace) -> Wiring:
     )
 
 
-def note() -> str:
+def note(workspace: Workspace) -> str:
     """Return what Write says while a run trains on this machine; an empty string where none does."""
-    if not (name := training()):
+    if not (name := training(workspace.home)):
         return ""
+    mine = name.startswith("“")
+    who = f'“<b dir="auto">{escape(name[1:-1])}</b>”' if mine else f"{name[0].upper()}{name[1:]}"
+    more = ' <button type="button" class="link" data-tab="train">See how it goes</button>' if mine else ""
     return (
-        f'<p class="beside">“<b dir="auto">{escape(name)}</b>” is training on this machine. You can go on writing: '
-        "both are slower meanwhile, and the writing model is loaded again when you press Start, if its memory is free. "
-        '<button type="button" class="link" data-tab="train">See how it goes</button></p>'
+        f'<p class="beside">{who} is training on this machine. You can go on writing: '
+        "both are slower meanwhile, and the writing model is loaded again when you press Start, if its memory is free."
+        f"{more}</p>"
     )
