@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import STARTER
 from gguf_bytes import CHAT, gguf
 from hub_stand_in import OTHERS, SHA, TOKEN, blob, hub_here, sha256
 from stand_ins import closed_port
@@ -346,6 +347,16 @@ def test_what_a_repository_has_no_more_is_said(site, folder):
         pull(name, folder)
 
 
+def test_what_came_of_bytes_that_the_hub_has_no_more_is_not_gone_on_with(site, folder):
+    name = chosen(folder)
+    site.trouble["tiny-Q8_0.gguf"] = "slow"
+    assert pull(name, folder, stop=lambda: kept_bytes(name, folder) > 0) is None
+    site.go_on.set()
+    newer = site.files[REPOSITORY]["tiny-Q8_0.gguf"] = MODEL[:-1] + b"N"
+    assert chosen(folder) == name and kept_bytes(name, folder) == 0
+    assert pull(name, folder).read_bytes() == newer
+
+
 def test_names_of_others_stay_theirs(site, folder):
     (folder / "maker--Tiny-GGUF--tiny-Q8_0.gguf").write_bytes(b"something of mine")
     with pytest.raises(ModelError, match=r"tiny-Q8_0.gguf' is taken by another file; move or rename that"):
@@ -457,3 +468,19 @@ def test_a_model_too_large_for_this_machine_is_said_and_allowed(site, folder, mo
     monkeypatch.setattr(machine_memory, "this_machine", lambda: small)
     assert main(["models", "pull", f"hf:{REPOSITORY}/tiny-Q8_0.gguf"]) == 0
     assert "tiny-Q8_0 is too large for this machine: it needs 3 MB of memory" in capsys.readouterr().err
+
+
+@pytest.mark.model
+def test_the_starter_comes_from_the_hub_and_writes(site, folder):
+    from writer_r1.gguf_header import inspect
+    from writer_r1.llm import Message, Request, Sampling, load
+
+    site.files["maker/Starter-GGUF"] = {STARTER.name: STARTER.read_bytes()}
+    found = offers.look("maker/Starter-GGUF")
+    offer = offers.pick(found, "")
+    assert offer.quantisation == "Q4_1" and offer.memory_bytes == inspect(STARTER).memory_bytes  # told before it came
+    name = offers.choose(found, offer, folder).name
+    pull(name, folder)
+    llm = load(path_of(f"hf:maker/Starter-GGUF/{STARTER.name}", folder), name=name, threads=1)
+    assert "".join(llm.stream(Request((Message("user", "Say hello."),)), Sampling(max_tokens=8)))
+    llm.close()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from writer_r1 import catalog, entries, hub
+from writer_r1.download import Download
 from writer_r1.entries import Entry, HubFile, HubSource
 from writer_r1.errors import DownloadError, ModelError
 from writer_r1.gguf_header import CONTEXT, Header, memory_needed, read_beginning
@@ -290,4 +291,7 @@ def choose(repository: Repository, offer: Offer, folder: Path) -> Entry:
     )
     taken = {row.name for row in catalog.rows(folder)} - {e.name for e in entries.chosen(folder)}
     taken |= {alias for known in catalog.read_catalog() for alias in known.aliases}
+    before = next((e for e in entries.chosen(folder) if e.file == entry.file), None)
+    if before and (before.sha256, entries.parts_of(before)) != (entry.sha256, files):
+        Download(before, folder, lambda *_: None, lambda: False).discard()  # the hub has other bytes by now
     return entries.choose(entry, folder, taken)
