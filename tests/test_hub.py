@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import STARTER
 from gguf_bytes import CHAT, gguf
 from hub_stand_in import OTHERS, SHA, TOKEN, blob, hub_here, sha256
 from stand_ins import closed_port
+from test_pulls import until
 
 from writer_r1 import catalog, download, entries, hub, offers
 from writer_r1.catalog import find, path_of, rows
@@ -26,6 +29,14 @@ REPOSITORY = "maker/Tiny-GGUF"
 MODEL = gguf(tensors=(("w", (1024, 512), 0),))  # 2 MB
 SMALL = gguf(tensors=(("w", (64, 64), 0),))
 GATE = "gated/Tiny-GGUF"
+STUDIO = """
+import sys
+from pathlib import Path
+from writer_r1 import places
+places.data = lambda name: Path(sys.argv[2]).parent / name
+from writer_r1.fetch import pull
+pull(sys.argv[1], Path(sys.argv[2]))
+"""
 
 
 @pytest.fixture
@@ -269,6 +280,22 @@ def test_a_stopped_download_keeps_what_came_loads_nowhere_and_goes_on_from_there
     assert site.ranges() == ["", f"bytes={kept}-"]
 
 
+def test_a_killed_studio_takes_its_download_with_it_and_the_next_goes_on(site, folder):
+    name = chosen(folder)
+    site.trouble["tiny-Q8_0.gguf"] = "slow"
+    studio = subprocess.Popen([sys.executable, "-c", STUDIO, name, str(folder)])
+    assert site.half_sent.wait(60)
+    children = until(lambda: psutil.Process(studio.pid).children())
+    until(lambda: kept_bytes(name, folder))
+    studio.kill()
+    studio.wait()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    kept = kept_bytes(name, folder)
+    site.go_on.set()
+    assert find(name, folder).state == "partial" and pull(name, folder).read_bytes() == MODEL
+    assert site.ranges() == ["", f"bytes={kept}-"]
+
+
 def test_a_connection_that_is_cut_is_taken_up_again(site, folder):
     name = chosen(folder)
     site.trouble["tiny-Q8_0.gguf"] = "cut"
@@ -320,6 +347,16 @@ def test_what_a_repository_has_no_more_is_said(site, folder):
         pull(name, folder)
 
 
+def test_what_came_of_bytes_that_the_hub_has_no_more_is_not_gone_on_with(site, folder):
+    name = chosen(folder)
+    site.trouble["tiny-Q8_0.gguf"] = "slow"
+    assert pull(name, folder, stop=lambda: kept_bytes(name, folder) > 0) is None
+    site.go_on.set()
+    newer = site.files[REPOSITORY]["tiny-Q8_0.gguf"] = MODEL[:-1] + b"N"
+    assert chosen(folder) == name and kept_bytes(name, folder) == 0
+    assert pull(name, folder).read_bytes() == newer
+
+
 def test_names_of_others_stay_theirs(site, folder):
     (folder / "maker--Tiny-GGUF--tiny-Q8_0.gguf").write_bytes(b"something of mine")
     with pytest.raises(ModelError, match=r"tiny-Q8_0.gguf' is taken by another file; move or rename that"):
@@ -359,6 +396,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def test_a_folder_of_safetensors_comes_whole_without_what_could_run_and_writes(site, folder, base):
     from writer_r1.llm import Message, Request, Sampling, load
+    from writer_r1.training.weights import prepared
 
     never = {"pytorch_model.bin": b"x" * 99, "modeling.py": b"raise SystemExit", "run.sh": b"exit", "w.pt": b"p"}
     site.files["maker/Tiny"] = base | never | {"onnx/model.json": b"{}"}
@@ -380,6 +418,7 @@ def test_a_folder_of_safetensors_comes_whole_without_what_could_run_and_writes(s
     llm = load(path_of(name, folder), name=name, threads=1)
     assert "".join(llm.stream(Request((Message("user", "Hello"),)), Sampling(max_tokens=8)))
     llm.close()
+    assert prepared("hf:maker/Tiny").folder == path  # and it can be trained
     remove(name, folder)
     assert not path.exists() and find(name, folder).state == "absent"
 
@@ -429,3 +468,19 @@ def test_a_model_too_large_for_this_machine_is_said_and_allowed(site, folder, mo
     monkeypatch.setattr(machine_memory, "this_machine", lambda: small)
     assert main(["models", "pull", f"hf:{REPOSITORY}/tiny-Q8_0.gguf"]) == 0
     assert "tiny-Q8_0 is too large for this machine: it needs 3 MB of memory" in capsys.readouterr().err
+
+
+@pytest.mark.model
+def test_the_starter_comes_from_the_hub_and_writes(site, folder):
+    from writer_r1.gguf_header import inspect
+    from writer_r1.llm import Message, Request, Sampling, load
+
+    site.files["maker/Starter-GGUF"] = {STARTER.name: STARTER.read_bytes()}
+    found = offers.look("maker/Starter-GGUF")
+    offer = offers.pick(found, "")
+    assert offer.quantisation == "Q4_1" and offer.memory_bytes == inspect(STARTER).memory_bytes  # told before it came
+    name = offers.choose(found, offer, folder).name
+    pull(name, folder)
+    llm = load(path_of(f"hf:maker/Starter-GGUF/{STARTER.name}", folder), name=name, threads=1)
+    assert "".join(llm.stream(Request((Message("user", "Say hello."),)), Sampling(max_tokens=8)))
+    llm.close()

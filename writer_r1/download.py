@@ -62,7 +62,10 @@ class Download:
 
 
 class Child(NamedTuple):
-    """A process that downloads into `watch`, of whose files `size` tells how much has arrived; it reads `told`."""
+    """A process that downloads into `watch`, of whose files `size` tells how much has arrived; it reads `told`.
+
+    Where it is told something, its input stays open: one that outlives a killed studio sees that end.
+    """
 
     command: list[str]
     watch: Path
@@ -78,12 +81,15 @@ def run(child: Child, job: Download, *, done: int, note: str) -> tuple[int, str]
         Unavailable: nothing came for minutes.
     """
     seen, since = 0, time.monotonic()
-    with tempfile.TemporaryFile() as log, tempfile.TemporaryFile() as words:
-        words.write(child.told)
-        words.seek(0)
+    with tempfile.TemporaryFile() as log:
         env = os.environ | QUIET | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(child.watch))
+        words = subprocess.PIPE if child.told else subprocess.DEVNULL
         process = subprocess.Popen(child.command, stdin=words, stdout=log, stderr=subprocess.STDOUT, env=env)
         try:
+            if process.stdin:
+                with contextlib.suppress(BrokenPipeError):  # why it went, its log says
+                    process.stdin.write(child.told)
+                    process.stdin.flush()
             while process.poll() is None:
                 if (grown := child.size(sizes(child.watch))) != seen:
                     seen, since = grown, time.monotonic()
@@ -95,6 +101,9 @@ def run(child: Child, job: Download, *, done: int, note: str) -> tuple[int, str]
         finally:
             process.kill()
             process.wait()
+            if process.stdin:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
         log.seek(0)
         return process.returncode, log.read().decode("utf-8", "replace")
 

@@ -60,7 +60,7 @@ def _bring(job: Download, source: HubSource, wanted: list[tuple[HubFile, Path]])
         rows.append({"url": hub.url_of(source.hub, source.revision, file.name), "path": str(part), "bytes": file.bytes})
     if not rows:
         return
-    told = json.dumps({"token": hub.token(), "repository": source.hub, "files": rows}).encode()
+    told = json.dumps({"token": hub.token(), "repository": source.hub, "files": rows}).encode() + b"\n"
     child = Child([sys.executable, "-m", "writer_r1.hub_child"], job.hub, sum, told)
     code, log = run(child, job, done=0, note=NOTE)
     if code:

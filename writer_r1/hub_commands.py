@@ -41,16 +41,16 @@ def files_command(args: argparse.Namespace) -> int:
     """Print what of a repository can be downloaded, and whether this machine has the memory for it."""
     from writer_r1 import offers
     from writer_r1.catalog import amount
-    from writer_r1.machine_memory import fit, this_machine
+    from writer_r1.machine_memory import this_machine
 
     repository, machine = offers.look(_repository(args.id)), this_machine()
     if args.json:
-        rows = [_row(offer) | {"fits": fit(offer.memory_bytes, machine)} for offer in repository.offers]
+        rows = [_row(offer) | {"fits": offers.fits(offer, machine)} for offer in repository.offers]
         told = repository._asdict() | {"offers": rows}
         print(json.dumps(told, ensure_ascii=False))
         return 0
     for offer in repository.offers:
-        does = offer.refusal or f"{fit(offer.memory_bytes, machine)}, {offers.takes(offer, machine)}"
+        does = offer.refusal or f"{offers.fits(offer, machine)}, {offers.takes(offer, machine)}"
         print(f"{offer.id}\n  {offer.quantisation}, {amount(offer.bytes)}; {does}")
     for line in (repository.closed, "" if repository.offers else offers.nothing(repository)):
         if line:

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from writer_r1 import catalog, entries, hub
+from writer_r1.download import Download
 from writer_r1.entries import Entry, HubFile, HubSource
 from writer_r1.errors import DownloadError, ModelError
 from writer_r1.gguf_header import CONTEXT, Header, memory_needed, read_beginning
-from writer_r1.machine_memory import Machine, memory_words
+from writer_r1.machine_memory import Machine, fit, memory_words
 from writer_r1.weights_folder import CONFIG, context_of, refuse_code
 from writer_r1.weights_folder import memory_needed as memory_of_folder
 
@@ -107,10 +108,14 @@ def search(words: str, stop: Stop = lambda: False) -> list[Found]:
         GivenUp: `stop` said so.
     """
     expand = ["downloads", "gated", "tags"]
-    params = {"search": words, "filter": "gguf", "sort": "downloads", "limit": MOST, "expand[]": expand}
+    params = {"search": words, "filter": "gguf", "sort": "downloads", "limit": MOST, "expand": expand}
     rows = hub.asked(lambda key: hub.get("models", params, key), stop=stop)
     told = [_read(row) for row in rows[:MOST]] if isinstance(rows, list) else []
-    return [Found(t.id, t.downloads, t.licence, bool(t.gated)) for t in told if PLAIN.fullmatch(t.id)]
+    return [
+        Found(t.id, t.downloads, t.licence, bool(t.gated))
+        for t in told
+        if PLAIN.fullmatch(t.id) and t.id.count("/") == 1
+    ]
 
 
 def look(repository: str, stop: Stop = lambda: False) -> Repository:
@@ -244,9 +249,16 @@ def nothing(repository: Repository) -> str:
     return f"{repository.id} has no GGUF file and is no folder of safetensors, so nothing of it can be used here."
 
 
+def fits(offer: Offer, machine: Machine) -> str:
+    """Return whether this machine has the memory for an offer, no surer than that is known."""
+    verdict = fit(offer.memory_bytes, machine)
+    return "may fit" if verdict == "fits" and not offer.context else verdict
+
+
 def takes(offer: Offer, machine: Machine) -> str:
     """Return what an offer takes of this machine's memory, and of what that is the sum."""
-    more = f", a context of {min(offer.context, CONTEXT):,} tokens included" if offer.context else ", and its context"
+    context = f"a context of {min(offer.context, CONTEXT):,} tokens included" if offer.context else "no context counted"
+    more = f", {context}"
     return f"needs {memory_words(offer.memory_bytes, machine, more)}"
 
 
@@ -279,4 +291,7 @@ def choose(repository: Repository, offer: Offer, folder: Path) -> Entry:
     )
     taken = {row.name for row in catalog.rows(folder)} - {e.name for e in entries.chosen(folder)}
     taken |= {alias for known in catalog.read_catalog() for alias in known.aliases}
+    before = next((e for e in entries.chosen(folder) if e.file == entry.file), None)
+    if before and (before.sha256, entries.parts_of(before)) != (entry.sha256, files):
+        Download(before, folder, lambda *_: None, lambda: False).discard()  # the hub has other bytes by now
     return entries.choose(entry, folder, taken)

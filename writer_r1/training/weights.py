@@ -36,6 +36,9 @@ def prepared(name: str) -> Base:
         ModelError, TrainingError: it is not there, or cannot be trained; the message says which can.
     """
     folder = Path(name).expanduser()
+    if not (folder / "config.json").is_file():  # by its name on the list
+        listed = catalog.find(name, places.models())
+        folder = folder if listed.server else listed.path
     if (folder / "config.json").is_file():
         weights = sorted(folder.glob("*.safetensors"))
         if not weights:

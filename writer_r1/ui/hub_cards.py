@@ -5,8 +5,8 @@ from html import escape
 
 from writer_r1.catalog import State, amount
 from writer_r1.looking import Looked
-from writer_r1.machine_memory import Machine, fit
-from writer_r1.offers import Found, Offer, Repository, nothing, takes
+from writer_r1.machine_memory import Machine
+from writer_r1.offers import Found, Offer, Repository, fits, nothing, takes
 
 NONE = "The hub has no model with GGUF files of this name. Try fewer words, or the whole id, OWNER/NAME."
 HERE: dict[State, str] = {"ready": "On this machine", "partial": "On your list above", "absent": "On your list above"}
@@ -72,7 +72,7 @@ def _repository(repository: Repository, machine: Machine, here: Mapping[str, Sta
 
 
 def _offer(offer: Offer, repository: Repository, machine: Machine, state: State | None) -> str:
-    name, verdict = offer.id.removeprefix(f"hf:{repository.id}").strip("/"), fit(offer.memory_bytes, machine)
+    name, verdict = offer.id.removeprefix(f"hf:{repository.id}").strip("/"), fits(offer, machine)
     what = f"{offer.quantisation}, {amount(offer.bytes)}"
     if offer.refusal:
         does, act = escape(offer.refusal), ""
