@@ -18,7 +18,7 @@ from writer_r1.errors import TrainingError
 from writer_r1.one_go import OPENS
 from writer_r1.traces import Change, Segment, Trace, parse, written
 from writer_r1.training import checkpoint, mrpo, run_folder
-from writer_r1.training.config import Config, Objective, Replay, configured, parsed
+from writer_r1.training.config import Config, Objective, Replay, configured, parsed, smaller
 from writer_r1.training.data import read_prompts
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, replay_loss
 from writer_r1.training.optimizer import Optimizer, Stepped
@@ -214,6 +214,13 @@ def test_settings_that_do_not_go_with_thoughts_are_refused() -> None:
     ):
         with pytest.raises(TrainingError, match="thoughts 'outcome'"):
             configured(kind, thoughts="outcome", **base, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_smaller_run_has_room_for_a_whole_thought_still() -> None:
+    base = {"name": "a", "base": "b", "data": "d", "text_tokens": 400, "group": 8}
+    assert smaller(configured("mrpo", **base)).text_tokens == 200
+    found = smaller(configured("mrpo", thoughts="credits", **base))
+    assert (found.text_tokens, found.group) == (400, 4)
 
 
 def test_tokens_are_spelled_and_each_begins_where_it_begins(base: Path) -> None:

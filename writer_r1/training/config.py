@@ -176,13 +176,13 @@ def parsed(fields: Any) -> Config:
 
 def smaller(config: Config) -> Config:
     """Return the same run with halved sizes, for a machine whose memory was too small for it."""
+    whole = config.kind == "sft" or config.thoughts != "off"  # what no longer fits would not be learned at all
     return config.model_copy(
         update={
             "batch": max(1, config.batch // 2),
             "group": max(2, config.group // 2),
             "micro_tokens": max(64, config.micro_tokens // 2),
-            # A piece that no longer fits would not be learned at all.
-            "text_tokens": config.text_tokens if config.kind == "sft" else max(8, config.text_tokens // 2),
+            "text_tokens": config.text_tokens if whole else max(8, config.text_tokens // 2),
             "activation_checkpointing": True,
         }
     )
