@@ -25,7 +25,8 @@ from writer_r1.llm import LLM, load, never
 from writer_r1.prompts import fixed_start, prompt_hash
 from writer_r1.review import copied_share, said
 from writer_r1.trajectory import Criterion, Rubric, digest
-from writer_r1.workspace import PINNED, Workspace
+from writer_r1.warming import PINNED
+from writer_r1.workspace import Workspace
 
 DATA = ROOT.parent / "shared" / "data"
 PROOF = ROOT / "docs" / "proof"
