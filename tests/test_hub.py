@@ -280,7 +280,7 @@ def test_a_stopped_download_keeps_what_came_loads_nowhere_and_goes_on_from_there
             begun.set()
 
     assert pull(name, folder, progress, begun.is_set) is None
-    assert not psutil.Process().children()
+    assert not [c for c in psutil.Process().children() if "writer_r1.hub_child" in c.cmdline()]
     kept = kept_bytes(name, folder)
     assert 0 < kept <= len(MODEL) // 2 and find(name, folder).state == "partial"
     with pytest.raises(ModelError, match="only partly downloaded"):
