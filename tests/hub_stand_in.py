@@ -1,7 +1,8 @@
 """A model hub on this machine: its interface over real HTTP, and a second server as its storage, to which it redirects.
 
 Refusals carry the headers of the real one. `hub.trouble` names a file and what befalls it in the storage: "cut" (once,
-half way), "slow" (half way, until `go_on`), "no ranges", "damaged"; or the status that the interface answers.
+half way), "slow" (half way, until `go_on`), "no ranges", "damaged", "gone" (half way, for good); or the status that the
+interface answers.
 """
 
 import contextlib
@@ -148,6 +149,8 @@ class Handler(BaseHTTPRequestHandler):
         begin = int(self.headers.get("range", "bytes=0-").removeprefix("bytes=").split("-")[0])
         if trouble == "damaged":
             data = data[:-1] + b"X"
+        if trouble == "gone" and begin:
+            return self.answer(503, b"")
         if trouble == "no ranges":
             begin = 0
         body = data[begin:]
@@ -158,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):  # the client may have been killed
             half = len(data) // 2 - begin
-            if trouble in ("cut", "slow", "no ranges") and half > 0 and not hub.go_on.is_set():
+            if trouble in ("cut", "slow", "gone", "no ranges") and half > 0 and not hub.go_on.is_set():
                 self.wfile.write(body[:half])
                 self.wfile.flush()
                 hub.half_sent.set()

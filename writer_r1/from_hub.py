@@ -64,7 +64,7 @@ def _bring(job: Download, source: HubSource, wanted: list[tuple[HubFile, Path]])
     child = Child([sys.executable, "-m", "writer_r1.hub_child"], job.hub, sum, told)
     code, log = run(child, job, done=0, note=NOTE)
     if code:
-        raise Unavailable(last_line(log))
+        raise Unavailable(last_line(log) + ("; what came is kept" if job.kept() else ""))
 
 
 def _refuse_other(job: Download, file: HubFile, path: Path) -> None:

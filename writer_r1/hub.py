@@ -87,9 +87,9 @@ def why(error: Exception, repository: str = "", key: str = "") -> str:
     if isinstance(error, errors.HfHubHTTPError):
         return _refused(error, repository, key)
     if type(error).__module__.startswith("httpx"):  # under its newer name or its older one
-        return f"{AWAY} or broke off; what came is kept, so check the connection and try again"
+        return f"{AWAY}, or broke off; check the connection and try again"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full; what came is kept, so make room and try again"
+        return "the disk is full; make room and try again"
     if isinstance(error, OSError) and "Consistency check" in str(error):
         return "the model hub sent another size than it told; try again"
     return ""

@@ -259,7 +259,7 @@ def takes(offer: Offer, machine: Machine) -> str:
     """Return what an offer takes of this machine's memory, and of what that is the sum."""
     context = f"a context of {min(offer.context, CONTEXT):,} tokens included" if offer.context else "no context counted"
     more = f", {context}"
-    return f"needs {memory_words(offer.memory_bytes, machine, more)}"
+    return f"needs about {memory_words(offer.memory_bytes, machine, more)}"
 
 
 def choose(repository: Repository, offer: Offer, folder: Path) -> Entry:
