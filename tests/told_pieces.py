@@ -58,9 +58,11 @@ def excerpts(rewarder: Rewarder) -> Iterator[Excerpt]:
     for line in PIECES.read_text("utf-8").splitlines():
         row = json.loads(line)
         parts = [row["text"][a:b] for a, b in paragraphs(row["text"])]
-        spans = [(i, j) for i in range(len(parts)) for j in range(i + 2, len(parts) + 1)]
+        spans = [(i, j) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)]
         fit = [found for i, j in spans if (found := _excerpt(row, parts[i:j], f"{i}-{j}", rewarder))]
-        yield from fit[:: max(1, len(fit) // MOST)][:MOST]
+        # Of one paragraph and of several apart, so that how many there are is learned, too.
+        for some in ([e for e in fit if len(e.paragraphs) == 1], [e for e in fit if len(e.paragraphs) > 1]):
+            yield from some[:: max(1, len(some) // MOST)][:MOST]
 
 
 def _excerpt(row: dict[str, str], parts: list[str], where: str, rewarder: Rewarder) -> Excerpt | None:

@@ -26,8 +26,8 @@ from writer_r1.training.config import Config, configured, parsed
 BUILD, REPORT = ROOT / "build" / "thoughts", ROOT / "docs" / "training"
 MADE = REPORT / "thoughts.jsonl"  # by the standard model
 REQUESTS = ROOT / "assets" / "sample_prompts.jsonl"
-SFT: dict[str, Any] = {"steps": 48, "batch": 2, "prompt_tokens": 640, "text_tokens": 448, "learning_rate": 1e-3}
-SFT |= {"held_out": 0.1, "held_out_prompts": 4, "evaluate_every": 24, "checkpoint_every": 8}
+SFT: dict[str, Any] = {"steps": 96, "batch": 2, "prompt_tokens": 640, "text_tokens": 448, "learning_rate": 1e-3}
+SFT |= {"held_out": 0.1, "held_out_prompts": 4, "evaluate_every": 48, "checkpoint_every": 8}
 # A schedule of 40 updates, of which the first are run: the rate has not run out, so that a run may go on.
 SIZES: dict[str, Any] = {"steps": 40, "group": 4, "prompts": 1, "prompt_tokens": 640, "text_tokens": 384}
 SIZES |= {"learning_rate": 3e-4, "held_out": 0.5, "held_out_prompts": 10, "checkpoint_every": 4}
