@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     from writer_r1.workspace import Workspace
     from writer_r1.writers import admitted
 
-    workspace = libraries = serving = None
+    workspace = libraries = None
     try:
         if flags.restore:
             print(restored(flags.home), flush=True)
@@ -69,9 +69,7 @@ def main(argv: list[str] | None = None) -> int:
             from writer_r1.ui.serving import serve_writers
 
             libraries = Libraries(workspace, writers)
-            serving, address = serve_writers(
-                libraries, flags.auth, flags.port, host=flags.host, open_browser=flags.open
-            )
+            address = serve_writers(libraries, flags.auth, flags.port, host=flags.host, open_browser=flags.open)
         else:
             workspace.store.check()
             from writer_r1.ui.app import serve
@@ -86,8 +84,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        if serving is not None:
-            serving.close()
         if libraries is not None:
             libraries.close()
         elif workspace is not None:

@@ -103,12 +103,11 @@ def main(home: Path, port: int, writers: Path | None = None) -> None:
     workspace_module.load = lambda path, **more: paced  # let go while a run trains, and taken again
     for kind in job.PROGRAM:
         job.PROGRAM[kind] = (str(Path(__file__).with_name("training_child.py")),)
-    closing: list[Any] = [workspace]
+    closing: Workspace | Libraries = workspace
     try:
         if writers:
-            closing = [Libraries(workspace, read_writers(writers))]
-            serving, address = serve_writers(closing[0], writers, port, host="127.0.0.1", open_browser=False)
-            closing.insert(0, serving)
+            closing = Libraries(workspace, read_writers(writers))
+            address = serve_writers(closing, writers, port, host="127.0.0.1", open_browser=False)
         else:
             _, address = serve(workspace, port, open_browser=False)
         print(f"Writer-R1 Studio: {address}", flush=True)
@@ -117,8 +116,7 @@ def main(home: Path, port: int, writers: Path | None = None) -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        for one in closing:
-            one.close()
+        closing.close()
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ class HttpPage:
         self._stream: asyncio.Task[None] | None = None
         self._following: list[asyncio.Task[Any]] = []
 
-    async def open(self, query: str = "") -> None:
-        """Load the page as a browser does, and what it asks for then."""
+    async def open(self, query: str = "", config: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Load the page as a browser does, and what it asks for then; return what gradio says of its parts."""
         assert (await self.client.get("/" + query)).status_code == 200
-        config = (await self.client.get("/config")).json()
+        config = config or (await self.client.get("/config")).json()
         self.names = {c["id"]: c["props"].get("elem_id") or f"#{c['id']}" for c in config["components"]}
         self.kinds = {c["id"]: c["type"] for c in config["components"]}
         self.values = {c["id"]: c["props"].get("value") for c in config["components"]}
@@ -49,6 +49,7 @@ class HttpPage:
         self.follow = follow
         opened = next(w for w in self.wishes if w["targets"][0][1] == "load" and follow["inputs"][0] in w["outputs"])
         await self.ask(opened, [])
+        return config
 
     def _states(self, wish: dict[str, Any]) -> list[str]:
         return [self.names[i] for i in wish["inputs"]] if len(wish["inputs"]) == 1 else []

@@ -5,33 +5,23 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from http_page import API, HttpPage, Refused
 from live import Studio
+from shared_studio import PASSWORDS, home_of, library, shared_studio
 
-from writer_r1 import writers
-from writer_r1.store import Store
 from writer_r1.training.plan import Plan, keep_plan, read_plan
-from writer_r1.writers import add_writer
 
 SECRET = "Zanzibarquark"  # in all that is Anna's, and in nothing else
-PASSWORDS = {"anna": "correct horse", "ben": "battery staple"}
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio with a scripted model, shared by Anna and Ben."""
-    folder = tmp_path_factory.mktemp("shared")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writers, "LOG_N", 10)  # the same scrypt, quicker
-        for name, password in PASSWORDS.items():
-            add_writer(folder / "writers", name, password)
-    studio = Studio(folder, writers=folder / "writers")
-    studio.start()
+    studio = shared_studio(tmp_path_factory.mktemp("shared"))
     yield studio
     studio.process.terminate()
     _, log = studio.process.communicate(timeout=30)
@@ -40,14 +30,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         at for at in re.findall(r'File "(\S+)", line \d+, in .*\n.*\n(?:\s*[~^]+\n)?(?=\S)', log) if "/writer_r1/" in at
     ]
     assert not [word for word in (SECRET, *PASSWORDS.values(), "a wrong one") if word in log]
-
-
-def home_of(studio: Studio, name: str) -> Path:
-    return studio.home / "writers" / name
-
-
-def library(studio: Studio, name: str) -> Store:
-    return Store(home_of(studio, name) / "library.db")
 
 
 @asynccontextmanager

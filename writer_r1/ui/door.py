@@ -41,7 +41,7 @@ SAFE = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
     "frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none, browsers do not say either where a form was sent from
     "x-content-type-options": "nosniff",
 }
 

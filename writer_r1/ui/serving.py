@@ -22,7 +22,6 @@ from writer_r1.ui.door import door
 from writer_r1.workspace import Workspace
 from writer_r1.writers import read_writers
 
-FAREWELL_S = 3.0  # for pages that still follow something
 STARTING_S = 60.0
 
 
@@ -45,28 +44,8 @@ class Writers:
         return self._found
 
 
-class Serving:
-    """A server that runs until it is closed."""
-
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        told = uvicorn.Config(app, host, port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(told)
-        self._thread = threading.Thread(target=self._server.run, name="serving", daemon=True)
-        self._thread.start()
-        deadline = time.monotonic() + STARTING_S
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise Busy(f"Nothing can be served on {host}:{port}; choose another with --host or --port.")
-            time.sleep(0.02)
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._server.should_exit = True
-        self._thread.join(FAREWELL_S)
-
-
-def serve_writers(libraries: Libraries, file: Path, port: int, *, host: str, open_browser: bool) -> tuple[Serving, str]:
-    """Return the running studio of several writers and its address, once it answers.
+def serve_writers(libraries: Libraries, file: Path, port: int, *, host: str, open_browser: bool) -> str:
+    """Return the address of the running studio of several writers, once it answers; it ends with the process.
 
     Raises:
         Busy: the port is taken.
@@ -74,11 +53,22 @@ def serve_writers(libraries: Libraries, file: Path, port: int, *, host: str, ope
     port = free_port(port, host)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     pages = {name: _page(workspace) for name, workspace in libraries.of.items()}
-    serving = Serving(door(pages, Writers(file), f"writer-r1-{port}"), host, port)
+    _run(door(pages, Writers(file), f"writer-r1-{port}"), host, port)
     address = f"http://{host}:{port}"
     if open_browser:
         webbrowser.open(address)
-    return serving, address
+    return address
+
+
+def _run(app: ASGIApp, host: str, port: int) -> None:
+    server = uvicorn.Server(uvicorn.Config(app, host, port, log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, name="serving", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + STARTING_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise Busy(f"Nothing can be served on {host}:{port}; choose another with --host or --port.")
+        time.sleep(0.02)
 
 
 def _page(workspace: Workspace) -> fastapi.FastAPI:
