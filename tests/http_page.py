@@ -35,9 +35,13 @@ class HttpPage:
         self._following: list[asyncio.Task[Any]] = []
 
     async def open(self, query: str = "", config: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Load the page as a browser does, and what it asks for then; return what gradio says of its parts."""
-        assert (await self.client.get("/" + query)).status_code == 200
-        config = config or (await self.client.get("/config")).json()
+        """Load the page as a browser does, and what it asks for then; return what gradio says of its parts.
+
+        Where that `config` is known, the page is taken to be in the browser's cache.
+        """
+        if config is None:
+            assert (await self.client.get("/" + query)).status_code == 200
+            config = (await self.client.get("/config")).json()
         self.names = {c["id"]: c["props"].get("elem_id") or f"#{c['id']}" for c in config["components"]}
         self.kinds = {c["id"]: c["type"] for c in config["components"]}
         self.values = {c["id"]: c["props"].get("value") for c in config["components"]}
