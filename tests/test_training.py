@@ -427,11 +427,11 @@ def test_a_disk_that_takes_no_more_leaves_the_checkpoint_before(runs: Runs, monk
     folder = runs.make("sft")
     write, limit = checkpoint.write, resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def small(*args: Any) -> Path:
+    def small(*args: Any, **more: Any) -> Path:
         if args[1]["step"] == 4:
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))  # a real refusal by the system
         try:
-            return write(*args)
+            return write(*args, **more)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
