@@ -5,6 +5,7 @@ and logs nothing that anybody sends.
 """
 
 import os
+import socket
 import threading
 import time
 import webbrowser
@@ -17,12 +18,13 @@ from starlette.types import ASGIApp
 from writer_r1.errors import Busy, WriterError
 from writer_r1.libraries import Libraries
 from writer_r1.ui import gradio as gr
-from writer_r1.ui.app import create_app, free_port, look, setting
+from writer_r1.ui.app import HOST, create_app, free_port, look, setting
 from writer_r1.ui.door import door
 from writer_r1.workspace import Workspace
 from writer_r1.writers import read_writers
 
 STARTING_S = 60.0
+EVERY = "0.0.0.0"  # one can listen there, and nobody can go there
 
 
 class Writers:
@@ -54,10 +56,9 @@ def serve_writers(libraries: Libraries, file: Path, port: int, *, host: str, ope
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     pages = {name: _page(workspace) for name, workspace in libraries.of.items()}
     _run(door(pages, Writers(file), f"writer-r1-{port}"), host, port)
-    address = f"http://{host}:{port}"
     if open_browser:
-        webbrowser.open(address)
-    return address
+        webbrowser.open(f"http://{HOST if host == EVERY else host}:{port}")
+    return f"http://{socket.gethostname() if host == EVERY else host}:{port}"
 
 
 def _run(app: ASGIApp, host: str, port: int) -> None:
