@@ -19,6 +19,7 @@ from writer_r1 import (
     judge_commands,
     piece_commands,
     reflection_commands,
+    taskset_commands,
     trace_commands,
     training_commands,
     writer_commands,
@@ -80,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_files(parent)
     _add_runs(parent)
     trace_commands.add(parent)
+    taskset_commands.add(parent)
     writer_commands.add(parent)
     _add_compare(parent)
     _add_bench(parent)
@@ -134,9 +136,7 @@ def _add_judging(parent: Any) -> None:
     judge = _command(parent, "judge", judge_commands.judge_command, "Score a draft against criteria.")
     judge.add_argument("--prompt", required=True, metavar="TEXT", help="the request, or @FILE")
     judge.add_argument("--draft", required=True, metavar="@FILE", help="the draft: @FILE, or the text itself")
-    judge.add_argument(
-        "--rubric", type=Path, metavar="FILE", help="criteria to use (JSON); default: made for the request"
-    )
+    judge.add_argument("--rubric", type=Path, metavar="FILE", help="criteria (JSON); default: made for the request")
     _model_flag(judge)
     _json_flag(judge)
     many = _command(

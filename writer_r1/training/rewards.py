@@ -50,21 +50,8 @@ class Rewarder:
         self.id = ":".join(part for part in (config.reward, config.judge or "", share) if part)
 
     def rubric(self, example: Example) -> Rubric:
-        """Return what texts for this prompt are held to: its own rubric, or what its words state outright.
-
-        Raises:
-            TrainingError: none of it can be checked.
-        """
-        own = example.rubric.criteria if example.rubric else ()
-        kept = [c for c in own or measured_criteria(read_facts(example.prompt)) if self._counts(c)]
-        if not any(c.check for c in kept):  # the checks always have their share
-            kept += [c for c in measured_criteria(read_facts(example.prompt)) if self._counts(c)]
-        return Rubric(prompt_id=prompt_id(example.prompt), criteria=tuple(kept))
-
-    def _counts(self, criterion: Criterion) -> bool:
-        if criterion.check is None:
-            return self._judge is not None
-        return criterion.check.type not in UNSUITED
+        """Return what texts for this prompt are held to."""
+        return frozen_rubric(example, judged=self._judge is not None)
 
     def reward(self, prompt: str, rubric: Rubric, text: str, *, whole: bool) -> Reward:
         """Return what `text` earns; a text that is not `whole` was cut at its longest length, so it has no ending."""
@@ -100,6 +87,22 @@ class Rewarder:
             width = share * judge_range(asked, found)
             return Reward((1 - share) * value + share * found.reward, scores | said, weights=both, range=width)
         return Reward(math.nan if value is None else value, scores, weights=weights)
+
+
+def frozen_rubric(example: Example, *, judged: bool) -> Rubric:
+    """Return what texts for a prompt are held to all run: its own rubric, or what its words state outright.
+
+    Criteria without a check are among it only where a model has a say, `judged`.
+    """
+
+    def counts(criterion: Criterion) -> bool:
+        return judged if criterion.check is None else criterion.check.type not in UNSUITED
+
+    own = example.rubric.criteria if example.rubric else ()
+    kept = [c for c in own or measured_criteria(read_facts(example.prompt)) if counts(c)]
+    if not any(c.check for c in kept):  # the checks always have their share
+        kept += [c for c in measured_criteria(read_facts(example.prompt)) if counts(c)]
+    return Rubric(prompt_id=prompt_id(example.prompt), criteria=tuple(kept))
 
 
 def _checked(prompt: str, rubric: Rubric, text: str, whole: bool) -> dict[str, float | None]:
