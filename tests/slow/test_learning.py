@@ -184,7 +184,8 @@ def test_it_learns_from_what_can_be_checked_and_not_from_chance(capsys: pytest.C
         found = figures[f"{arm}-{seed}"]
         if arm == "mrpo":
             assert found["rise"] >= RISE and found["lo"] > 0
-            assert found["replayed_share"] >= REPLAYED
+            if run.head["updates"] > EQUAL:  # replay begins late: see docs/training
+                assert found["replayed_share"] >= REPLAYED
             if ("grpo", seed) in runs:
                 assert run.head["weights"] != runs["grpo", seed].head["weights"]
         if arm == "random":
