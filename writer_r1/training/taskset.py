@@ -43,7 +43,7 @@ ABOUT = """# {name}
 of Writer-R1 Studio {version}: {how}.
 
     pip install PATH_OF_A_WRITER_R1_CHECKOUT PATH_OF_THIS_FOLDER
-    vf-eval {name} --env.agent.harness.id null --model NAME
+    vf-eval {name} --env.agent.harness.id null --no-push --model NAME
 
 | file | holds |
 |---|---|
