@@ -4,6 +4,7 @@ import json
 import math
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -15,12 +16,15 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import ROOT
 from safetensors.torch import load_file
 from tiny_base import make_base
 from training_data import run_config, write_rows
 
+from writer_r1.cli import main
 from writer_r1.training import checkpoint, group_advantage, mrpo, policy, run_folder, sft
 from writer_r1.training.best import Best, best_of
+from writer_r1.training.config import Config
 from writer_r1.training.learner import Learner
 from writer_r1.training.lessons import write_lessons
 from writer_r1.training.optimizer import Optimizer, Stepped
@@ -483,23 +487,64 @@ def test_a_process_that_finds_another_in_its_folder_touches_nothing(runs: Runs, 
     assert not (folder / "exit").exists()
 
 
-@pytest.mark.parametrize("kind", [pytest.param("sft", marks=pytest.mark.slow), "mrpo"])
-def test_two_processes_learn_what_one_does(runs: Runs, kind: str) -> None:
-    one, _ = runs.go(kind, "one", **{**REPLAY, "steps": 3})
-    two = runs.make(kind, "two", **{**REPLAY, "steps": 3})
-    command = [
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        "-m",
-        f"writer_r1.training.{kind}",
-    ]
-    env = {**environment(run_folder.config_of(two)), "ACCELERATE_USE_CPU": "true", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, *command, str(two)], env=env, capture_output=True, text=True, timeout=200)
-    found = run_folder.exit_of(two)
-    assert found is not None, done.stderr
-    assert found.outcome == "finished", found
+def together(*command: str, config: Config) -> None:
+    """Run a launcher of processes to its end, on this machine's processor."""
+    env = {**environment(config), "ACCELERATE_USE_CPU": "true", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, *command], env=env, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def learned_the_same(one: Path, other: Path) -> None:
+    found = run_folder.exit_of(other)
+    assert found is not None and found.outcome == "finished", found
+    assert [row["loss"] for row in rows(other)] == pytest.approx([row["loss"] for row in rows(one)], abs=2e-5)
+    assert adapter(one).keys() == adapter(other).keys()
     for k, v in adapter(one).items():
-        torch.testing.assert_close(adapter(two)[k], v, atol=2e-6, rtol=1e-4, msg=k)
+        torch.testing.assert_close(adapter(other)[k], v, atol=2e-6, rtol=1e-4, msg=k)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("mrpo", 2),
+        pytest.param("sft", 2, marks=pytest.mark.slow),
+        pytest.param("mrpo", 4, marks=pytest.mark.slow),
+        pytest.param("sft", 4, marks=pytest.mark.slow),
+    ],
+)
+def test_several_processes_learn_what_one_does(runs: Runs, kind: str, count: int) -> None:
+    one, _ = runs.go(kind, "one", **{**REPLAY, "steps": 3})
+    several = runs.make(kind, "several", **{**REPLAY, "steps": 3})
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count))
+    together(*launcher, "-m", f"writer_r1.training.{kind}", str(several), config=run_folder.config_of(several))
+    learned_the_same(one, several)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sft", "mrpo"])
+def test_accelerate_launches_the_shipped_configuration(
+    runs: Runs, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command is the one that `--prepare` prints, with `docs/scale/ddp.yaml`."""
+    one, _ = runs.go(kind, "one", **{**REPLAY, "steps": 2})
+    config, several = run_folder.config_of(one), runs.root / "several"
+    settings = config.model_dump(exclude={"kind", "base", "data", "preset"})
+    (runs.root / "settings.json").write_text(json.dumps(settings), "utf-8")
+    chosen = ["--base", config.base, "--data", config.data, "--config", str(runs.root / "settings.json")]
+    capsys.readouterr()
+    assert main(["train", kind, "--run", str(several), *chosen, "--prepare"]) == 0
+    assert run_folder.config_of(several) == config
+    program, launch, *rest = shlex.split(capsys.readouterr().out)
+    assert (program, launch, rest[1]) == ("accelerate", "launch", "docs/scale/ddp.yaml")
+    together("-m", "accelerate.commands.accelerate_cli", launch, *rest, config=config)
+    learned_the_same(one, several)
+
+
+@pytest.mark.parametrize("name", ["ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"])
+def test_a_launcher_that_would_share_out_the_model_is_refused(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "true")
+    _, found = runs.go("sft")
+    assert (found.outcome, found.kind) == ("failed", "settings")
+    assert "holds it whole" in found.sentence and name in found.sentence

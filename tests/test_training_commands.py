@@ -1,6 +1,7 @@
 """Training runs from a shell: every command on a real process, and what is told of one."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_a_folder_that_is_no_run_or_of_another_version_is_told_in_a_sentence(
     assert main(["runs", "list"]) == 0
     assert "unreadable" in capsys.readouterr().out
     assert report(folder).config is None
+
+
+def test_a_run_can_be_made_for_processes_that_are_launched_by_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a run"
+    argv = ["train", "mrpo", "--run", str(folder), "--data", "rows", "--base", "starter", "--steps", "7", "--prepare"]
+    found = told(capsys, *argv)
+    words = shlex.split(str(found["command"]))
+    assert words[:3] == ["accelerate", "launch", "--config_file"]
+    assert words[-3:] == ["-m", "writer_r1.training.mrpo", str(folder)]
+    assert run_folder.config_of(folder).steps == 7
+    assert not job.is_alive(folder) and {path.name for path in folder.iterdir()} == {"run.json", "state", "checkpoints"}
+    assert main(argv) == 1
+    assert "is not empty" in capsys.readouterr().err
 
 
 def test_the_pace_is_that_of_the_newest_steps() -> None:

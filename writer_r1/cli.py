@@ -227,6 +227,7 @@ def _train_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("--steps", type=_count, metavar="N", help="updates; default: the preset's")
     parser.add_argument("--preset", choices=("quick", "standard", "thorough"), help="sizes (default quick)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (JSON) in place of the preset's")
+    parser.add_argument("--prepare", action="store_true", help="only make its folder, for `accelerate launch`")
     _json_flag(parser)
 
 

@@ -5,6 +5,7 @@ Each command imports what it needs, so that `--help` answers at once.
 
 import argparse
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +15,27 @@ if TYPE_CHECKING:
     from writer_r1.trajectory import Lesson
 
 STOP_POLL_S = 0.5
+LAUNCHED = ("--config_file", "docs/scale/ddp.yaml", "--num_processes", "2")
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train until the end and tell how far it is; Ctrl-C stops it and saves what was learned."""
+    """Train until the end and tell how far it is; Ctrl-C stops it and saves what was learned.
+
+    Where the run is only to be prepared, print what begins it in several processes.
+    """
     from writer_r1.errors import TrainingError
     from writer_r1.progress import Line
     from writer_r1.training import job
 
     folder, line = args.run_dir.absolute(), Line()
     config = _config(args)
-    job.start(folder, config, _lessons() if config.memory_share else ())
+    lessons = _lessons() if config.memory_share else ()
+    if args.prepare:
+        job.prepare(folder, config, lessons)
+        command = shlex.join(["accelerate", "launch", *LAUNCHED, *job.PROGRAM[config.kind], str(folder)])
+        print(json.dumps({"run": str(folder), "command": command}) if args.json else command)
+        return 0
+    job.start(folder, config, lessons)
     try:
         while not (found := job.status(folder)).over or job.is_alive(folder):
             try:

@@ -83,10 +83,19 @@ def start(folder: Path, config: Config, lessons: Sequence[Lesson] = ()) -> None:
         TrainingError: the folder is taken or cannot be written.
     """
     with _turn(folder):
-        run_folder.create(folder, config)
-        if lessons:
-            write_lessons(folder, lessons)
+        prepare(folder, config, lessons)
         _begin(folder)
+
+
+def prepare(folder: Path, config: Config, lessons: Sequence[Lesson] = ()) -> None:
+    """Make the folder of a run that is not begun yet; it gets a copy of the lessons.
+
+    Raises:
+        TrainingError: the folder is taken or cannot be written.
+    """
+    run_folder.create(folder, config)
+    if lessons:
+        write_lessons(folder, lessons)
 
 
 def resume(folder: Path) -> None:

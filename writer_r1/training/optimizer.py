@@ -5,6 +5,7 @@ So one process and several make the same step, and no wrapper around the model i
 """
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from writer_r1.training.config import Config
 
 MOST_SKIPPED = 3  # updates in a row without a usable gradient
 FLOOR = 0.1  # of the learning rate, at the end
+SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM")  # set by its launcher
 
 
 class Stepped(NamedTuple):
@@ -29,9 +31,19 @@ class Stepped(NamedTuple):
 
 
 class Crew:
-    """The processes that train together; alone it is one of one."""
+    """The processes that train together; alone it is one of one.
+
+    Raises:
+        TrainingError: they were launched to share out the model, which each holds whole.
+    """
 
     def __init__(self) -> None:
+        if asked := [name for name in SHARDING if os.environ.get(name) == "true"]:
+            raise TrainingError(
+                f"These processes were launched to share out the model ({asked[0]}), but in this loop each holds it "
+                "whole. Launch them with docs/scale/ddp.yaml, or train at that scale with another trainer.",
+                "settings",
+            )
         self._state = PartialState(cpu=not torch.cuda.is_available())
         self.rank, self.count = self._state.process_index, self._state.num_processes
         self.is_main = self._state.is_main_process

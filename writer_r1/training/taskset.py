@@ -43,7 +43,11 @@ ABOUT = """# {name}
 of Writer-R1 Studio {version}: {how}.
 
     pip install PATH_OF_A_WRITER_R1_CHECKOUT PATH_OF_THIS_FOLDER
-    vf-eval {name} --env.agent.harness.id null --model NAME
+    vf-eval {name} --client.base-url http://HOST:PORT/v1 --model NAME --no-push \\
+        --env.agent.harness.id null --env.agent.runtime.type subprocess
+
+The flags name your own server and run all of it on this machine, where `uv` must be; without them verifiers asks the
+servers of its maker.
 
 | file | holds |
 |---|---|
