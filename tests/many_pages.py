@@ -7,6 +7,7 @@ or out of order on the way would leave something else there.
 import asyncio
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +47,8 @@ def studio_of(folder: Path) -> Studio:
 
 def held(studio: Studio, seconds: float) -> Load:
     """Return what came of so many pages that wrote for so long."""
-    return asyncio.run(_held(studio, seconds))
+    with ThreadPoolExecutor(1) as own:  # where Chromium was driven before, this thread has a loop already
+        return own.submit(asyncio.run, _held(studio, seconds)).result()
 
 
 async def _held(studio: Studio, seconds: float) -> Load:
