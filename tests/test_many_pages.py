@@ -9,7 +9,7 @@ from many_pages import PAGES, WRITERS, held, studio_of
 from writer_r1 import writers
 from writer_r1.ui import gradio as gr
 
-WARM_MB = 15.0  # what the pages may add after the first third: what gradio keeps of each grows to its full size
+WARM_MB = 40.0  # what the pages may add after the first third: what gradio keeps of each grows to its full size
 
 
 def test_an_update_of_a_part_leaves_no_copy_of_it_behind() -> None:
