@@ -117,7 +117,7 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
     policy = open_policy(base, config)
     policy.ends = ()  # every reply takes its full length, as it does for TRL
     learner: Any = type("Bench", (), {})()
-    learner.policy, learner.config, learner.crew = policy, config, Crew()
+    learner.policy, learner.config, learner.crew, learner.critic = policy, config, Crew(), None
     learner.sampler = open_sampler(policy, base, config) if loop == "mrpo_llamacpp" else policy
     learner.optimizer, learner.state = Optimizer(policy.parameters, config, learner.crew), {"step": 0, "drawn": 0}
     learner.beat, learner.stopping, learner.folder = lambda *_, **__: None, lambda: False, folder
