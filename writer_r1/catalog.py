@@ -12,7 +12,7 @@ from typing import Literal
 
 import psutil
 from filelock import FileLock
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from writer_r1 import entries, servers
 from writer_r1.digests import digest_file, remember, sidecar
@@ -22,6 +22,7 @@ from writer_r1.gguf_header import UNSAFE, Summary, inspect
 from writer_r1.places import data
 from writer_r1.servers import Server
 from writer_r1.trajectory import Noun
+from writer_r1.user_lists import free_name, read_list
 from writer_r1.weights_folder import first_weights, inspect_folder, is_weights_folder
 from writer_r1.whole_file import write_whole
 
@@ -192,7 +193,7 @@ def add(path: str | Path, folder: Path) -> Model:
     with FileLock(folder / f"{ADDED}.lock"):
         others = [a for a in _read_added(folder) if a.path != added.path]
         taken = {a.name for a in others} | {n for e in _entries(folder) for n in (e.name, *e.aliases)}
-        added = added.model_copy(update={"name": _free_name(added.name, taken)})
+        added = added.model_copy(update={"name": free_name(added.name, taken)})
         write_whole(folder / ADDED, ADDITIONS.dump_json((*others, added), indent=2))
     return _added_row(added)
 
@@ -270,15 +271,4 @@ def _added_state(added: Added) -> State:
 
 
 def _read_added(folder: Path) -> tuple[Added, ...]:
-    try:
-        return ADDITIONS.validate_json((folder / ADDED).read_bytes())
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValidationError) as e:
-        raise ModelError(
-            f"{str(folder / ADDED)!r} cannot be read; repair it or delete it and add your models again."
-        ) from e
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    return next(n for n in [name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))] if n not in taken)
+    return read_list(folder / ADDED, ADDITIONS, "add your models")

@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from writer_r1.digests import is_sound
 from writer_r1.errors import ModelError
 from writer_r1.trajectory import Noun
+from writer_r1.user_lists import free_name, read_list
 from writer_r1.whole_file import write_whole
 
 CHOSEN = "hub.json"
@@ -96,14 +97,7 @@ def chosen(folder: Path) -> tuple[Entry, ...]:
     Raises:
         ModelError: their list cannot be read.
     """
-    try:
-        return ENTRIES.validate_json((folder / CHOSEN).read_bytes())
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValidationError) as e:
-        raise ModelError(
-            f"{str(folder / CHOSEN)!r} cannot be read; repair it or delete it and choose your models again."
-        ) from e
+    return read_list(folder / CHOSEN, ENTRIES, "choose your models")
 
 
 def choose(entry: Entry, folder: Path, taken: set[str]) -> Entry:
@@ -122,8 +116,7 @@ def choose(entry: Entry, folder: Path, taken: set[str]) -> Entry:
             )
         others = [e for e in known if e is not before]
         taken |= {e.name for e in others}
-        free = (n for n in (entry.name, *(f"{entry.name}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
-        entry = entry.model_copy(update={"name": before.name if before else next(free)})
+        entry = entry.model_copy(update={"name": before.name if before else free_name(entry.name, taken)})
         write_whole(folder / CHOSEN, ENTRIES.dump_json((*others, entry), indent=2))
     return entry
 

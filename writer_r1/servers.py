@@ -13,10 +13,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from filelock import FileLock
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from writer_r1.errors import ModelError
 from writer_r1.trajectory import Noun
+from writer_r1.user_lists import free_name, read_list
 from writer_r1.whole_file import write_whole
 
 FILE = "servers.json"
@@ -134,12 +135,7 @@ def read(folder: Path) -> tuple[Server, ...]:
     Raises:
         ModelError: their list cannot be read.
     """
-    try:
-        return LIST.validate_json((folder / FILE).read_bytes())
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValidationError) as e:
-        raise ModelError(f"{str(folder / FILE)!r} cannot be read; repair it or delete it and add them again.") from e
+    return read_list(folder / FILE, LIST, "add them")
 
 
 def find(name: str, folder: Path) -> Server | None:
@@ -164,8 +160,7 @@ def keep(server: Server, folder: Path, taken: set[str]) -> Server:
         known = read(folder)
         before = next((s.name for s in known if (s.url, s.model) == (server.url, server.model)), None)
         taken |= {s.name for s in known}
-        free = (n for n in (server.name, *(f"{server.name}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
-        server = server.model_copy(update={"name": before or next(free)})
+        server = server.model_copy(update={"name": before or free_name(server.name, taken)})
         kept = [s for s in known if s.name != server.name]
         write_whole(folder / FILE, LIST.dump_json((*kept, server), indent=2))
     return server

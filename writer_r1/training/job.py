@@ -164,8 +164,12 @@ def running() -> Path | None:
 
 def called(folder: Path, home: Path | None) -> str:
     """Return a run's name in quotes for a home; of another writer's run no more than that it is one."""
+    return f"“{folder.name}”" if _is_known(folder, home) else "another writer's run"
+
+
+def _is_known(folder: Path, home: Path | None) -> bool:
     owner = places.writer_of(folder)
-    return f"“{folder.name}”" if owner is None or owner == places.writer_of(home or Path()) else "another writer's run"
+    return owner is None or owner == places.writer_of(home or Path())
 
 
 def runs_in(home: Path) -> Path:
@@ -221,7 +225,7 @@ def _turn(folder: Path) -> Iterator[None]:
             if is_alive(folder):
                 raise Busy(f"The run {folder.name!r} is training already.")
             if other := running():
-                name = f"The run {other.name!r}" if called(other, folder)[0] == "“" else "Another writer's run"
+                name = f"The run {other.name!r}" if _is_known(other, folder) else "Another writer's run"
                 raise Busy(f"{name} is training on this machine; wait for its end, or stop it, then start.")
             pointer.write_text(str(folder), "utf-8")  # first: a kill now leaves a run that is found, or none
             yield

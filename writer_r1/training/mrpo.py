@@ -23,6 +23,7 @@ from writer_r1.training.group_advantage import LONG, counted
 from writer_r1.training.learner import Learner
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, kept, replay_loss
 from writer_r1.training.optimizer import micro_batches
+from writer_r1.training.policy import Policy
 from writer_r1.training.practice import Clock, Group, practise, remember, tokenizer_id
 from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
@@ -117,10 +118,7 @@ def learn_fresh(learner: Learner, group: Group, which: list[int], tokens: Tokens
     reference = policy.score_base(prompts, replies) if objective.kl else None
     scored = policy.score(prompts, replies)
     sampled = policy.padded([group.rollouts[i].logp for i in which], scored.mask)
-    if group.credit:
-        advantage = policy.padded([group.credit.fresh[i].tolist() for i in which], scored.mask)
-    else:
-        advantage = group.advantage.fresh[which].to(policy.device)
+    advantage = _held_to(policy, group.credit and group.credit.fresh, group.advantage.fresh, which, scored.mask)
     late = len(group.rollouts) - group.aided
     aided = torch.tensor([i >= late for i in which], device=policy.device) if group.aided else None
     rows = Fresh(scored.logp, sampled, advantage, scored.mask, reference=reference, aided=aided)
@@ -141,16 +139,20 @@ def learn_replayed(
     stored = [group.replayed[i] for i in which]
     scored = policy.score([group.prompt] * len(which), [row.tokens for row in stored])
     logp = policy.padded([row.logp for row in stored], scored.mask)
-    if group.credit:
-        advantage = policy.padded([group.credit.replayed[i].tolist() for i in which], scored.mask)
-    else:
-        advantage = group.advantage.replayed[which].to(policy.device)
+    advantage = _held_to(policy, group.credit and group.credit.replayed, group.advantage.replayed, which, scored.mask)
     rows = Replayed(scored.logp, logp, advantage, scored.mask)
     loss = replay_loss(rows, objective, replay, tokens)
     loss.backward()
     near = kept(scored.logp - logp, scored.mask, replay.ratio_low, replay.ratio_high).tolist()
     gone = [row.id for row, is_near in zip(stored, near, strict=True) if not is_near]
     return loss.detach(), diagnostics.of_replayed(rows, objective, replay), gone
+
+
+def _held_to(policy: Policy, by_token: list[Tensor] | None, by_text: Tensor, which: list[int], mask: Tensor) -> Tensor:
+    """Return the advantages of some rows: of each token (B, T) where they are told apart, else of each text (B,)."""
+    if by_token is None:
+        return by_text[which].to(policy.device)
+    return policy.padded([by_token[i].tolist() for i in which], mask)
 
 
 def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, config: Config) -> dict[str, Any]:
