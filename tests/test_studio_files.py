@@ -154,8 +154,8 @@ def test_a_session_goes_out_and_opens_again_and_its_report_can_be_read_and_print
     exported(page, "report").save_as(tmp_path / "report.html")
     imported(page, "lamp.json", Path(session.path()).read_bytes())
     eventually(lambda: store.pieces()[0].id != piece.id)
+    eventually(lambda: json.loads(page.evaluate("window.studio.place()"))["piece"] == store.pieces()[0].id)
     expect(page.locator("#rounds .round-card")).to_have_count(3, timeout=SOON_MS)
-    assert json.loads(page.evaluate("window.studio.place()"))["piece"] == store.pieces()[0].id
     paper = pages.browser.new_page(viewport={"width": 390, "height": 800})
     asked: list[str] = []
     paper.on("request", lambda request: asked.append(request.url))

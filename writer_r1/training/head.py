@@ -19,12 +19,16 @@ class _Chosen(torch.autograd.Function):  # type: ignore[misc]
         logp = hidden.new_empty(len(tokens), dtype=torch.float32)
         entropy = torch.empty_like(logp)
         slope = torch.empty_like(hidden) if needed else None
+        rows = min(SLICE, len(tokens))  # two buffers for all slices: memory that is got anew has to be cleared anew
+        logits = hidden.new_empty(rows, len(weight))
+        chances = torch.empty_like(logits, dtype=torch.float32)
         for start in range(0, len(tokens), SLICE):
             here = slice(start, start + SLICE)
-            z = (hidden[here] @ weight.T).float()  # (n, V)
+            n = len(tokens[here])
+            z = torch.mm(hidden[here], weight.T, out=logits[:n]).float()  # (n, V)
             chosen = z.gather(1, tokens[here, None])[:, 0]
             top = z.amax(1, keepdim=True)
-            p = (z - top).exp_()
+            p = torch.sub(z, top, out=chances[:n]).exp_()
             total = p.sum(1, keepdim=True)
             p /= total
             whole = (top + total.log())[:, 0]

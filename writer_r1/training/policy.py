@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from writer_r1.llm import Cancel, never
+from writer_r1.training.adapted import quicken
 from writer_r1.training.config import Config
 from writer_r1.training.head import chosen_logps
 from writer_r1.training.weights import Base, load
@@ -69,6 +70,8 @@ class Policy:
             (self.model.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], self.model.get_submodule(name))
             for name in every
         ]
+        for _, _, layer in self._adapted:
+            quicken(layer, ADAPTER)
         self._body, self._head = model.get_decoder(), model.get_output_embeddings().weight
         self.device = self._head.device
 

@@ -10,11 +10,16 @@ element.addEventListener("click", (event) => {
   else if (button.dataset.act) ask(button);
 });
 
+// Wishes may overtake each other on their way; keys on a choice follow so fast that only the one it rests on is sent.
+const SETTLED_MS = 150;
+const settling = new Map();
 element.addEventListener("change", (event) => {
   const field = event.target;
-  if (field.matches("select[data-act], input[data-act][type=checkbox]")) {
-    ask(field, { value: field.type === "checkbox" ? field.checked : field.value });
-  }
+  if (!field.matches("select[data-act], input[data-act][type=checkbox]")) return;
+  const control = JSON.stringify(field.dataset);
+  const wish = { value: field.type === "checkbox" ? field.checked : field.value };
+  clearTimeout(settling.get(control));
+  settling.set(control, setTimeout(() => (settling.delete(control), ask(field, wish)), SETTLED_MS));
 });
 
 let typing = 0;
