@@ -1,7 +1,7 @@
 """Draft -> what in it speaks to whoever judges it, and the draft with that made unreadable.
 
 A small model does what the text before it says, whatever it was told about orders inside a draft. So the words of
-sentences that are about the marking of the draft are not shown to it: each letter is an x. It stands for a line that
+sentences that are about the marking of the draft are not shown to it: each letter and mark is an x. It stands for a line that
 does not belong, since one that were simply gone would cost less than an ordinary line out of place. A sentence of a
 story may be taken for one, which costs a little: the judge does not read it, and the reader does. Words are weighed,
 not phrases looked for: an attack has many phrasings, but has to name what it wants (a mark) and from whom. Source: the
@@ -24,7 +24,7 @@ _UNSEEN = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
 _SPACED = re.compile(r"\b(?:\w[ .\-_*]){5,}\w\b")
-_WORD = re.compile(r"\w")
+_SEEN = re.compile(r"\S")
 _NUMBER = re.compile(r"[\W\d]*")
 
 
@@ -55,7 +55,7 @@ def points(sentence: str) -> int:
 def to_the_judge(text: str) -> list[Span]:
     """Return where the draft speaks to whoever judges it; in order and apart.
 
-    A paragraph goes whole where half of its sentences do, or where all of them lean that way.
+    A paragraph goes whole where half of its sentences do, or where they lean that way together.
     """
     found: list[Span] = []
     every = sentences(text)
@@ -63,17 +63,19 @@ def to_the_judge(text: str) -> list[Span]:
         inside = [row for row in every if start <= row[0] < end and not _NUMBER.fullmatch(text[slice(*row)])]
         weights = [points(text[slice(*row)]) for row in inside]
         hits = [row for row, weight in zip(inside, weights, strict=True) if weight >= ENOUGH]
-        leans = 2 * sum(weights) >= ENOUGH * len(inside) and (bool(hits) or sum(weights) > ENOUGH + 1)
+        total = sum(weights)
+        leans = 2 * total >= ENOUGH * len(inside) and (bool(hits) or total > ENOUGH + 1)
+        leans = leans or (total > ENOUGH and all(weights))  # each line of it, as in a verse to the judge
         found += [(start, end)] if 2 * len(hits) >= len(inside) > 0 or leans else hits
     said = {text[slice(*row)] for row in every if any(start <= row[0] < end for start, end in found)}
     return found if sum(map(len, said)) <= MOST * len(text) else []  # an order said twenty times is one
 
 
 def unaddressed(text: str) -> str:
-    """Return the draft with an x for each letter and digit of what speaks to whoever judges it."""
+    """Return the draft with an x for each letter, digit and mark of what speaks to whoever judges it."""
     kept, at = [], 0
     for start, end in to_the_judge(text):
-        kept += [text[at:start], _WORD.sub("x", _UNSEEN.sub("", text[start:end]))]
+        kept += [text[at:start], _SEEN.sub("x", _UNSEEN.sub("", text[start:end]))]
         at = end
     return "".join([*kept, text[at:]])
 

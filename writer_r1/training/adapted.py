@@ -2,7 +2,7 @@
 
 PEFT makes a product, two small ones, a scaled copy and a sum of it, each with a node of its own in the graph; here the
 small products are added into the large one in place, forward and backward. On a CPU the large products go through
-oneDNN, which takes a tenth less time for these shapes than what `x @ W^T` calls (docs/training, "What a step costs").
+oneDNN, which takes a tenth less time for these shapes than what `x @ W^T` calls (docs/training).
 """
 
 from typing import Any
