@@ -125,6 +125,26 @@ def test_what_no_rule_can_measure_is_kept_for_the_coding_model():
     assert "to avoid: state a moral" in [c.label for c in codes(facts)]
 
 
+@pytest.mark.parametrize(
+    ("request_text", "wanted", "form"),
+    [
+        ("Include a lighthouse, a storm and a lost letter.", ["a lighthouse", "a storm", "a lost letter"], None),
+        ("Write a story. Include a dog, an old key, and the word “snow”.", ["a dog", "an old key", "snow"], "story"),
+        ("Include dialogue and make it sad.", ["dialogue"], None),
+        ("Include a twist that nobody sees coming, and a dog.", ["a twist that nobody sees coming", "a dog"], None),
+        ("Write a birthday card. Include a short poem.", ["a short poem"], None),
+        ("Include a set of rules.", ["a set of rules"], None),
+    ],
+)
+def test_each_thing_of_a_list_is_wanted_and_none_of_them_is_the_form(
+    request_text: str, wanted: list[str], form: str | None
+):
+    facts = read_facts(request_text)
+    assert [f.value for f in facts.must_include] == wanted
+    assert all(f.span and f.span in request_text for f in facts.must_include)
+    assert (facts.form.value if facts.form else None) == form
+
+
 def test_first_and_last_words_are_read_once():
     facts = read_facts("Start with \"It was late.\" and end the story with the words 'so be it'.")
     assert facts.opening and facts.opening.value == "It was late."

@@ -1,11 +1,11 @@
 """Draft -> what in it speaks to whoever judges it, and the draft with that made unreadable.
 
 A small model does what the text before it says, whatever it was told about orders inside a draft. So the words of
-sentences that are about the marking of the draft are not shown to it: each letter and mark is an x. It stands for a line that
-does not belong, since one that were simply gone would cost less than an ordinary line out of place. A sentence of a
-story may be taken for one, which costs a little: the judge does not read it, and the reader does. Words are weighed,
-not phrases looked for: an attack has many phrasings, but has to name what it wants (a mark) and from whom. Source: the
-words are ours; how many lines that nobody wrote for this list are found is in docs/judge.md.
+sentences that are about the marking of the draft are not shown to it: each letter and mark is an x. It stands for a
+line that does not belong, since one that were simply gone would cost less than an ordinary line out of place. A
+sentence of a story may be taken for one, which costs a little: the judge does not read it, and the reader does. Words
+are weighed, not phrases looked for: an attack has many phrasings, but has to name what it wants (a mark) and from whom.
+Source: the words are ours; how many lines that nobody wrote for this list are found is in docs/judge.md.
 """
 
 import re

@@ -54,6 +54,7 @@ _VERB = re.compile(
 _FORM = re.compile(
     rf"\b(?:{_FORMS})\b(?!['’]s)|(?<!史)诗(?![意人词])|{'|'.join(_HAN_FORMS.keys() - {'诗'})}", re.IGNORECASE
 )
+_WITHIN = re.compile(r"\b(?:includ\w+|mention\w*|contain\w*|incorporat\w+|featur\w+)\b", re.IGNORECASE)
 _SINGLE = re.compile(r"\b(?:an?|one|the)\s(?:[\w-]+\s){0,4}$", re.IGNORECASE)
 _NOT_A_PERSON = r"(?!\s(?:to|who|whom|that|ever|on|he|she|I)\b)"  # "the first person to land there"
 _PERSON = re.compile(
@@ -87,7 +88,8 @@ _HAN_LANGUAGE = re.compile(rf"[用成以]({'|'.join(HAN_LANGUAGES)})")
 
 def asked_form(request: str) -> tuple[Fact | None, bool]:
     """Return the form asked for, and whether one piece of it is ("a haiku", not "three haiku")."""
-    forms = list(_FORM.finditer(request))
+    every = _FORM.finditer(request)  # "include a lost letter" asks for no letter
+    forms = [m for m in every if not _WITHIN.search(_same_sentence(request, m.start(), 100))]
     if not forms:
         return None, False
     m = next((m for m in forms if _VERB.search(_same_sentence(request, m.start(), 100))), forms[0])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from writer_r1.trajectory import Noun
 
 MAX_ITEMS = 8
+MOST_OF_ITEM = 6  # words
 
 _QUOTE = r"\"[^\"\n]{1,120}\"|“[^”\n]{1,120}”|‘[^’\n]{1,120}’|(?<!\w)'[^'\n]{1,120}'(?!\w)|「[^」\n]{1,120}」"
 _QUOTED = re.compile(_QUOTE)
@@ -33,7 +34,7 @@ _UNWANTED = re.compile(
 _ORDER = re.compile(r"(?:^|[.;:,()•*\n-]\s*|\b(?:must|should|please|and|also|to|then|will)\s)$", re.IGNORECASE)
 _TURN = re.compile(  # where the clause turns to something else, outside quotations
     rf"{_QUOTE}|(?P<turn>[,;]?\s(?:but|without|never|avoid|do not|don['’]t"
-    r"|and (?:end|start|begin|use|do|avoid|never|write|keep))\b|[，。；])",
+    r"|and (?:end|start|begin|use|do|avoid|never|write|keep|make|let|tell|give|set|show|finish))\b|[，。；])",
     re.IGNORECASE,
 )
 _NOUN = re.compile(rf"{_THE_WORDS}(?P<noun>letter|word|phrase|name|expression|term|sentence|line)s?\b[:,]?\s?", re.I)
@@ -135,9 +136,24 @@ def _facts(request: str, m: re.Match[str], *, verb: str, unwanted: bool) -> tupl
         return [], False
     if rest.startswith("the following"):
         return [], False
+    if not unwanted and (several := _several(rest)):
+        return several, False
     told = re.split(r"[,:，：(]", rest)[0].strip()
     lead = f"{verb} " if verb in ("state", "reveal", "explain", "describe", "tell", "end", "start", "begin") else ""
     return ([Fact(value=(lead + told)[:80], span=span)] if 1 <= len(told.split()) <= 10 else []), False
+
+
+def _several(rest: str) -> list[Fact]:
+    """Return the things of a plain list ("a storm, an old key and the word 'snow'"); nothing where it is none."""
+    parts = [part.strip() for part in re.split(r",\s*(?:and |or )?|\sand\s", rest.strip())]
+    parts = [part for part in parts if part]
+    if not 2 <= len(parts) <= MAX_ITEMS or not all(len(part.split()) <= MOST_OF_ITEM for part in parts):
+        return []
+    quotes = [_QUOTED.search(part) if _NOUN.match(part) else None for part in parts]
+    return [
+        Fact(value=_bare(quote.group()) if quote else part, span=part, literal=bool(quote))
+        for part, quote in zip(parts, quotes, strict=True)
+    ]
 
 
 def _items(tail: str) -> list[str]:
