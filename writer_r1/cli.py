@@ -219,18 +219,6 @@ def _add_files(parent: Any) -> None:
     back.add_argument("file", type=Path, metavar="FILE", help="a zip that `backup` or the studio made")
 
 
-def _train_flags(parser: argparse.ArgumentParser, kind: str) -> None:
-    parser.set_defaults(kind=kind)
-    parser.add_argument("--run", dest="run_dir", type=Path, required=True, metavar="DIR", help="a new folder for it")
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="a file or folder of rows")
-    parser.add_argument("--base", required=True, metavar="M", help="a catalog name, a GGUF or a folder of safetensors")
-    parser.add_argument("--steps", type=_count, metavar="N", help="updates; default: the preset's")
-    parser.add_argument("--preset", choices=("quick", "standard", "thorough"), help="sizes (default quick)")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (JSON) in place of the preset's")
-    parser.add_argument("--prepare", action="store_true", help="only make its folder, for `accelerate launch`")
-    _json_flag(parser)
-
-
 def _add_export(parent: Any) -> None:
     export = _command(parent, "export", adapter_commands.export_command, "Write what a run learned to a file.")
     export.add_argument("dir", metavar="DIR", help="the run's folder, or its name from `runs list`")
@@ -264,7 +252,7 @@ def _add_runs(parent: Any) -> None:
         ("sft", "Learn to write as the pieces in a file are written."),
         ("mrpo", "Practise against criteria for the prompts in a file, with memory replay."),
     ):
-        _train_flags(_command(kinds, kind, training_commands.train, does), kind)
+        training_commands.train_flags(_command(kinds, kind, training_commands.train, does), kind)
     runs = parent.add_parser("runs", help="list, watch, stop or resume training runs", description="Training runs.")
     sub = runs.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _json_flag(_command(sub, "list", training_commands.runs_list, "Show the training runs, the newest first."))

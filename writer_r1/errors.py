@@ -50,7 +50,7 @@ class StaleSave(StoreError):
 
 
 class TrainingError(WriterError):
-    """A fine-tuning run cannot begin or go on; `kind` is one of memory, data, model, disk, killed, settings."""
+    """A fine-tuning run cannot begin or go on; `kind` is one of memory, data, model, disk, killed, settings, server."""
 
     def __init__(self, message: str, kind: str) -> None:
         super().__init__(message)

@@ -6,9 +6,12 @@ Each command imports what it needs, so that `--help` answers at once.
 import argparse
 import json
 import shlex
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from writer_r1.flags import count, json_flag
 
 if TYPE_CHECKING:
     from writer_r1.training.config import Config
@@ -16,6 +19,24 @@ if TYPE_CHECKING:
 
 STOP_POLL_S = 0.5
 LAUNCHED = ("--config_file", "docs/scale/ddp.yaml", "--num_processes", "2")
+
+
+def train_flags(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Add the flags of `train sft` or `train mrpo`."""
+    parser.set_defaults(kind=kind, rollouts=None, servers=None)
+    parser.add_argument("--run", dest="run_dir", type=Path, required=True, metavar="DIR", help="a new folder for it")
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="a file or folder of rows")
+    parser.add_argument("--base", required=True, metavar="M", help="a catalog name, a GGUF or a folder of safetensors")
+    parser.add_argument("--steps", type=count, metavar="N", help="updates; default: the preset's")
+    parser.add_argument("--preset", choices=("quick", "standard", "thorough"), help="sizes (default quick)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (JSON) in place of the preset's")
+    if kind == "mrpo":
+        who = "who writes the texts to learn from (default torch)"
+        parser.add_argument("--rollouts", choices=("torch", "llamacpp", "servers"), help=who)
+        url = "a vLLM server that does, for `--rollouts servers`; may be given several times"
+        parser.add_argument("--server", dest="servers", action="append", metavar="URL", help=url)
+    parser.add_argument("--prepare", action="store_true", help="only make its folder, for `accelerate launch`")
+    json_flag(parser)
 
 
 def train(args: argparse.Namespace) -> int:
@@ -57,9 +78,21 @@ def _config(args: argparse.Namespace) -> "Config":
     settings: dict[str, Any] = read_config(args.config) if args.config else {}
     base = Path(args.base).expanduser()
     settings |= {"base": str(base.resolve()) if base.exists() else args.base, "data": str(args.data.resolve())}
-    settings |= {name: value for name in ("steps", "preset") if (value := getattr(args, name))}
+    chosen = ("steps", "preset", "rollouts", "servers")
+    settings |= {name: value for name in chosen if (value := getattr(args, name))}
     settings.pop("kind", None)
-    return configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
+    config = configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
+    _warn_of_servers(config)
+    return config
+
+
+def _warn_of_servers(config: "Config") -> None:
+    """Tell before a run begins where its requests and texts go; what is no address is refused."""
+    from writer_r1.servers import server_of
+
+    for url in config.servers:
+        if leaving := server_of(url, config.base).leaving:
+            print(leaving, file=sys.stderr)
 
 
 def _lessons() -> "list[Lesson]":
@@ -115,9 +148,10 @@ def runs_stop(args: argparse.Namespace) -> int:
 
 def runs_resume(args: argparse.Namespace) -> int:
     """Go on with a run from its newest checkpoint, in the background."""
-    from writer_r1.training import job
+    from writer_r1.training import job, run_folder
 
     folder = folder_of(args.dir)
+    _warn_of_servers(run_folder.config_of(folder))
     job.resume(folder)
     return _say(folder, args.json)
 

@@ -104,7 +104,12 @@ class Config(Noun):
     activation_checkpointing: bool = False
     # MRPO: who writes them. llama.cpp is quicker on a CPU but another engine, so its texts are a little off-policy; the
     # weight between sampler and trainer makes up for it. Off: what is recorded was written by torch.
-    rollouts: Literal["torch", "llamacpp"] = "torch"
+    # "servers" are vLLM's, under the adapter of each update (`server_sampler.py`).
+    rollouts: Literal["torch", "llamacpp", "servers"] = "torch"
+    servers: tuple[str, ...] = ()  # their addresses
+    # Versions that a server's rollout may be older than the policy that learns from it. The loop waits for all rows, so
+    # an older one is a fault of the server and not a price for speed: none is taken unless that is asked for.
+    max_staleness: int = Field(default=0, ge=0, le=8)
     # MRPO: what is written and what its tokens earn. "off": pieces. Else whole thoughts (`one_go.py`), which have to
     # fit into `text_tokens`: "outcome" pays all tokens for the piece alone, "credits" each part for what it did to the
     # text, "dense" all for the piece and a reflection's own for what it was worth besides (`process_reward.py`); "ppo"
@@ -120,6 +125,10 @@ class Config(Noun):
     def _whole(self) -> "Config":
         if self.reward == "judge" and not self.judge:
             raise ValueError("reward 'judge' needs the name of a judge model")
+        if (self.rollouts == "servers") != bool(self.servers):
+            raise ValueError("rollouts 'servers' need the addresses of servers, and other rollouts have none")
+        if self.servers and self.kind != "mrpo":
+            raise ValueError("SFT learns the texts of its data: no server writes for it")
         if self.thoughts != "off" and self.kind != "mrpo":
             raise ValueError(f"thoughts {self.thoughts!r} are practised with MRPO; SFT learns those in its data")
         if self.thoughts != "off" and (self.memory_share or not self.objective.is_plain):

@@ -29,6 +29,7 @@ from writer_r1.training.policy import Policy, open_policy
 from writer_r1.training.process import check_stop
 from writer_r1.training.replay import Buffer
 from writer_r1.training.run_folder import Exit, State
+from writer_r1.training.server_sampler import ServerSampler, open_servers
 from writer_r1.training.weights import prepared
 
 BEAT_S = 2.0  # between signs of life while a text is sampled
@@ -54,7 +55,10 @@ class Learner:
         self.base = prepared(config.base)
         self.policy = open_policy(self.base, config)
         drafted = config.kind == "mrpo" and config.rollouts == "llamacpp"
-        self.sampler: Policy | LlamaSampler = open_sampler(self.policy, self.base, config) if drafted else self.policy
+        self.served = open_servers(self.policy, self.base, config, self.crew, folder) if config.servers else None
+        self.sampler: Policy | LlamaSampler | ServerSampler = self.served or (
+            open_sampler(self.policy, self.base, config) if drafted else self.policy
+        )
         self.optimizer = Optimizer(self.policy.parameters, config, self.crew)
         self.critic = Critic(self.policy.width, self.policy.device) if config.thoughts == "ppo" else None
         self.template, self.tokenise = chat_of(self.policy.tokenizer)
@@ -64,6 +68,12 @@ class Learner:
             self.state, self.restored = found
             print(f"going on from update {self.state['step']}", flush=True)
         self._began = time.monotonic()
+        self.serve()
+
+    def serve(self) -> None:
+        """Put the policy's adapter on the rollout servers, where there are any; at the start all have to be there."""
+        if self.served and not self.served.wear(self.state["step"], self.stopping):
+            check_stop(self.folder)
 
     # rows
 
@@ -163,7 +173,9 @@ class Learner:
     def stopping(self) -> bool:
         """Return whether somebody asked the run to end; looked at between tokens, so it gives signs of life."""
         if time.monotonic() - self._beaten > BEAT_S:
-            self.beat(*self._doing)
+            doing = self._doing
+            self.beat(*doing[:3], note=(self.served.waits if self.served else "") or doing[3])
+            self._doing = doing
         return self.crew.count == 1 and run_folder.stop_asked(self.folder) is not None
 
     def add_metrics(self, row: dict[str, Any]) -> None:
@@ -198,6 +210,8 @@ class Learner:
     def ended(self, how: str, buffer: Buffer | None = None) -> Exit:
         """Save what was learned, or throw it away where that was asked for, and return how the run ended."""
         step = self.state["step"]
+        if self.served:
+            self.served.close()
         if how == "discard":
             if self.crew.is_main:
                 checkpoint.discard(self.folder)

@@ -29,6 +29,7 @@ from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
 from writer_r1.training.rewards import Rewarder
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.server_sampler import NoServer
 from writer_r1.training.thoughts import of_thoughts
 from writer_r1.training.watch import watched
 
@@ -67,11 +68,15 @@ def train(folder: Path, config: Config) -> Exit:
             learner.state |= {"step": step + 1, "together": together}
             for group in groups:
                 row["replay/admitted"] = row.get("replay/admitted", 0) + remember(group, buffer, step)
+            row |= learner.served.told if learner.served else {}
             learner.add_metrics({"step": step + 1, "groups": len(groups), "groups_flat": flat} | row | clock.spent)
             learner.keep(buffer)
     except Stopped as stopped:
         learner.optimizer.adamw.zero_grad(set_to_none=True)
         return learner.ended(stopped.how, buffer)
+    except NoServer:  # between two updates: nothing of what was learned is lost
+        learner.keep(buffer, always=True)
+        raise
     return learner.ended("finished", buffer)
 
 

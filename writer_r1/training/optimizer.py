@@ -7,7 +7,7 @@ So one process and several make the same step, and no wrapper around the model i
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from accelerate import PartialState
@@ -19,6 +19,7 @@ from writer_r1.training.config import Config
 
 MOST_SKIPPED = 3  # updates in a row without a usable gradient
 FLOOR = 0.1  # of the learning rate, at the end
+Said = TypeVar("Said")
 SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM")  # set by its launcher
 
 
@@ -57,7 +58,7 @@ class Crew:
         every = gather_object(list(own)) if self.count > 1 else own
         return [row for _, row in sorted(every, key=lambda pair: pair[0])]
 
-    def agreed(self, here: bool) -> bool:
+    def agreed(self, here: Said) -> Said:
         """Return what the main process says, so that all do the same."""
         if self.count == 1:
             return here

@@ -29,6 +29,7 @@ class Rollout(NamedTuple):
     logp: tuple[float, ...]
     entropy: float  # mean, in nats
     whole: bool
+    version: int | None = None  # updates of the policy that wrote it, where that need not be the one that learns
 
 
 class Scored(NamedTuple):
@@ -84,6 +85,11 @@ class Policy:
     def width(self) -> int:
         """Return how wide a state is."""
         return int(self._head.shape[1])
+
+    @property
+    def words(self) -> int:
+        """Return how many words the base knows."""
+        return int(self._head.shape[0])
 
     def zero(self) -> Tensor:
         """Return a number to add losses to."""

@@ -59,6 +59,9 @@ def practise(
 ) -> tuple[list[Group], int]:
     """Return the groups of an update and how many were put aside because all their texts earn the same."""
     groups, flat, config = list[Group](), 0, learner.config
+    if learner.served:
+        learner.serve()
+        clock.lap("serve")
     for _ in range(1 + REFILLS):
         missing, drawn = config.prompts - len(groups), learner.state["drawn"]
         chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
@@ -160,7 +163,10 @@ def rewarded(
 def remember(group: Group, buffer: Buffer, step: int) -> int:
     """Put a group's good texts into the buffer and return how many; cut, gated and unscored ones stay out."""
     triples = zip(group.rollouts, group.texts, group.rewards, strict=True)
-    rows = [Stored(text, r.tokens, r.logp, reward.value, r.entropy, step) for r, text, reward in triples]
+    rows = [
+        Stored(text, r.tokens, r.logp, reward.value, r.entropy, step if r.version is None else r.version)
+        for r, text, reward in triples
+    ]
     if group.judged:
         told = zip(rows, group.judged, strict=True)
         rows = [row._replace(thought=kept(one.thought)) for row, one in told]

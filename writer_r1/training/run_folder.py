@@ -25,7 +25,7 @@ from writer_r1.trajectory import Noun
 from writer_r1.whole_file import write_whole
 
 State = Literal["starting", "preparing", "training", "evaluating", "saving", "finished", "stopped", "failed"]
-Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "bug"]
+Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "server", "bug"]
 ENDED: tuple[State, ...] = ("finished", "stopped", "failed")
 VERSION = 1  # of the folder; a run of another one is not gone on with
 LOCK = "alive.lock"

@@ -41,6 +41,7 @@ FAILURE = {
     "disk": "the disk",
     "killed": "ended from outside",
     "settings": "the settings",
+    "server": "no rollout server",
     "bug": "a fault of ours",
 }
 LABEL = {
