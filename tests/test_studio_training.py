@@ -14,8 +14,10 @@ from playwright.sync_api import Locator, Page, expect
 from test_run_history import made
 from test_training_plan import base_folder
 
+from writer_r1.material import chosen_at, tried_at
 from writer_r1.training import job, run_folder
 from writer_r1.training.deletion import delete
+from writer_r1.training.plan import Plan, keep_plan
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -157,6 +159,43 @@ def test_runs_are_named_noted_laid_over_each_other_and_fill_the_form(pages: Page
     run.get_by_role("button", name="Fill the form from this run").click()
     expect(page.locator("#train-preset").get_by_label("Quick try")).to_be_checked(timeout=SOON_MS)
     expect(page.locator("#train-form")).to_be_in_viewport()
+
+
+def test_traces_are_made_beside_the_page_and_requests_parted_by_limits(pages: Pages, studio: Studio) -> None:
+    keep_plan(studio.home, Plan(base="fake"))
+    studio.script(delay=0.004)
+    means = (0.1, 0.4, 0.5, 0.7, 0.9)
+    rows = [
+        {"id": f"d-{m}", "prompt": f"A scene, {m}.", "rewards": [m - 0.1, m + 0.1], "noise": 0.05, "mean": m}
+        for m in means
+    ]
+    tried = tried_at(studio.home, "fake", "fake", 8)
+    tried.parent.mkdir()
+    tried.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    page = pages.open()
+    train(page)
+    card = page.locator("#train-thoughts")
+    card.get_by_role("button", name="Make traces").click()
+    expect(card.get_by_role("progressbar")).to_be_visible(timeout=SOON_MS)
+    expect(card).to_contain_text(re.compile(r"\d+ of 60 requests · \d+ kept so far · "), timeout=SOON_MS)
+    pages.reload(page)
+    train(page)
+    card.get_by_role("button", name="Stop").click()
+    expect(card).to_contain_text("What was made is kept; it goes on from there.", timeout=SOON_MS)
+    result = page.locator("#train-tried")
+    expect(result).to_contain_text("3 of 5 requests stay.")
+    page.locator("#low input").fill("0.45")
+    expect(result).to_contain_text("2 of 5 requests stay.", timeout=SOON_MS)
+    expect(result.locator("svg[role=img]")).to_be_visible()
+    pages.reload(page)
+    train(page)
+    expect(page.locator("#low input")).to_have_value("0.45", timeout=SOON_MS)
+    result.get_by_role("button", name="Practise on these").click()
+    expect(page.locator("#train-goal").get_by_label("Write to these criteria")).to_be_checked(timeout=SOON_MS)
+    expect(page.locator("#train-path :is(input, textarea)")).to_have_value(str(chosen_at(studio.home)))
+    expect(page.locator("#train-ready")).to_contain_text("2 requests to learn from", timeout=SOON_MS)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

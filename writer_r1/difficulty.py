@@ -8,6 +8,7 @@ more than the judge's own noise. That R2-Write filters by difficulty is known at
 
 import json
 import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +24,10 @@ from writer_r1.events import outcome
 from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM, Cancel, Sampling
-from writer_r1.row_files import Pair, Say, in_turn
+from writer_r1.room import Host, turn
+from writer_r1.row_files import Pair, Row, Say, in_turn
 from writer_r1.training.data import Example
 from writer_r1.trajectory import Rubric, digest
-from writer_r1.workspace import Workspace
 
 EASY = "too easy: its drafts are good already"
 HARD = "too hard: its drafts score too low"
@@ -35,6 +36,8 @@ UNSCORED = "fewer than two of its drafts could be scored"
 TOO_LONG = "the request is too long for the model"
 RANGE = 1.645 * math.sqrt(2)  # widths of noise in a range from which 19 pairs in 20 are in order
 BINS = 10
+WAITING = "waiting for the model"
+PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
 
 
 class Limits(NamedTuple):
@@ -92,20 +95,28 @@ def histogram(means: Sequence[float], bins: int = BINS) -> list[int]:
     return [counts[k] for k in range(bins)]
 
 
-def choose(workspace: Workspace, examples: Sequence[Example], files: Pair, wish: Wish, say: Say, cancel: Cancel) -> int:
+def choose(host: Host, examples: Sequence[Example], files: Pair, wish: Wish, say: Say, cancel: Cancel) -> int:
     """Try every request that was not tried yet, and return how many were tried now."""
-    todo = [(key, e) for e in examples if (key := "d-" + digest(e.prompt)) not in files.done]
+    todo = [(key, e) for e in examples if (key := key_of(e)) not in files.done]
     for number, ((key, example), doing) in enumerate(in_turn(todo, len(examples), say)):
-        doing("waiting for the model")
-        with workspace.machine():
-            judge = workspace.judge_by(wish.judge, cancel)
-            policy = workspace.llm(wish.policy)
-            policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
-            doing(f"writing {wish.drafts} drafts and judging them")
-            _try(key, example, policy, judge, files, wish)
-        if cancel():
-            return number
+        while key not in files.done:
+            doing(WAITING)
+            with turn(host.jobs, cancel) as halt:
+                if halt:
+                    judge = host.judge_by(wish.judge, halt)
+                    policy = host.llm(wish.policy)
+                    policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
+                    doing(f"writing {wish.drafts} drafts and judging them")
+                    _try(key, example, policy, judge, files, wish)
+            if cancel():
+                return number
+            time.sleep(PAUSE_S)
     return len(todo)
+
+
+def key_of(example: Example) -> str:
+    """Return the id of the row that a request ends in."""
+    return "d-" + digest(example.prompt)
 
 
 def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wish: Wish) -> None:
@@ -122,10 +133,12 @@ def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wis
         return  # what was cut short says nothing
     row |= {"rewards": list(found.rewards), "noise": found.noise}
     row |= {"mean": found.mean, "spread": round(found.spread, 4)} if found.rewards else {}
+    # Of what is dropped, too: by other limits it may stay.
+    row |= {"rubric": json.loads(rubric.model_dump_json()), "policy": wish.policy, "judge": wish.judge}
     if why := unfit(found, wish.limits):
         files.drop(row | {"reason": why})
     else:
-        files.keep(row | {"rubric": json.loads(rubric.model_dump_json()), "policy": wish.policy, "judge": wish.judge})
+        files.keep(row)
 
 
 def tried(example: Example, rubric: Rubric, policy: LLM, judge: Judge, wish: Wish) -> Spread:
@@ -143,6 +156,30 @@ def tried(example: Example, rubric: Rubric, policy: LLM, judge: Judge, wish: Wis
             rewards.append(round(evaluation.reward, 4))
             widths.append(judge_range(rubric, evaluation))
     return Spread(tuple(rewards), round(fmean(widths) / RANGE, 4) if widths else 0.0)
+
+
+class Sorted(NamedTuple):
+    """Requests that were tried, as limits part them: those that stay, why others do not, and where the means lie."""
+
+    kept: tuple[Row, ...]
+    dropped: dict[str, int]
+    histogram: list[int]
+    kept_histogram: list[int]
+
+
+def sort_out(rows: Sequence[Row], limits: Limits) -> Sorted:
+    """Return how these limits part the rows of requests that were tried; nothing is written anew."""
+    kept, reasons = list[Row](), Counter[str]()
+    for row in rows:
+        why = str(row.get("reason", UNSCORED))
+        if row.get("rewards"):
+            why = unfit(Spread(tuple(row["rewards"]), float(row.get("noise", 0.0))), limits) or ""
+        if why:
+            reasons[why] += 1
+        else:
+            kept.append(row)
+    means = ([float(row["mean"]) for row in some if "mean" in row] for some in (rows, kept))
+    return Sorted(tuple(kept), dict(reasons.most_common()), *map(histogram, means))
 
 
 def summary(files: Pair) -> dict[str, Any]:

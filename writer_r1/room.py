@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 from filelock import FileLock, Timeout
@@ -15,9 +16,31 @@ from filelock import FileLock, Timeout
 from writer_r1 import places
 from writer_r1.catalog import Model, amount
 from writer_r1.errors import Busy, ModelError, TrainingError
+from writer_r1.jobs import Jobs
+from writer_r1.judge import Judge
+from writer_r1.llm import LLM, Cancel
 from writer_r1.training import job, run_folder
 
 LOOK_S = 1.0  # between two looks at whether a run trains
+FIRST_S = 0.1  # between two looks at whether a writing job still waits
+FREE_S = 0.5  # how often a stop is heard while another has the model
+
+
+class Host(Protocol):
+    """What long work that shares the machine's model needs of a workspace."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Return the writing jobs, which go first."""
+        ...
+
+    def llm(self, name: str) -> LLM:
+        """Return a model, loaded once; only while the machine's model lock is held."""
+        ...
+
+    def judge_by(self, name: str, cancel: Cancel) -> Judge:
+        """Return a model as a judge; only while that lock is held."""
+        ...
 
 
 @contextmanager
@@ -32,6 +55,37 @@ def machine(timeout_s: float = -1) -> Iterator[None]:
             yield
     except Timeout:
         raise Busy("Another writing job is using the model on this machine; wait for it or stop it.") from None
+
+
+@contextmanager
+def turn(jobs: Jobs, cancel: Cancel) -> Iterator[Cancel | None]:
+    """Hold the machine's model lock once it is free, for work that lets whoever writes go first.
+
+    What is yielded says when to give it back: it was cancelled, or a job of this studio waits, perhaps only for a
+    moment. None where it was cancelled before the lock was free.
+    """
+    lock = FileLock(places.machine_lock())
+    while not cancel():
+        if jobs.waiting():
+            time.sleep(FIRST_S)
+            continue
+        try:
+            lock.acquire(timeout=FREE_S)
+        except Timeout:
+            continue
+        over = False
+
+        def halt() -> bool:
+            nonlocal over
+            over = over or cancel() or jobs.waiting()
+            return over
+
+        try:
+            yield halt
+        finally:
+            lock.release()
+        return
+    yield None
 
 
 def training(home: Path | None = None) -> str:

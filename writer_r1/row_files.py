@@ -15,14 +15,20 @@ from writer_r1.lines import add_line, finished
 
 HEAD = b'{"id": '  # how each row begins
 T = TypeVar("T")
+Row = dict[str, Any]
 Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
+
+
+def beside(out: Path) -> Path:
+    """Return the file of what was dropped, which lies beside that of what was kept."""
+    return out.with_name(f"{out.stem}.dropped{out.suffix or '.jsonl'}")
 
 
 class Pair:
     """The two files; what they hold already is read, and a line that a kill cut short is taken out."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._beside = out, out.with_name(f"{out.stem}.dropped{out.suffix or '.jsonl'}")
+        self._out, self._beside = out, beside(out)
         self.kept, self.dropped = _begun(self._out), _begun(self._beside)
 
     @property
@@ -30,12 +36,12 @@ class Pair:
         """Return the ids of what needs no more work."""
         return {str(row["id"]) for row in (*self.kept, *self.dropped)}
 
-    def keep(self, row: dict[str, Any]) -> None:
+    def keep(self, row: Row) -> None:
         """Add a row, which begins with its id."""
         _add(self._out, row)
         self.kept.append(row)
 
-    def drop(self, row: dict[str, Any]) -> None:
+    def drop(self, row: Row) -> None:
         """Add a row that says with a `reason` why nothing was kept."""
         _add(self._beside, row)
         self.dropped.append(row)
@@ -50,7 +56,7 @@ def in_turn(todo: Sequence[T], total: int, say: Say) -> Iterator[tuple[T, Callab
     say(total, total, 0.0, "done")
 
 
-def _begun(path: Path) -> list[dict[str, Any]]:
+def _begun(path: Path) -> list[Row]:
     try:
         found = finished(path, HEAD)
         if any("id" not in row for row in found):
@@ -63,7 +69,7 @@ def _begun(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _add(path: Path, row: dict[str, Any]) -> None:
+def _add(path: Path, row: Row) -> None:
     try:
         add_line(path, json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
     except OSError as error:

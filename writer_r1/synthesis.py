@@ -2,7 +2,7 @@
 
 Every request ends in one row of one of two files: the thoughts, or what was dropped, with its reason. A row is added as
 soon as it is known, so that a kill loses the request that was being worked on and nothing is made twice. The machine's
-model is held for one request at a time: whoever waits for it gets it in between.
+model is held for one request at a time; one that somebody who writes has to wait for is given up and made anew later.
 """
 
 import time
@@ -16,10 +16,11 @@ from writer_r1.errors import RequestTooLong, WriterError
 from writer_r1.events import Status, part_of
 from writer_r1.folding import fold
 from writer_r1.lines import rows
-from writer_r1.llm import Cancel
+from writer_r1.llm import Cancel, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.review import Similarity
-from writer_r1.row_files import Pair, Say, in_turn
+from writer_r1.room import Host, turn
+from writer_r1.row_files import Pair, Row, Say, in_turn
 from writer_r1.store import Store
 from writer_r1.thinking import (
     Limits,
@@ -35,12 +36,13 @@ from writer_r1.traces import Trace, written
 from writer_r1.training.data import EVERY, Example
 from writer_r1.trajectory import Lesson, Trajectory, digest
 from writer_r1.usefulness import Tried, shares
-from writer_r1.workspace import Workspace
 
 ENOUGH = 0.95  # of each criterion, before a run ends: a text that would please a reader may still be bettered
 PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
+WAITING = "waiting for the model"
 TOO_LONG = "the request is too long for the model"
 A_SCENE = "a scene of a longer manuscript"
+TOKENS_A_WORD = 1.6  # of a thought, with its tags, for a small vocabulary
 
 
 class Wish(NamedTuple):
@@ -70,12 +72,22 @@ class Outcomes(Pair):
         self.drop({"id": key, "prompt": prompt, "reason": why} | _told(tries))
 
     def summary(self) -> dict[str, Any]:
-        """Return how many thoughts there are, how many were dropped for which reason, and what reflections did."""
-        tries = [Tried.model_validate(t) for row in (*self.kept, *self.dropped) for t in row.get("tried", ())]
-        reasons = Counter(str(row.get("reason")) for row in self.dropped)
-        longest = max((word_count(str(row.get("text", ""))) for row in self.kept), default=0)
-        told = {"traces": len(self.kept), "longest_words": longest, "dropped": dict(reasons.most_common())}
-        return told | shares(tries)
+        """Return what is told of the rows; see `summed`."""
+        return summed(self.kept, self.dropped)
+
+
+def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
+    """Return how many thoughts there are, how many were dropped for which reason, and what reflections did."""
+    tries = [Tried.model_validate(t) for row in (*kept, *dropped) for t in row.get("tried", ())]
+    reasons = Counter(str(row.get("reason")) for row in dropped)
+    longest = max((word_count(str(row.get("text", ""))) for row in kept), default=0)
+    told = {"traces": len(kept), "longest_words": longest, "dropped": dict(reasons.most_common())}
+    return told | shares(tries)
+
+
+def room_for(words: int) -> int:
+    """Return the `text_tokens` that a thought of so many words needs in training, about."""
+    return -(-int(words * TOKENS_A_WORD) // 64) * 64
 
 
 def _told(tries: Sequence[Tried]) -> dict[str, Any]:
@@ -94,23 +106,27 @@ def read_outcomes(out: Path) -> dict[str, Any]:
 
 
 def synthesise(
-    workspace: Workspace, examples: Sequence[Example], outcomes: Outcomes, wish: Wish, say: Say, cancel: Cancel
+    host: Host, examples: Sequence[Example], outcomes: Outcomes, wish: Wish, say: Say, cancel: Cancel
 ) -> int:
     """Make a thought of every request that has none yet, and return how many requests were worked on now."""
-    todo = [(key, e) for e in examples if (key := _key(e)) not in outcomes.done]
+    todo = [(key, e) for e in examples if (key := key_of(e)) not in outcomes.done]
     for number, ((key, example), doing) in enumerate(in_turn(todo, len(examples), say)):
-        doing("waiting for the model")
-        with workspace.machine():
-            judge = workspace.judge_by(wish.judge, cancel)
-            team = Team(workspace.llm(wish.writer), judge.llm, judge.similarity, _no_lessons, cancel, judge.readers)
-            _one(key, example, team, outcomes, wish, doing)
-        if cancel():
-            return number
-        time.sleep(PAUSE_S)
+        while key not in outcomes.done:
+            doing(WAITING)
+            with turn(host.jobs, cancel) as halt:
+                if halt:
+                    judge = host.judge_by(wish.judge, halt)
+                    writer = host.llm(wish.writer)
+                    team = Team(writer, judge.llm, judge.similarity, _no_lessons, halt, judge.readers)
+                    _one(key, example, team, outcomes, wish, doing)
+            if cancel():
+                return number
+            time.sleep(PAUSE_S)
     return len(todo)
 
 
-def _key(example: Example) -> str:
+def key_of(example: Example) -> str:
+    """Return the id of the row that a request ends in."""
     return "t-" + digest(example.prompt)
 
 
@@ -161,11 +177,20 @@ def _keep(outcomes: Outcomes, key: str, trace: Trace, run: Trajectory, wish: Wis
     outcomes.add(key, trace, tried(run), rubric=rubric, **made)
 
 
-def from_history(store: Store, outcomes: Outcomes, limits: Limits, similarity: Similarity | None, say: Say) -> int:
+def from_history(
+    store: Store,
+    outcomes: Outcomes,
+    limits: Limits,
+    similarity: Similarity | None,
+    say: Say,
+    cancel: Cancel = never,
+) -> int:
     """Make a thought of every run of the library that has none yet, without a model; return how many were looked at."""
     runs = [run for run in store.runs(EVERY) if run.state in ("finished", "stopped")]
     looked = 0
     for number, listed in enumerate(reversed(runs)):
+        if cancel():
+            return looked
         say(number, len(runs), None, "reading the library")
         run = store.trajectory(listed.id)
         key = f"h-{run.id}-{run.best}"  # a run that goes on and gets better is another

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 LEAST, WORDS, ROUNDS = 0.5, 900, 3
 DRAFTS, LOW, HIGH = 8, 0.3, 0.85
-TOKENS_A_WORD = 1.6  # of a thought, with its tags, for a small vocabulary
 BAR = 30  # characters of the longest bar
 
 
@@ -191,12 +190,13 @@ def _say(found: Mapping[str, Any], as_json: bool) -> int:
 
 
 def _told(found: Mapping[str, Any]) -> Iterator[str]:
+    from writer_r1.synthesis import room_for
     from writer_r1.usefulness import ANCHORS, LABELS
 
     yield f"{found['traces']} thoughts, {sum(found['dropped'].values())} dropped"
     yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
     if found["traces"]:
-        room = -(-int(found["longest_words"] * TOKENS_A_WORD) // 64) * 64
+        room = room_for(found["longest_words"])
         yield f"the longest has {found['longest_words']} words: train with text_tokens of about {room} in --config"
     if not found["reflections"]:
         return

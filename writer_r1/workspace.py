@@ -23,6 +23,7 @@ from writer_r1.judge import Judge
 from writer_r1.llm import LLM, Cancel, connect, load, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
+from writer_r1.preparing import Preparing
 from writer_r1.pulls import pulls_into
 from writer_r1.qualification import marked
 from writer_r1.qualifying import Qualifying
@@ -58,6 +59,7 @@ class Workspace:
         self.jobs: Jobs = Jobs(self.store, turns=studio.jobs.turns if studio else None, writer=self.writer_name)
         self.qualifying: Qualifying = studio.qualifying if studio else Qualifying(self)
         self.blind_trials = BlindTrials(self)
+        self.preparing = Preparing(self)
         self._loaded: dict[str, LLM] = studio._loaded if studio else {}
         self._likeness_ready = False
         self._editing = threading.Lock()
@@ -282,7 +284,7 @@ class Workspace:
 
         The studio frees them, unless they are not `unused`: another writer's job was not to be stopped.
         """
-        let_go = [self.blind_trials.close(), not self.jobs.close(), unused]
+        let_go = [self.blind_trials.close(), self.preparing.close(), not self.jobs.close(), unused]
         if not self.writer_name:
             pulls_into(self.models).close()
             let_go.append(self.qualifying.close())

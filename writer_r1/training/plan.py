@@ -23,6 +23,7 @@ from writer_r1.trajectory import Noun, name_key
 from writer_r1.whole_file import write_whole
 
 FILE = "training_plan.json"
+MADE = "material"  # the folder of a home with what was made there to train on, which may grow at any time
 NAME = re.compile(r"[^\W_][\w. -]{0,58}")  # of a folder, on every system
 USUAL_NAME: dict[Kind, str] = {"sft": "my-style", "mrpo": "my-criteria"}
 FEWEST_OWN = "Your library holds no piece with a brief and a text of eight words yet; write one, or use the sample set."
@@ -162,14 +163,21 @@ def plan_of(config: Config) -> Plan:
     )
 
 
+def is_made(plan: Plan, home: Path) -> bool:
+    """Return whether a plan's data were made in this home to train on."""
+    return plan.source == "file" and path_of(plan.path).is_relative_to((home / MADE).absolute())
+
+
 def begin(plan: Plan, home: Path, store: Store) -> Path:
-    """Return the folder of the run that was begun; the writer's own pieces are copied beside it, as they are now.
+    """Return the folder of the run that was begun; what may change is copied beside it, as it is now.
+
+    That is the writer's own pieces, and what was made in this home to train on.
 
     Raises:
         WriterError: it cannot be begun; nothing was left behind.
     """
     folder = job.runs_in(home) / name_of(plan, home)
-    if plan.source != "own":
+    if plan.source != "own" and not is_made(plan, home):
         data_of(plan, store)
         config = config_of(plan, home)
         job.start(folder, config, store.lessons() if config.memory_share else ())

@@ -41,6 +41,7 @@ STYLES = (
     "hands_board.css",
     "compare.css",
     "training.css",
+    "material.css",
     "blind_board.css",
     "tabs.css",
     "files.css",

@@ -17,6 +17,6 @@ element.addEventListener("click", (event) => {
 });
 // What fills the form leads to it.
 document.addEventListener("click", ({ target }) => {
-  if (!target.closest?.("#train-run :is([data-act=again], [data-act=smaller])")) return;
+  if (!target.closest?.("#train-run :is([data-act=again], [data-act=smaller]), #train-material :is([data-act=learn], [data-act=practise])")) return;
   document.querySelector("#train-new")?.scrollIntoView({ block: "start" });
 });

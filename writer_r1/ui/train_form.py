@@ -132,9 +132,14 @@ def own_alone(plan: Plan, home: Path) -> bool:
     return mine and os.sep not in plan.base and "/" not in plan.base
 
 
+def sources(plan: Plan, *, shared: bool) -> list[tuple[str, str]]:
+    """Return what may be learned from; where a studio is shared a file only if the plan has one already."""
+    return [one for one in SOURCES if not (shared and one[1] == "file" != plan.source)]
+
+
 def _place_data(plan: Plan, *, shared: bool) -> tuple[gr.Radio, gr.Textbox, gr.CheckboxGroup]:
     source = gr.Radio(
-        [one for one in SOURCES if not (shared and one[1] == "file" != plan.source)],
+        sources(plan, shared=shared),
         value=plan.source,
         label="2 · What to learn from",
         info="Your own work is what you kept, wrote or decided in your library; what nobody took over is none of it.",
@@ -212,7 +217,7 @@ def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
     filled = [hint | {"value": plan.numbers.get(key)} for hint, key in zip(hints(plan), NUMBERS, strict=True)]
     return [
         plan.goal,
-        plan.source,
+        gr.update(choices=sources(plan, shared=bool(workspace.writer_name)), value=plan.source),
         path | {"value": plan.path},
         works | {"value": list(plan.works)},
         base,

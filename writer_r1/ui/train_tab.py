@@ -20,7 +20,7 @@ from writer_r1.training.data import as_seen
 from writer_r1.training.plan import Plan, begin, keep_plan, read_plan
 from writer_r1.training.report import Report, report
 from writer_r1.training.warnings import warnings
-from writer_r1.ui import blind_page, train_form
+from writer_r1.ui import blind_page, material_page, train_form
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.editing import answer
@@ -121,7 +121,7 @@ def look(workspace: Workspace, opened: str, sent: str = "", picked: Picked = NON
     over = run_overlay(curves, picked.metric)
     mark = hashlib.sha256(f"{html}\0{listed}\0{over}".encode("utf-8", "replace")).hexdigest()
     live = any(not r.status.over for r in found) or bool(training())  # a process that is over leaves in a moment
-    live = live or bool(workspace.blind_trials.running())
+    live = live or bool(workspace.blind_trials.running() or workspace.preparing.running())
     clock = gr.Timer(active=live)
     if mark == sent:
         same = gr.skip()
@@ -215,11 +215,8 @@ def on_load(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> 
     return [*look(workspace, opened, picked=picked), gr.skip(), *formed(workspace)]
 
 
-def build(workspace: Workspace) -> Wiring:
-    """Place the tab's parts in the open Tab and wire them."""
-    blind = blind_page.place()
-    run = Board("", elem_id="train-run", script="keep_focus.js")
-    announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
+def _place_new(workspace: Workspace) -> tuple[train_form.Form, list[Any]]:
+    """Place the form of a new run and what stands beside it, and return both."""
     with gr.Row(elem_id="train-new"):
         with gr.Column(elem_id="train-form", min_width=0):
             gr.HTML("<h2>A new run</h2>", apply_default_css=False)
@@ -227,6 +224,16 @@ def build(workspace: Workspace) -> Wiring:
         with gr.Column(elem_id="train-side", min_width=0):
             board = Board("", elem_id="train-ready", script="train.js")
             start = gr.Button(START, variant="primary", elem_id="train-start", interactive=False)
+    return form, list(Asking(board, start))
+
+
+def build(workspace: Workspace) -> Wiring:
+    """Place the tab's parts in the open Tab and wire them."""
+    blind = blind_page.place()
+    run = Board("", elem_id="train-run", script="keep_focus.js")
+    announce = gr.HTML("", elem_id="train-announce", apply_default_css=False)
+    form, side = _place_new(workspace)
+    material = material_page.place(workspace)
     gr.HTML("<h2>Runs</h2>", elem_id="train-history", apply_default_css=False)
     runs = Board("", elem_id="train-runs", script="keep_focus.js")
     overlay = Board("", elem_id="train-overlay", script="keep_focus.js")
@@ -234,40 +241,42 @@ def build(workspace: Workspace) -> Wiring:
     opened, sent, timer = gr.State(""), gr.State(""), gr.Timer(LOOK_S, active=False)
     picked = gr.State(NONE_PICKED)
     page: list[Any] = list(Page(run, runs, overlay, announce, opened, picked, sent, timer))
-    side: list[Any] = list(Asking(board, start))
-    everything, reading = [*page, told, *form.fields, *side], [blind.shown, blind.sent]
+    everything, reading = [*page, told, *form.fields, *side], [blind.shown, blind.sent, material.sent]
 
     def acted(now: str, over: Picked, event: gr.EventData) -> list[Any]:
         return on_act(workspace, now, asked(event), over)
 
-    def ticked(now: str, before: str, over: Picked, shown: str, sent: Sequence[str]) -> list[Any]:
-        parts, pair, same = look(workspace, now, before, over), blind_page.look(workspace, shown, sent), gr.skip()
+    def ticked(now: str, before: str, over: Picked, shown: str, sent: Sequence[str], told: Sequence[str]) -> list[Any]:
+        parts, same = look(workspace, now, before, over), gr.skip()
+        pair = [*blind_page.look(workspace, shown, sent), *material_page.look(workspace, told)]
         if parts.timer.active:
             return [*parts._replace(timer=same), same, same, *pair]
         return [*parts, *asking(workspace, read_plan(workspace.home)), *pair]  # the machine is free for another
-
-    def changed(*values: Any) -> list[Any]:
-        return on_change(workspace, values)
 
     # Not their change: what the page itself puts into a field would come back as a plan, half of it.
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
     looks = [form.path, form.works, form.reward, *form.numbers]
-    gr.on(heeded, changed, form.fields, [*looks, *side], trigger_mode="always_last", **QUIET)
-    started = start.click(
+    gr.on(heeded, lambda *v: on_change(workspace, v), form.fields, [*looks, *side], trigger_mode="always_last", **QUIET)
+    started = side[1].click(
         lambda now, over: on_start(workspace, now, over), [opened, picked], page, trigger_mode="once", **QUIET
     )
     started.then(lambda: formed(workspace), None, [*form.fields, *side], **QUIET)  # the run is seen first
     heard = run.submit(acted, [opened, picked], everything, **EACH)
     for board_of_runs in (runs, overlay):
         board_of_runs.submit(acted, [opened, picked], everything, **EACH)
-    timer.tick(ticked, [opened, sent, picked, *reading], [*page, *side, *blind], **QUIET)
+    timer.tick(ticked, [opened, sent, picked, *reading], [*page, *side, *blind, *material.followed], **QUIET)
+    material_page.wire(workspace, material, timer, [*form.fields, *side], lambda: formed(workspace))
     comparing = blind_page.wire(workspace, blind, timer)
     heard.then(**comparing)
     return Wiring(
-        lambda now, over, *pair: [*on_load(workspace, now, over), *blind_page.look(workspace, *pair)],
+        lambda now, over, shown, sent, told: [
+            *on_load(workspace, now, over),
+            *blind_page.look(workspace, shown, sent),
+            *material_page.loaded(workspace, told),
+        ],
         [opened, picked, *reading],
-        [*everything, *blind],
+        [*everything, *blind, *material.followed, *material.numbers],
         lambda: gr.Timer(active=False),
         timer,
         heard,

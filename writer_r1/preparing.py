@@ -1,0 +1,200 @@
+"""A wish for thoughts to train on, or for requests of the right difficulty -> made in the background, for any page.
+
+`synthesis` and `difficulty` do the work, in a thread that shares the machine's model with whoever writes and lets him
+go first. Each row is in its file as soon as it is known, so work that was stopped goes on where it was, in a studio
+started anew, too. One of the two is made at a time.
+"""
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from writer_r1 import difficulty, synthesis
+from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.llm import Cancel
+from writer_r1.material import Source, read_bounds, requests, thoughts_at, tried_at
+from writer_r1.review import Similarity
+from writer_r1.room import Host as ModelHost
+from writer_r1.row_files import Pair, Say
+from writer_r1.store import Store
+from writer_r1.thinking import Limits
+from writer_r1.training.plan import read_plan
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["thoughts", "difficulty"]
+State = Literal["running", "done", "failed", "stopped"]
+ROUNDS, THOUGHT = 3, Limits(0.5, 900)  # as `writer-r1 synth` has them
+BUSY: dict[Kind, str] = {"thoughts": "Thinking traces are being made", "difficulty": "Requests are being tried"}
+BUG = "The work hit a bug; what was made is kept. Details are in the log."
+
+
+class Host(ModelHost, Protocol):
+    """What is needed of a workspace."""
+
+    home: Path
+    store: Store
+
+    @property
+    def writer(self) -> str:
+        """Return the name of the model that writes."""
+        ...
+
+    @property
+    def judge(self) -> str:
+        """Return the name of the model that judges."""
+        ...
+
+    @property
+    def similarity(self) -> Similarity:
+        """Return the likeness of a text with others."""
+        ...
+
+    def name_of(self, name: str) -> str:
+        """Return the one name of a model, whatever it is called by."""
+        ...
+
+
+class Asked(NamedTuple):
+    """What is made, of which requests."""
+
+    kind: Kind
+    source: Source
+
+
+class Progress(NamedTuple):
+    """How far it is, in requests. `left_s` is None while the pace is not known."""
+
+    asked: Asked
+    done: int
+    total: int
+    left_s: float | None
+    doing: str
+    state: State
+    message: str = ""
+    stopping: bool = False
+
+
+def wish_for(host: Host) -> difficulty.Wish:
+    """Return how requests would be tried now: the base that is chosen to be trained drafts."""
+    bounds, policy = read_bounds(host.home), read_plan(host.home).base
+    return difficulty.Wish(_name(policy, host), _name(host.judge, host), bounds.drafts, 0, bounds.limits)
+
+
+def _name(model: str, host: Host) -> str:
+    try:
+        return host.name_of(model)
+    except WriterError:
+        return model  # that it is not there is said when it is needed
+
+
+def tried_now(host: Host) -> Path:
+    """Return the file of the requests that were tried with the model, judge and drafts that are chosen now."""
+    wish = wish_for(host)
+    return tried_at(host.home, wish.policy, wish.judge, wish.drafts)
+
+
+class Preparing:
+    """What is, or was, made to train on by this process for one library, one thing at a time."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._guard = threading.Lock()
+        self._last: dict[Kind, _Work] = {}
+
+    def start(self, asked: Asked) -> None:
+        """Begin, or go on, unless it is under way.
+
+        Raises:
+            Busy: something else is being made.
+        """
+        with self._guard:
+            if running := self.running():
+                if running == asked:
+                    return
+                raise Busy(f"{BUSY[running.kind]}; wait for the end, or press Stop there first.")
+            work = self._last[asked.kind] = _Work(asked, self._host)
+            work.thread.start()
+
+    def progress(self, kind: Kind) -> Progress | None:
+        """Return how far the last work of this kind is, or None where this studio began none."""
+        work = self._last.get(kind)
+        return work.progress if work else None
+
+    def running(self) -> Asked | None:
+        """Return what is being made, if anything."""
+        every = list(self._last.values())
+        return next((work.asked for work in every if work.progress.state == "running"), None)
+
+    def stop(self) -> None:
+        """Ask for an end; what was made is kept."""
+        for work in list(self._last.values()):
+            work.stop.set()
+
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Stop, and return whether the model is let go."""
+        self.stop()
+        works = list(self._last.values())
+        for work in works:
+            work.thread.join(timeout_s)
+        return not any(work.thread.is_alive() for work in works)
+
+
+class _Work:
+    """One work: its thread, and how far it is."""
+
+    def __init__(self, asked: Asked, host: Host) -> None:
+        self.asked, self.host = asked, host
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run, name=f"prepare {asked.kind}", daemon=True)
+        self._said = Progress(asked, 0, 0, None, "beginning", "running")
+
+    @property
+    def progress(self) -> Progress:
+        return self._said._replace(stopping=self._said.state == "running" and self.stop.is_set())
+
+    def _tell(self, done: int, total: int, left_s: float | None, doing: str) -> None:
+        self._said = Progress(self.asked, done, total, left_s, doing, "running")
+
+    def _run(self) -> None:
+        state: State = "failed"
+        message = BUG
+        try:
+            MAKE[self.asked.kind](self.host, self.asked.source, self._tell, self.stop.is_set)
+            whole = self._said.done >= self._said.total
+            state, message = ("done" if whole or not self.stop.is_set() else "stopped"), ""
+        except WriterError as error:
+            message = str(error)
+        except BaseException as error:  # a bug must reach the page, which would else wait for ever
+            where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
+            log.error("Making %s met a bug, %s:\n%s", self.asked.kind, type(error).__name__, where)
+        finally:
+            self._said = self._said._replace(left_s=None, state=state, message=message)
+
+
+def _thoughts(host: Host, source: Source, say: Say, cancel: Cancel) -> None:
+    outcomes = synthesis.Outcomes(_begun(thoughts_at(host.home)))
+    if source == "library":
+        synthesis.from_history(host.store, outcomes, THOUGHT, host.similarity, say, cancel)
+        return
+    wish = synthesis.Wish(host.name_of(host.writer), host.name_of(host.judge), ROUNDS, 0, THOUGHT)
+    synthesis.synthesise(host, requests(source, host.store), outcomes, wish, say, cancel)
+
+
+def _difficulty(host: Host, source: Source, say: Say, cancel: Cancel) -> None:
+    wish = wish_for(host)
+    difficulty.choose(host, requests(source, host.store), Pair(_begun(tried_now(host))), wish, say, cancel)
+
+
+def _begun(out: Path) -> Path:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{str(out.parent)!r} cannot be made ({error.strerror}).") from error
+    return out
+
+
+MAKE: dict[Kind, Callable[[Host, Source, Say, Cancel], None]] = {"thoughts": _thoughts, "difficulty": _difficulty}

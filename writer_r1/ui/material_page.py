@@ -1,0 +1,246 @@
+"""The part of the Train page where traces are made and requests are tried, and from which both go into the form.
+
+A page owns none of the work: it looks while something is made, and sends a part anew only where it changed.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from writer_r1 import catalog, difficulty, synthesis
+from writer_r1.errors import WriterError
+from writer_r1.material import (
+    Bounds,
+    Made,
+    chosen_at,
+    keep_bounds,
+    made,
+    read_bounds,
+    samples,
+    thoughts_at,
+    untried,
+    write_chosen,
+)
+from writer_r1.preparing import Asked, Kind, tried_now, wish_for
+from writer_r1.training.config import PRESETS
+from writer_r1.training.config import Kind as Goal
+from writer_r1.training.plan import Plan, keep_plan, read_plan
+from writer_r1.ui import gradio as gr
+from writer_r1.ui.board import EACH, QUIET, Board, asked
+from writer_r1.ui.material_board import TITLE, Offer, difficulty_result, thoughts_result, work_card
+from writer_r1.workspace import Workspace
+
+NONE_SENT = ("", "", "", "", "")
+
+
+class Parts(NamedTuple):
+    """Two cards with what came of each, digests of what was sent last with what ran then, and the three numbers."""
+
+    thoughts: Any
+    traces: Any
+    trying: Any
+    tried: Any
+    sent: Any
+    low: Any
+    high: Any
+    drafts: Any
+
+    @property
+    def followed(self) -> list[Any]:
+        return [self.thoughts, self.traces, self.trying, self.tried, self.sent]
+
+    @property
+    def numbers(self) -> list[Any]:
+        return [self.low, self.high, self.drafts]
+
+
+def place(workspace: Workspace) -> Parts:
+    """Place the two cards in the open block."""
+    bounds = read_bounds(workspace.home)
+    with gr.Row(elem_id="train-material"):
+        with gr.Column(min_width=0, elem_classes=["material-card"]):
+            thoughts = Board("", elem_id="train-thoughts", script="keep_focus.js")
+            traces = Board("", elem_id="train-traces", script="keep_focus.js")
+        with gr.Column(min_width=0, elem_classes=["material-card"]):
+            trying = Board("", elem_id="train-trying", script="keep_focus.js")
+            with gr.Row(elem_id="train-bounds"):
+                low = gr.Number(
+                    bounds.low, label="Mean at least", minimum=0, maximum=1, step=0.05, min_width=110, elem_id="low"
+                )
+                high = gr.Number(
+                    bounds.high, label="Mean at most", minimum=0, maximum=1, step=0.05, min_width=110, elem_id="high"
+                )
+                drafts = gr.Number(
+                    bounds.drafts,
+                    label="Drafts a request",
+                    minimum=2,
+                    maximum=32,
+                    precision=0,
+                    min_width=110,
+                    elem_id="drafts",
+                )
+            tried = Board("", elem_id="train-tried", script="keep_focus.js")
+    return Parts(thoughts, traces, trying, tried, gr.State(NONE_SENT), low, high, drafts)
+
+
+def look(workspace: Workspace, sent: Sequence[str] = NONE_SENT) -> list[Any]:
+    """Return the four parts as they are now; what is as it was `sent` last is skipped. An end of work is told."""
+    try:
+        html = [*_thoughts(workspace), *_difficulty(workspace)]
+    except WriterError as error:
+        gr.Warning(str(error))
+        return [gr.skip()] * 4 + [sent]
+    marks = [hashlib.sha256(part.encode("utf-8", "replace")).hexdigest() for part in html]
+    running = workspace.preparing.running()
+    if sent[4] and not running:
+        _tell(workspace, sent[4])
+    parts = [gr.skip() if mark == before else part for part, mark, before in zip(html, marks, sent, strict=False)]
+    return [*parts, (*marks, running.kind if running else "")]
+
+
+def _tell(workspace: Workspace, kind: str) -> None:
+    for one, title in TITLE.items():
+        progress = workspace.preparing.progress(one) if one == kind else None
+        if progress and progress.state == "failed":
+            gr.Warning(progress.message)
+        elif progress and progress.state == "done":
+            gr.Info(f"{title}: done, see Train.")
+
+
+def _thoughts(workspace: Workspace) -> tuple[str, str]:
+    found = made(thoughts_at(workspace.home))
+    total, left = _counted(found, synthesis.key_of)
+    writer, judge = (_label(workspace, name) for name in (workspace.writer, workspace.judge))
+    offers = (
+        Offer(
+            "library",
+            "Your own rounds",
+            "What was written and bettered here already; no model is needed, and it takes seconds.",
+            "Take from my rounds",
+        ),
+        Offer(
+            "sample",
+            "The sample requests",
+            f"They come with the studio. {writer} writes and betters each, {judge} judges, without pause but behind "
+            "your own writing. It can be stopped at any time.",
+            "Make traces",
+            total,
+            left,
+        ),
+    )
+    preparing = workspace.preparing
+    card = work_card("thoughts", offers, preparing.progress("thoughts"), len(found.kept), preparing.running())
+    return card, thoughts_result(found)
+
+
+def _difficulty(workspace: Workspace) -> tuple[str, str]:
+    wish, bounds, found = wish_for(workspace), read_bounds(workspace.home), made(tried_now(workspace))
+    total, left = _counted(found, difficulty.key_of)
+    who = f"{_label(workspace, wish.policy)}, judged by {_label(workspace, wish.judge)}"
+    offers = (
+        Offer("library", "The requests of your pieces", "Those you wrote a text for.", "Try mine"),
+        Offer("sample", "The sample requests", f"With {who}.", "Try them", total, left),
+    )
+    kept = len(difficulty.sort_out(found.rows, bounds.limits).kept)
+    preparing = workspace.preparing
+    card = work_card("difficulty", offers, preparing.progress("difficulty"), kept, preparing.running())
+    return card, difficulty_result(found, bounds, who)
+
+
+def _counted(found: Made, key: Callable[..., str]) -> tuple[int, int]:
+    """Return how many sample requests there are, and how many of them were not worked on yet."""
+    return len(samples()), untried(samples(), found, key)
+
+
+def _label(workspace: Workspace, name: str) -> str:
+    try:
+        return catalog.find(name, workspace.models).label
+    except WriterError:
+        return name
+
+
+def on_act(workspace: Workspace, wish: dict[str, str]) -> bool:
+    """Do what a button asks, and return whether the form is then another; a browser may have sent anything."""
+    try:
+        match wish["act"]:
+            case "prepare":
+                _begin(workspace, wish)
+            case "halt":
+                workspace.preparing.stop()
+            case "learn":
+                _plan(workspace, "sft")
+                return True
+            case "practise":
+                write_chosen(workspace.home, tried_now(workspace))
+                _plan(workspace, "mrpo")
+                return True
+    except WriterError as error:
+        gr.Warning(str(error))
+    return False
+
+
+def _begin(workspace: Workspace, wish: dict[str, str]) -> None:
+    kinds: dict[str, Kind] = {"thoughts": "thoughts", "difficulty": "difficulty"}
+    if (kind := kinds.get(wish.get("kind", ""))) and (source := wish.get("source")) in ("sample", "library"):
+        workspace.preparing.start(Asked(kind, "sample" if source == "sample" else "library"))
+
+
+def _plan(workspace: Workspace, goal: Goal) -> None:
+    """Keep the plan to learn from the traces, or to practise on the requests that were chosen."""
+    plan, home = read_plan(workspace.home), workspace.home
+    numbers = dict(plan.numbers) if plan.goal == goal else {}
+    if goal == "sft":
+        longest = synthesis.summed(*made(thoughts_at(home)))["longest_words"]
+        usual = numbers.get("text_tokens", PRESETS[goal][plan.preset]["text_tokens"])
+        numbers["text_tokens"] = max(usual, synthesis.room_for(longest))  # a thought that is cut teaches nothing
+    keep_plan(
+        home,
+        Plan(
+            goal=goal,
+            source="file",
+            path=str(thoughts_at(home) if goal == "sft" else chosen_at(home)),
+            works=plan.works,
+            base=plan.base,
+            preset=plan.preset,
+            adapter=plan.adapter if plan.goal == goal else None,
+            numbers=numbers,
+        ),
+    )
+
+
+def on_bounds(workspace: Workspace, values: Sequence[Any], sent: Sequence[str]) -> list[Any]:
+    """Keep the numbers, and return the cards by them; while one is being typed that cannot be, the last ones hold."""
+    low, high, drafts = values
+    try:
+        keep_bounds(workspace.home, Bounds.model_validate({"low": low, "high": high, "drafts": drafts}))
+    except ValidationError:
+        pass
+    except WriterError as error:
+        gr.Warning(str(error))
+    return look(workspace, sent)
+
+
+def loaded(workspace: Workspace, sent: Sequence[str]) -> list[Any]:
+    """Return everything, with the numbers as they are kept."""
+    bounds = read_bounds(workspace.home)
+    return [*look(workspace, sent), bounds.low, bounds.high, bounds.drafts]
+
+
+def wire(workspace: Workspace, parts: Parts, timer: Any, form: list[Any], formed: Callable[[], list[Any]]) -> None:
+    """Wire buttons and numbers; `form` is what `formed` fills where a button made another plan."""
+
+    def acted(sent: Sequence[str], event: gr.EventData) -> list[Any]:
+        planned = on_act(workspace, asked(event))
+        clock = gr.Timer(active=True) if workspace.preparing.running() else gr.skip()
+        filled = formed() if planned else [gr.skip()] * len(form)
+        return [*look(workspace, sent), clock, *filled]
+
+    def changed(low: Any, high: Any, drafts: Any, sent: Sequence[str]) -> list[Any]:
+        return on_bounds(workspace, (low, high, drafts), sent)
+
+    for board in parts.followed[:4]:
+        board.submit(acted, parts.sent, [*parts.followed, timer, *form], **EACH)
+    typed = [parts.low.input, parts.high.input, parts.drafts.blur, parts.drafts.submit]
+    gr.on(typed, changed, [*parts.numbers, parts.sent], parts.followed, trigger_mode="always_last", **QUIET)
