@@ -222,6 +222,7 @@ def test_one_that_does_not_return_ends_the_run_in_a_sentence_and_a_stop_is_heard
     one.stop()
     with pytest.raises(NoServer, match=r"answered for 1 seconds \(127.0.0.1:\d+ cannot be reached\).*resume the run"):
         sampler.sample(PROMPTS, range(8), 24)
+    assert sampler.waits == "waiting for a rollout server"
     with pytest.raises(NoServer, match="cannot be reached"):
         sampler.wear(2)
     patient = served(one)
