@@ -20,7 +20,7 @@ PIP = $(PY) -m pip install -c constraints.txt $(if $(TORCH_INDEX),--extra-index-
 LLAMA = CMAKE_ARGS="-DGGML_OPENMP=OFF $$CMAKE_ARGS"
 HAS_OPENMP = import llama_cpp, sys; sys.exit(b"OPENMP = 1" not in llama_cpp.llama_print_system_info())
 
-.PHONY: help run check test proof bench bench-training models wheel lint
+.PHONY: help run check test proof bench bench-training bench-gpu models wheel lint
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make proof   the long tests; what is done is not done again'
 	@echo 'make bench   the measurements                             [BENCH=NAME]'
 	@echo 'make bench-training  a training step beside TRL, which it installs'
+	@echo 'make bench-gpu  the same in bf16 on a GPU; without one it says so and ends with 1'
 	@echo 'make models  get the starter model'
 	@echo 'make wheel   build the package into dist/'
 
@@ -61,6 +62,11 @@ bench: $(VENV)/.installed-test models
 bench-training: $(VENV)/.installed-test models
 	$(PY) -m pip install -q -c constraints.txt -e '.[trl]'
 	$(PY) benchmarks/training_step.py
+
+bench-gpu: $(VENV)/.installed-test models
+	@$(PY) -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' || exec $(PY) benchmarks/training_step.py gpu
+	$(PY) -m pip install -q -c constraints.txt -e '.[trl]'
+	BENCH_STEPS=10 $(PY) benchmarks/training_step.py gpu
 
 models: $(VENV)/.installed-test
 	@$(PY) -m writer_r1 models pull starter

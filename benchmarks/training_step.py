@@ -2,6 +2,7 @@
 
     python benchmarks/training_step.py                 all pairs that can be measured here, one RESULT line each
     python benchmarks/training_step.py ours mrpo tiny  one of them, as one JSON line
+    python benchmarks/training_step.py gpu             the starter on a GPU in bf16: wall seconds, memory of the GPU
 
 `mrpo_llamacpp` is MRPO with the replies written by llama.cpp, which stock TRL cannot use on a CPU: held against TRL's
 own step. `sampling` is how far the sampler's log-probs are from the trainer's, on average.
@@ -22,6 +23,11 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 ROWS, PROMPT, REPLY, STEPS = 8, 128, 128, int(os.environ.get("BENCH_STEPS", "3"))
+ON_GPU = "BENCH_GPU"  # without it a GPU is hidden: TRL would not use it, and ours would
+NO_GPU = (
+    "make bench-gpu measures on a GPU, and torch finds none here; on a machine that has one, see that torch is a build "
+    "for it. Nothing was measured. Without one: make bench-training."
+)
 QUIET = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -32,6 +38,34 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONWARNINGS": "ignore",
 }
+
+
+class Meter:
+    """Seconds and memory of steps: of the processor, or on a GPU wall seconds and what torch gave out of its memory."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self.gpu, self.seconds = torch.cuda.is_available(), list[float]()
+        self._peak = Peak()
+        self._peak.start()
+
+    def now(self) -> float:
+        import torch
+
+        if not self.gpu:
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def told(self, loop: str) -> dict[str, Any]:
+        """Return the figures of the steps after the first; tokens are those that a step learns from."""
+        import torch
+
+        peak = torch.cuda.max_memory_allocated() >> 20 if self.gpu else self._peak.mib
+        seconds = fmean(self.seconds[1:])
+        tokens = ROWS * (2 * PROMPT if loop == "sft" else REPLY)
+        return {"seconds": round(seconds, 3), "tokens_s": round(tokens / seconds, 1), "peak_mib": peak}
 
 
 class Peak(threading.Thread):
@@ -121,12 +155,11 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
     learner.sampler = open_sampler(policy, base, config) if loop == "mrpo_llamacpp" else policy
     learner.optimizer, learner.state = Optimizer(policy.parameters, config, learner.crew), {"step": 0, "drawn": 0}
     learner.beat, learner.stopping, learner.folder = lambda *_, **__: None, lambda: False, folder
-    buffer, under, peak = Buffer(config.replay), Under("p", "r", "j", "t"), Peak()
-    peak.start()
-    seconds, parts, gaps = list[float](), list[dict[str, float]](), list[float]()
+    buffer, under, meter = Buffer(config.replay), Under("p", "r", "j", "t"), Meter()
+    parts, gaps = list[dict[str, float]](), list[float]()
     for step in range(STEPS + 1):
         learner.state |= {"step": step, "drawn": step}
-        began = time.process_time()
+        began = meter.now()
         clock = practice.Clock()
         if loop != "sft":
             prompt = prompt_ids(policy.tokenizer, step)
@@ -141,27 +174,26 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
                 scored = policy.score([rows[i][:1] for i in batch], [rows[i][1:] for i in batch])
                 supervised_loss(scored.logp, scored.mask, ROWS * (2 * PROMPT - 1)).backward()
             learner.optimizer.step(step)
-        seconds.append(time.process_time() - began)
+        meter.seconds.append(meter.now() - began)
         parts.append(clock.spent)
     spent = {k: round(fmean(p.get(k, 0.0) for p in parts[1:]), 3) for k in parts[-1]}
-    found = {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib, "wall": spent}
+    found = meter.told(loop) | {"wall": spent}
     return found | ({"sampling": round(fmean(gaps[1:]), 4)} if gaps else {})
 
 
 def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
     trainer = trl_trainer(loop, base_of(size, folder), folder)
-    seconds, step, peak = list[float](), trainer.training_step, Peak()
+    step, meter = trainer.training_step, Meter()
 
     def timed(*args: Any, **named: Any) -> Any:
-        began = time.process_time()
+        began = meter.now()
         found = step(*args, **named)
-        seconds.append(time.process_time() - began)
+        meter.seconds.append(meter.now() - began)
         return found
 
     trainer.training_step = timed
-    peak.start()
     trainer.train()
-    return {"seconds": round(fmean(seconds[1:]), 3), "peak_mib": peak.mib}
+    return meter.told(loop)
 
 
 def trl_trainer(loop: str, base: Path, folder: Path) -> Any:
@@ -173,10 +205,11 @@ def trl_trainer(loop: str, base: Path, folder: Path) -> Any:
     from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
     torch.set_num_threads(1)
+    gpu = torch.cuda.is_available()
     tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     every = {
-        "model": AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        "model": AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16 if gpu else torch.float32),
         "processing_class": tokenizer,
         "peft_config": LoraConfig(
             r=16, lora_alpha=32, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM"
@@ -187,11 +220,11 @@ def trl_trainer(loop: str, base: Path, folder: Path) -> Any:
         "per_device_train_batch_size": ROWS,
         "max_steps": STEPS + 1,
         "learning_rate": 1e-4,
-        "bf16": False,
+        "bf16": gpu,
         "gradient_checkpointing": False,
         "save_strategy": "no",
         "report_to": [],
-        "use_cpu": True,
+        "use_cpu": not gpu,
         "disable_tqdm": True,
         "logging_strategy": "no",
     }
@@ -220,7 +253,12 @@ def trl_trainer(loop: str, base: Path, folder: Path) -> Any:
 def measured(who: str, loop: str, size: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, __file__, who, loop, size],
-        env={**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        env={
+            **os.environ,
+            **QUIET,
+            **({} if os.environ.get(ON_GPU) else {"CUDA_VISIBLE_DEVICES": ""}),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        },
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -229,15 +267,27 @@ def measured(who: str, loop: str, size: str) -> dict[str, Any]:
     return found
 
 
+def gpu_of() -> dict[str, Any]:
+    """Return the GPU that is measured from now on; without one the bench ends here."""
+    import torch
+
+    if not torch.cuda.is_available():
+        sys.exit(NO_GPU)
+    os.environ[ON_GPU] = "1"
+    return {"gpu": torch.cuda.get_device_name(0), "dtype": "bfloat16", "torch": torch.__version__}
+
+
 def main() -> None:
     if len(sys.argv) == 4:
         who, loop, size = sys.argv[1:]
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps({"ours": ours, "trl": trl}[who](loop, size, Path(folder))))
         return
-    for size in os.environ.get("BENCH_SIZES", "tiny smol").split():
+    machine = gpu_of() if sys.argv[1:] == ["gpu"] else {}
+    for size in os.environ.get("BENCH_SIZES", "smol" if machine else "tiny smol").split():
         theirs = {loop: measured("trl", loop, size) for loop in ("mrpo", "sft")}
-        theirs |= {"mrpo_llamacpp": theirs["mrpo"]} if size == "smol" else {}  # llama.cpp needs a GGUF
+        # llama.cpp needs a GGUF, and has nothing to win on a GPU
+        theirs |= {"mrpo_llamacpp": theirs["mrpo"]} if size == "smol" and not machine else {}
         for loop in theirs:
             mine, rival = measured("ours", loop, size), theirs[loop]
             name = f"mrpo_{size}_llamacpp" if loop == "mrpo_llamacpp" else f"{loop}_{size}"
@@ -248,6 +298,7 @@ def main() -> None:
                 "ours": mine,
                 "trl": rival,
                 "steps": STEPS,
+                **machine,
             }
             print("RESULT " + json.dumps(row), flush=True)
 

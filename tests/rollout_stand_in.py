@@ -9,6 +9,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,6 +45,7 @@ class RolloutStandIn:
         self.asked, self.calls, self.headers = list[str](), list[str](), list[dict[str, str]]()
         self.spoil: Callable[[Reply], Any] = lambda reply: reply
         self.swap: Callable[[str], str] = lambda folder: folder  # what is read in a folder's place
+        self.pause_s = 0.0  # before a rollout
         self.dies_after: int | None = None
         self.died = threading.Event()
         self._port = 0
@@ -164,6 +166,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/completions" and not body.get("echo"):
+            time.sleep(self.server.stand_in.pause_s)
         self.answer(lambda: self.server.stand_in.post(self.path, body))
 
     def answer(self, work: Callable[[], Any]) -> None:

@@ -73,8 +73,8 @@ def served(
 ) -> Served:
     """Servers that are waited for a little."""
 
-    def opened(*which: RolloutStandIn, away_s: float = 20.0, **chosen: Any) -> ServerSampler:
-        monkeypatch.setattr(server_sampler, "PATIENCE", Patience(0.05, 0.2, away_s, 20.0))
+    def opened(*which: RolloutStandIn, away_s: float = 20.0, silent_s: float = 20.0, **chosen: Any) -> ServerSampler:
+        monkeypatch.setattr(server_sampler, "PATIENCE", Patience(0.05, 0.2, away_s, silent_s))
         settings = config(base, [one.url for one in which or stand_ins], **chosen)
         return open_servers(policy, prepared(str(base)), settings, Crew(), tmp_path)
 
@@ -177,11 +177,28 @@ def test_a_server_that_dies_leaves_its_rows_to_the_others_and_returns_with_the_n
 
 def eventually_worn(sampler: ServerSampler, version: int, one: RolloutStandIn) -> bool:
     """Put the adapter on until a server that has just come back is due to be asked again."""
-    for _ in range(100):
+    for _ in range(200):
         assert sampler.wear(version)
-        if one.policies:
+        if any(version_of(name) == version for name in one.policies):
             return True
     return False
+
+
+def test_what_a_hanging_server_says_too_late_is_not_heard(
+    policy: Policy, served: Served, stand_ins: list[RolloutStandIn]
+) -> None:
+    one, other = stand_ins
+    sampler = served(silent_s=3.0)
+    assert sampler.wear(1)
+    one.pause_s = 3.3
+    written = sampler.sample(PROMPTS, range(8), 24)
+    assert gap(policy, written) < 1e-4 and len(written) == len(other.asked) == 8
+    assert sampler.servers[0].why == "is silent" and sampler.told["rollouts/asked_again"] == 4
+    one.pause_s = 0.0
+    move(policy, 2)
+    assert eventually_worn(sampler, 2, one)
+    again = sampler.sample(PROMPTS, range(8), 24)
+    assert gap(policy, again) < 1e-4 and {r.version for r in again} == {2}
 
 
 def test_where_no_server_is_left_one_that_returns_is_waited_for(
@@ -205,6 +222,7 @@ def test_one_that_does_not_return_ends_the_run_in_a_sentence_and_a_stop_is_heard
     one.stop()
     with pytest.raises(NoServer, match=r"answered for 1 seconds \(127.0.0.1:\d+ cannot be reached\).*resume the run"):
         sampler.sample(PROMPTS, range(8), 24)
+    assert sampler.waits == "waiting for a rollout server"
     with pytest.raises(NoServer, match="cannot be reached"):
         sampler.wear(2)
     patient = served(one)
