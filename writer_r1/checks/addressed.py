@@ -1,7 +1,7 @@
 """Draft -> what in it speaks to whoever judges it, and the draft with that made unreadable.
 
 A small model does what the text before it says, whatever it was told about orders inside a draft. So the words of
-sentences that are about the marking of the draft are not shown to it: each letter and mark is an x. It stands for a
+sentences that are about the marking of the draft are not shown to it: each letter and symbol is an x. It stands for a
 line that does not belong, since one that were simply gone would cost less than an ordinary line out of place. A
 sentence of a story may be taken for one, which costs a little: the judge does not read it, and the reader does. Words
 are weighed, not phrases looked for: an attack has many phrasings, but has to name what it wants (a mark) and from whom.
@@ -24,7 +24,7 @@ _UNSEEN = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
 _SPACED = re.compile(r"\b(?:\w[ .\-_*]){5,}\w\b")
-_SEEN = re.compile(r"\S")
+_SEEN = re.compile(r"[^\s.,;:!?…'\"()“”‘’—–，。、；：！？（）「」]")  # the marks of a sentence stay
 _NUMBER = re.compile(r"[\W\d]*")
 
 
@@ -72,7 +72,7 @@ def to_the_judge(text: str) -> list[Span]:
 
 
 def unaddressed(text: str) -> str:
-    """Return the draft with an x for each letter, digit and mark of what speaks to whoever judges it."""
+    """Return the draft with an x for each letter and symbol of what speaks to whoever judges it."""
     kept, at = [], 0
     for start, end in to_the_judge(text):
         kept += [text[at:start], _SEEN.sub("x", _UNSEEN.sub("", text[start:end]))]
