@@ -39,6 +39,7 @@ from writer_r1.reflection_arms import (
     advised,
     begin,
     plain_judge,
+    read_verdict,
 )
 from writer_r1.reflection_bench import Bench, _order, _seconds, compare
 from writer_r1.reflection_commands import arms_of
@@ -164,12 +165,28 @@ def test_plain_judge_rounds_are_told_a_digit_and_a_critique_and_take_every_text(
     for request in verdicts:
         said = " ".join(m.content for m in request.messages)
         assert not any(words in said for words in ("Salt", "It smells", "Cheese is in it", "Lessons"))
-    told = "A judge says of the whole piece: Score: 4 The stairs are told too neatly. More salt would help."
+    told = "Write it better. It was given 4 of 9. The stairs are told too neatly. More salt would help."
     assert all(r.messages[-1].content.endswith(told) for r in revisions)
     first, second, *_ = played.attempts
     assert second.accepted and second.evaluation and first.evaluation and played.best.number > 1
     assert (second.evaluation.reward or 0) < (first.evaluation.reward or 0)
     assert 100 <= played.tokens <= 100 + 120 and second.text != first.text
+
+
+@pytest.mark.parametrize(
+    ("reply", "wanted"),
+    [
+        ("4\n\nMore salt.", "Write it better. It was given 4 of 9. More salt."),
+        ("7/9. More salt.", "Write it better. It was given 7 of 9. More salt."),
+        ("9 out of 9: (excellent)", "Write it better. It was given 9 of 9. (excellent)"),
+        ("6", "Write it better. It was given 6 of 9."),
+        ("More salt.", "Write it better. More salt."),
+        ("42 is too much.", "Write it better. 42 is too much."),
+        (" \n", ""),
+    ],
+)
+def test_a_verdict_is_a_digit_and_a_critique_and_data_in_any_case(reply: str, wanted: str) -> None:
+    assert read_verdict(reply) == wanted
 
 
 def test_a_judge_without_words_ends_the_plain_rounds_all_the_same(workspace: Workspace, tmp_path: Path) -> None:
@@ -201,7 +218,13 @@ def test_what_came_out_so_far_is_told_after_each_request(workspace: Workspace, t
     alone = bench(workspace, tmp_path / "alone", arms=one.arms)
     first = found(alone._replace(examples=alone.examples[:1]))[0]
     assert told[0] == first | {"asked": 4}
-    assert len(list(compare(bench(workspace, tmp_path, arms=one.arms), lambda *row: None, never))) == 1  # all was there
+    again = bench(workspace, tmp_path, arms=one.arms)
+    assert list(compare(again, lambda *row: None, never)) == told[-1:]  # all was there
+    said: list[str] = []
+    fewer = alone._replace(examples=alone.examples[:2], kept=Kept(tmp_path / "alone" / "kept.jsonl"))
+    going_on = compare(fewer, lambda doing, *row: said.append(doing), never)
+    assert next(going_on) == first | {"asked": 2} and said == []  # before anything is made
+    going_on.close()
 
 
 @pytest.mark.parametrize("change", ["model", "judge", "seed", "rounds", "prompt", "verdict", "fit"])
@@ -378,12 +401,18 @@ def test_the_command_ends_in_a_line_for_scripts(
     monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
     monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
     words = ["bench", "reflection", "--prompts", str(asked(tmp_path)), "--limit", "2", "--out", str(tmp_path / "out")]
-    assert main(words) == 0
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n<!-- results: begin -->\n<!-- results: end -->\n", "utf-8")
+    assert main([*words, "--page", str(page)]) == 0
+    assert "**2 of 2 requests so far.** fake writes" in page.read_text("utf-8")
+    assert "(out/reflection_rounds.png)" in page.read_text("utf-8")
     shown = capsys.readouterr()
     told = json.loads(shown.out.splitlines()[-1].removeprefix("RESULT "))
     assert told["requests"] == 2 and set(told["arms"]) == {DIRECT, BLIND, PLACEBO, MRPO}
     assert json.loads((tmp_path / "out" / "reflection_arms.json").read_text()) == told
-    assert {p.name for p in (tmp_path / "out").iterdir()} >= {"reflection.fake.jsonl", "reflection_rounds.svg"}
+    drawn = {f"reflection_{name}.{end}" for name in ("rounds", "arms", "curve", "sweep") for end in ("png", "svg")}
+    assert {p.name for p in (tmp_path / "out").iterdir()} >= {"reflection.fake.jsonl", *drawn}
+    assert main([*words, "--out", str(page)]) == 1 and "cannot be written" in capsys.readouterr().err
     assert (
         main([*words, "--second", "other"]) == 1
         and "the second judge has to be another model" in capsys.readouterr().err

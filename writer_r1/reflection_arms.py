@@ -7,6 +7,7 @@ is the budget of the others. The loop without memory is the same loop, ended by 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
@@ -36,6 +37,7 @@ MOST_ROUNDS = 12  # of an arm that spends little a round
 PER_ROUND = 2  # paragraphs that a blind round rewrites, as a reflection names at most
 BETTER = "Write it better."
 WHOLE = Criterion(name="The piece as a whole", description="This is a good piece of writing.")
+VERDICT = re.compile(r"([1-9])(?!\d)(?: ?(?:/|of|out of) ?\d+)?[ .,:;-]*(.*)")  # a digit, and a critique
 CRITIQUE = 160  # tokens that a reflection costs of which nothing could be read
 
 Asked = tuple[Sequence[Advice], int]  # what is asked of the reviser, and the tokens that it took to say so
@@ -175,11 +177,22 @@ def plain_judge(start: Start, budget: int, players: Players) -> Played:
         request = render("verdict", request=start.prompt, draft=unaddressed(best.text)).request
         sampling = Sampling(CRITIQUE, temperature=0.4, repeat_penalty=1.05, seed=players.seed + number, stop=("\n\n",))
         reply, finish = complete(judge.llm, request, sampling, judge.cancel)
-        said = f"A judge says of the whole piece: {request.answer}{' '.join(reply.split())}"
-        count = len(paragraphs(best.text)) if reply.strip() else 0
-        return [Advice(criterion_id="", paragraph=k, fault="", edit=said) for k in range(1, count + 1)], finish.tokens
+        said, count = read_verdict(reply), len(paragraphs(best.text))
+        told = [Advice(criterion_id="", paragraph=k, fault="", edit=said) for k in range(1, count + 1)]
+        return told if said else [], finish.tokens
 
     return _rounds(start, budget, advise, players, always=True)
+
+
+def read_verdict(reply: str) -> str:
+    """Return what a verdict asks of the reviser, in the words of the blind arm; nothing where nothing was said.
+
+    Told that "a judge says", small models write about judges.
+    """
+    words = " ".join(reply.split())
+    found = VERDICT.fullmatch(words)
+    said = f"It was given {found[1]} of 9. {found[2]}" if found else words
+    return f"{BETTER} {said}".strip() if words else ""
 
 
 def one_go(start: Start, players: Players) -> Played:

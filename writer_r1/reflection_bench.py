@@ -76,7 +76,7 @@ class Bench(NamedTuple):
 
 
 def compare(bench: Bench, say: Say, cancel: Cancel) -> Iterator[dict[str, Any]]:
-    """Yield what the arms come to so far, when a request is through, and at the end of all.
+    """Yield what the arms come to so far, before anything is made and when a request is through, and at the end of all.
 
     What was made before a stop is not made again. The second judge is asked at the end.
     """
@@ -85,9 +85,14 @@ def compare(bench: Bench, say: Say, cancel: Cancel) -> Iterator[dict[str, Any]]:
     started, played, took = dict[str, Start](), dict[tuple[str, str], Played](), dict[str, list[float]]()
     told = 0
     for done, (arm, number) in enumerate(order):
-        prompt, began, fresh = bench.examples[number].prompt, time.monotonic(), left[:1] == [(arm, number)]
+        prompt, fresh = bench.examples[number].prompt, left[:1] == [(arm, number)]
         if fresh:
+            whole = [e.prompt for e in bench.examples if all((one, e.prompt) in played for one in bench.arms)]
+            if len(whole) > told:
+                told = len(whole)
+                yield _told(bench, whole, played, _found(bench.arms, whole, played))
             say(arm, done, len(order), _seconds(took, [one for one, _ in left]))
+        began = time.monotonic()
         wait = partial(say, f"waiting for the model, then {arm}", done, len(order), None)
         started[prompt], played[arm, prompt] = _play(
             bench, arm, number, played, partial(_hold, bench.workspace, wait), cancel
@@ -95,10 +100,6 @@ def compare(bench: Bench, say: Say, cancel: Cancel) -> Iterator[dict[str, Any]]:
         if fresh:
             left.pop(0)
             took.setdefault(arm, []).append(time.monotonic() - began)
-        whole = [e.prompt for e in bench.examples if all((one, e.prompt) in played for one in bench.arms)]
-        if told < len(whole) < len(bench.examples) and took:
-            told = len(whole)
-            yield _told(bench, whole, played, _found(bench.arms, whole, played))
     say("measuring", len(order), len(order), None)
     prompts = [e.prompt for e in bench.examples]
     found = _found(bench.arms, prompts, played)

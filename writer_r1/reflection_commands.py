@@ -83,7 +83,7 @@ def bench_reflection(args: argparse.Namespace) -> int:
         second = workspace.name_of(args.second) if args.second else None
         if second == judge:
             raise WriterError(f"{second} judges in the loop; the second judge has to be another model.")
-        kept = Kept(out / f"reflection.{re.sub(r'[^a-zA-Z0-9._-]+', '_', model)}.jsonl")
+        kept = Kept(_rows(out, model))
         bench = Bench(workspace, examples, arms, model, judge, second, args.rounds, args.seed, kept)
         for found in compare(bench, say, never):
             _write(found, out, args.page)
@@ -99,6 +99,19 @@ def bench_reflection(args: argparse.Namespace) -> int:
     print(f"kept in {out}", file=sys.stderr)
     print("RESULT " + json.dumps(found))
     return 0
+
+
+def _rows(out: Path, model: str) -> Path:
+    """Return the file of rows of a model, which can be written: that is found out before anything is made."""
+    path = out / f"reflection.{re.sub(r'[^a-zA-Z0-9._-]+', '_', model)}.jsonl"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise WriterError(
+            f"The file {str(path)!r} cannot be written ({error.strerror}); name another --out."
+        ) from error
+    return path
 
 
 def _left(left_s: float | None) -> str:
@@ -117,7 +130,6 @@ def _write(found: dict[str, Any], out: Path, page: Path | None) -> None:
 
     drawn = pictures(found)
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for name, picture in drawn.items():
             write_whole(out / f"{name}.svg", picture.encode())
             write_whole(out / f"{name}.png", png(picture))

@@ -10,6 +10,7 @@ from typing import Any
 
 from writer_r1.errors import WriterError
 from writer_r1.reflection_result import OWN, SECOND, VERIFIED
+from writer_r1.whole_file import write_whole
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 FEW = 20  # requests below which an interval over requests is not to be trusted
@@ -47,7 +48,7 @@ def put(path: Path, text: str) -> None:
         _, ended, after = rest.partition(END)
         if not found or not ended:
             raise WriterError(f"The page {str(path)!r} has no lines {BEGIN!r} and {END!r} for the results; add them.")
-        path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+        write_whole(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
     except (OSError, UnicodeDecodeError) as error:
         raise WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.") from error
 
@@ -61,6 +62,8 @@ def beside(page: Path, folder: Path, names: Iterator[str]) -> dict[str, str]:
 def _state(found: Mapping[str, Any]) -> str:
     who = f"{found['model']} writes, {found['judge']} judges in the loop"
     second = f"{found['second']} is the second judge" if found["second"] else "no second judge was asked"
+    if found["second"] and not any(SECOND in row for row in found["arms"].values()):
+        second += " and is asked at the end"
     rounds = f"at most {found['rounds']} round{'s' * (found['rounds'] != 1)}"
     said = (
         f"**{found['requests']} of {found['asked']} requests so far.** {who}, {second}; {rounds}, seed {found['seed']}."
@@ -92,8 +95,10 @@ def _gains(found: Mapping[str, Any], names: list[str]) -> Iterator[list[str]]:
 
 
 def _cell(row: Mapping[str, Any], key: str) -> str:
-    sign = "+" if key == "gain" else ""
-    return "–" if row[key] is None else f"{row[key]:{sign}.2f} [{row['lo']:{sign}.2f}, {row['hi']:{sign}.2f}]"
+    if row[key] is None:
+        return "–"
+    mean, lo, hi = (f"{round(row[k], 2) or 0.0:{'+' if key == 'gain' else ''}.2f}" for k in (key, "lo", "hi"))
+    return f"{mean} [{lo}, {hi}]"
 
 
 def _apart(found: Mapping[str, Any], names: list[str]) -> str:
