@@ -175,7 +175,7 @@ def plain_judge(start: Start, budget: int, players: Players) -> Played:
 
     def advise(number: int, best: Attempt) -> Asked:
         request = render("verdict", request=start.prompt, draft=unaddressed(best.text)).request
-        sampling = Sampling(CRITIQUE, temperature=0.4, repeat_penalty=1.05, seed=players.seed + number, stop=("\n\n",))
+        sampling = Sampling(CRITIQUE, temperature=0.4, repeat_penalty=1.05, seed=players.seed + number)
         reply, finish = complete(judge.llm, request, sampling, judge.cancel)
         said, count = read_verdict(reply), len(paragraphs(best.text))
         told = [Advice(criterion_id="", paragraph=k, fault="", edit=said) for k in range(1, count + 1)]
