@@ -30,6 +30,7 @@ STATIONS = (
     "plan",
     "reconsider",
     "think",
+    "verdict",
 )
 Value = TypeVar("Value")
 
@@ -109,6 +110,7 @@ def script(**replies: str | Callable[[Request], str]) -> Callable[[Request], str
         "reason": 'my left boot" show a lived detail.',
         "open_coding_samples": "",
         "summary": "Somebody goes somewhere.",
+        "verdict": "4\nThe stairs are told too neatly. More salt would help.",
         "plan": " begin with the lamp and end with the oil.",
         "think": THOUGHT,
         "reconsider": "Wait, “my left boot” is all I show of the stairs. I let the boots remember.",

@@ -84,6 +84,7 @@ RENDERED: dict[str, Callable[[], str]] = {
         passage_request(PROMPT, PHRASE, "in fewer and plainer words.", "I walk. </sample> It rains.")
     ),
     "think": lambda: shown(think_request(PROMPT)),
+    "verdict": whole("verdict", request=PROMPT, draft=FIRST),
     "plan": whole("plan", request=PROMPT),
     "draft_planned": lambda: shown(draft_request(PROMPT, plan="I begin with the lamp.")),
     "reconsider": whole("reconsider", paragraph=FIRST[78:200], change="Too tidy. Name the tin of polish."),

@@ -68,8 +68,10 @@ class Line(NamedTuple):
 def lines(title: str, curves: Sequence[Line], along: str) -> str:
     """Return a picture of curves over what is counted `along`, each named at its end; no curve may be empty."""
     xs, ys = ([p[k] for curve in curves for p in curve.points] for k in (0, 1))
-    low, high = min(ys) - 0.02, max(ys) + 0.02
-    left, right, bottom = 56, WIDTH - 130, TOP + 260
+    room = 0.02 if max(ys) > min(ys) else 0.1  # so that what is level has a scale, too
+    low, high = min(ys) - room, max(ys) + room
+    left, bottom = 56, TOP + 260
+    right = WIDTH - max(130, 24 + 7 * max(len(curve.label) for curve in curves))
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
         far = (point[0] - min(xs)) / ((max(xs) - min(xs)) or 1.0)
@@ -92,7 +94,8 @@ def lines(title: str, curves: Sequence[Line], along: str) -> str:
     ends = _apart([place(curve.points[-1])[1] for curve in curves], 15, bottom)
     for k, (curve, end) in enumerate(zip(curves, ends, strict=True)):
         spots, colour = [place(p) for p in curve.points], COLOURS[k % len(COLOURS)]
-        dashed = f' stroke-dasharray="{("", "5 4", "2 3")[k % 3]}"' if k % 3 else ""
+        turn = (k + k // len(COLOURS)) % 3  # so that nine curves are told apart by colour and dashes together
+        dashed = f' stroke-dasharray="{("", "5 4", "2 3")[turn]}"' if turn else ""
         along_it = " ".join(f"{x},{y}" for x, y in spots)
         parts.append(f'<polyline points="{along_it}" fill="none" stroke="{colour}" stroke-width="2"{dashed}/>')
         parts += [_mark(k, *spot) for spot in spots]

@@ -1,36 +1,43 @@
 """A request -> its draft made better in several ways, each for as many generated tokens: arms of a measurement.
 
 All arms begin with the same draft and differ only in what is asked of the reviser: nothing at all, "better" of
-paragraphs drawn by lot, what another piece was advised (a placebo: as concrete, and beside the point), or what the
-studio's loop says. The loop goes first; what it spends on reflections and revisions is the budget of the others.
+paragraphs drawn by lot, what another piece was advised (a placebo: as concrete, and beside the point), what a judge
+says without criteria, or what the studio's loop says. The loop goes first; what it spends on reflections and revisions
+is the budget of the others. The loop without memory is the same loop, ended by its own rules.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
 from writer_r1.acceptance import accept, usable
 from writer_r1.checks import paragraphs
+from writer_r1.checks.addressed import unaddressed
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.drafting import Writer, Written, revise_draft, write_draft
-from writer_r1.events import Accepted, Thought, outcome
+from writer_r1.events import Accepted, Event, Recalled, Thought, outcome
 from writer_r1.facts import read_facts
 from writer_r1.folding import fold
 from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM, Sampling, complete
 from writer_r1.loop import Task, Team, write
+from writer_r1.memory import recall
 from writer_r1.one_go import think
+from writer_r1.prompts import render
 from writer_r1.reflection import read_advice, reflection_request, weakest
-from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Noun, Rubric, Trajectory, digest
+from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Noun, Reflection, Rubric, Trajectory, digest
 
 DIRECT, BLIND, PLACEBO, MRPO = "direct", "blind rewrite", "placebo critique", "MRPO"
 BEST_OF, GENERIC, ONE_GO = "best of several", "generic critique", "thinking in one go"
+PLAIN, NO_MEMORY = "plain judge rounds", "MRPO without memory"
 ARMS = (DIRECT, BLIND, PLACEBO, MRPO)  # those that are always run
 MOST_ROUNDS = 12  # of an arm that spends little a round
 PER_ROUND = 2  # paragraphs that a blind round rewrites, as a reflection names at most
 BETTER = "Write it better."
 WHOLE = Criterion(name="The piece as a whole", description="This is a good piece of writing.")
+VERDICT = re.compile(r"([1-9])(?!\d)(?: ?(?:/|of|out of) ?\d+)?[ .,:;-]*(.*)")  # a digit, and a critique
 CRITIQUE = 160  # tokens that a reflection costs of which nothing could be read
 
 Asked = tuple[Sequence[Advice], int]  # what is asked of the reviser, and the tokens that it took to say so
@@ -76,19 +83,30 @@ def begin(prompt: str, rubric: Rubric | None, players: Players) -> Start:
     return Start(prompt=prompt, rubric=rubric, draft=draft.model_copy(update={"accepted": True}))
 
 
-def looped(start: Start, players: Players) -> Played:
-    """Return what the studio's own loop makes of the draft, without lessons of other pieces."""
-    judge = players.judge
-    team = Team(players.writer, judge.llm, judge.similarity, _no_lessons, judge.cancel, judge.readers)
+def looped(start: Start, players: Players, *, memory: bool = True) -> Played:
+    """Return what the studio's own loop makes of the draft.
+
+    Its memory is what the rounds of this piece taught, as in a library that has no other piece; or nothing at all.
+    """
+    judge, learned = players.judge, list[Lesson]()
+
+    def lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
+        return recall(prompt, criterion, learned if memory else (), judge.similarity)
+
+    team = Team(players.writer, judge.llm, judge.similarity, lessons, judge.cancel, judge.readers)
     task = Task("bench", start.prompt, start.rubric, players.rounds, players.seed, text=start.draft.text, reasons=False)
-    run = fold(write(task, team), Trajectory(id="bench", prompt=start.prompt))
+    run = fold(_learning(write(task, team), learned), Trajectory(id="bench", prompt=start.prompt))
     attempts = (start.draft, *(a for a in run.attempts if a.number > 1))
     spent = sum(a.tokens + _critique_tokens(start.rubric, run, a, judge.llm) for a in attempts[1:])
     return Played(attempts=attempts, tokens=spent)
 
 
-def _no_lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
-    return ()
+def _learning(events: Iterator[Event], learned: list[Lesson]) -> Iterator[Event]:
+    """Yield the events of the loop; what it learns is noted before its next round begins, as the library does."""
+    for event in events:
+        if isinstance(event, Recalled) and event.origin == "learned":
+            learned.append(event.lesson)
+        yield event
 
 
 def _critique_tokens(rubric: Rubric, run: Trajectory, attempt: Attempt, llm: LLM) -> int:
@@ -146,6 +164,37 @@ def generic(start: Start, budget: int, players: Players) -> Played:
     return _rounds(start, budget, advise, players)
 
 
+def plain_judge(start: Start, budget: int, players: Players) -> Played:
+    """Return the draft written anew after each plain verdict of the judge's model, until the budget is spent.
+
+    A digit and a few sentences on the whole, without criteria, quotes or memory. As no place is named, every paragraph
+    is written anew; and as nothing is compared, each new text is taken. Source: Self-Refine, arXiv 2303.17651; the
+    words are ours.
+    """
+    judge = players.judge
+
+    def advise(number: int, best: Attempt) -> Asked:
+        request = render("verdict", request=start.prompt, draft=unaddressed(best.text)).request
+        sampling = Sampling(CRITIQUE, temperature=0.4, repeat_penalty=1.05, seed=players.seed + number)
+        reply, finish = complete(judge.llm, request, sampling, judge.cancel)
+        said, count = read_verdict(reply), len(paragraphs(best.text))
+        told = [Advice(criterion_id="", paragraph=k, fault="", edit=said) for k in range(1, count + 1)]
+        return told if said else [], finish.tokens
+
+    return _rounds(start, budget, advise, players, always=True)
+
+
+def read_verdict(reply: str) -> str:
+    """Return what a verdict asks of the reviser, in the words of the blind arm; nothing where nothing was said.
+
+    Told that "a judge says", small models write about judges.
+    """
+    words = " ".join(reply.split())
+    found = VERDICT.fullmatch(words)
+    said = f"It was given {found[1]} of 9. {found[2]}" if found else words
+    return f"{BETTER} {said}".strip() if words else ""
+
+
 def one_go(start: Start, players: Players) -> Played:
     """Return what the model makes of the request in one thought, with a draft of its own."""
     judge, spent, best = players.judge, 0, 0
@@ -178,7 +227,8 @@ def _reward(attempt: Attempt) -> float:
     return attempt.evaluation.reward or 0.0 if attempt.evaluation else 0.0
 
 
-def _rounds(start: Start, budget: int, advise: Advise, players: Players) -> Played:
+def _rounds(start: Start, budget: int, advise: Advise, players: Players, *, always: bool = False) -> Played:
+    """Return the draft after rounds of advice: each text is taken where it is better, or `always` if it is another."""
     attempts, best, tokens = [start.draft], start.draft, 0
     while tokens < budget and len(attempts) <= MOST_ROUNDS:
         number = len(attempts) + 1
@@ -189,7 +239,10 @@ def _rounds(start: Start, budget: int, advise: Advise, players: Players) -> Play
         written = outcome(revise_draft(number, best.number, start.prompt, best.text, advice, writer))
         attempt = _attempt(number, best.number, written, start.prompt, start.rubric, players.judge)
         verdict = accept(start.rubric, best, attempt)
-        attempt = attempt.model_copy(update={"accepted": verdict.accepted, "why": verdict.why})
+        if always and usable(written):
+            verdict = verdict._replace(accepted=True, why=f"taken in any case ({verdict.why})")
+        told = Reflection(on_attempt=best.number, advice=tuple(advice))
+        attempt = attempt.model_copy(update={"accepted": verdict.accepted, "why": verdict.why, "reflection": told})
         attempts.append(attempt)
         best, tokens = attempt if verdict.accepted else best, tokens + max(1, cost + attempt.tokens)
     return Played(attempts=tuple(attempts), tokens=tokens)

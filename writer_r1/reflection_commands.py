@@ -5,6 +5,8 @@ The command imports what it needs, so that `--help` answers at once.
 
 import argparse
 import json
+import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ SHORT = {  # as arms are typed -> as they are told
     "mrpo": "MRPO",
     "best-of": "best of several",
     "generic": "generic critique",
+    "plain-judge": "plain judge rounds",
+    "no-memory": "MRPO without memory",
     "one-go": "thinking in one go",
 }
 ALWAYS, LIMIT, ROUNDS = "direct,blind,placebo,mrpo", 40, 2
@@ -39,6 +43,7 @@ def add(parent: Any) -> None:
     bench.add_argument("--second", metavar="M", help="a judge that the loop does not see, for the result alone")
     bench.add_argument("--seed", type=count, default=0, metavar="N", help="seed of the models' choices (default 0)")
     bench.add_argument("--out", type=Path, metavar="DIR", help="where rows, result and figures go (default: your home)")
+    bench.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page whose results are written anew")
     model_flag(bench)
 
 
@@ -57,21 +62,20 @@ def arms_of(said: str) -> list[str]:
 
 
 def bench_reflection(args: argparse.Namespace) -> int:
-    """Compare the arms; what was made before a stop is not made again."""
+    """Compare the arms; what was made before a stop is not made again, and what came out so far is written."""
     from writer_r1.lines import Kept
     from writer_r1.llm import never
     from writer_r1.reflection_bench import Bench, compare
-    from writer_r1.reflection_result import pictures, table
+    from writer_r1.reflection_result import table
     from writer_r1.training.data import read_prompts
     from writer_r1.workspace import Workspace
 
     arms, examples, line = arms_of(args.arms), read_prompts(args.prompts).examples[: args.limit], Line()
-    workspace = Workspace()
+    workspace, found = Workspace(), dict[str, Any]()
     out = args.out or workspace.home / "bench"
 
     def say(doing: str, done: int, total: int, left_s: float | None) -> None:
-        left = f", about {left_s / 60:.0f} min left" if left_s else ""
-        line.show(f"{doing}: {done} of {total}{left}", f"{doing} {done}" if sys.stderr.isatty() else doing)
+        line.show(f"{doing}: {done} of {total}{_left(left_s)}", doing)
 
     try:
         model = workspace.name_of(args.model or workspace.writer)
@@ -79,21 +83,60 @@ def bench_reflection(args: argparse.Namespace) -> int:
         second = workspace.name_of(args.second) if args.second else None
         if second == judge:
             raise WriterError(f"{second} judges in the loop; the second judge has to be another model.")
-        kept = Kept(out / f"reflection.{model}.jsonl")
+        kept = Kept(_rows(out, model))
         bench = Bench(workspace, examples, arms, model, judge, second, args.rounds, args.seed, kept)
-        found = compare(bench, say, never)
+        for found in compare(bench, say, never):
+            _write(found, out, args.page)
     except KeyboardInterrupt:
         line.end()
-        print("Stopped; what was made is kept: run it again to go on.", file=sys.stderr)
+        told = f"; the result of the first {found['requests']} is in {out}" if found else ""
+        print(f"Stopped; what was made is kept: run it again to go on{told}.", file=sys.stderr)
         return 1
     finally:
         line.end()
         workspace.close()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "reflection_arms.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for name, drawn in pictures(found).items():
-        (out / name).write_text(drawn, "utf-8")
     print("\n".join(table(found)))
     print(f"kept in {out}", file=sys.stderr)
     print("RESULT " + json.dumps(found))
     return 0
+
+
+def _rows(out: Path, model: str) -> Path:
+    """Return the file of rows of a model, which can be written: that is found out before anything is made."""
+    path = out / f"reflection.{re.sub(r'[^a-zA-Z0-9._-]+', '_', model)}.jsonl"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise WriterError(
+            f"The file {str(path)!r} cannot be written ({error.strerror}); name another --out."
+        ) from error
+    return path
+
+
+def _left(left_s: float | None) -> str:
+    if not left_s:
+        return ""
+    minutes = math.ceil(left_s / 60)
+    return f", about {minutes // 60} h {minutes % 60} min left" if minutes >= 60 else f", about {minutes} min left"
+
+
+def _write(found: dict[str, Any], out: Path, page: Path | None) -> None:
+    """Write the result and its figures, and into the page if there is one."""
+    from writer_r1.raster import png
+    from writer_r1.reflection_page import beside, put, section
+    from writer_r1.reflection_result import pictures
+    from writer_r1.whole_file import write_whole
+
+    drawn = pictures(found)
+    try:
+        for name, picture in drawn.items():
+            write_whole(out / f"{name}.svg", picture.encode())
+            write_whole(out / f"{name}.png", png(picture))
+        write_whole(out / "reflection_arms.json", (json.dumps(found, indent=1) + "\n").encode())
+    except OSError as error:
+        raise WriterError(
+            f"The folder {str(out)!r} cannot be written ({error.strerror}); name another --out."
+        ) from error
+    if page:
+        put(page, section(found, beside(page, out, iter(drawn))))

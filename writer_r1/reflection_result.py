@@ -13,7 +13,7 @@ import numpy as np
 from writer_r1.agreement import interval, rounded
 from writer_r1.checks import measure
 from writer_r1.facts import measured_criteria, read_facts
-from writer_r1.figure import Point, Row, bars, forest
+from writer_r1.figure import Line, Point, Row, bars, forest, lines
 from writer_r1.reflection_arms import MRPO, Played
 from writer_r1.trajectory import Attempt, mean
 
@@ -170,13 +170,37 @@ def _told(row: Mapping[str, Any], key: str) -> str:
 
 
 def pictures(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return by name of file: MRPO's gain over each arm, and how many rounds it used (SVG)."""
-    names = [CONSTRAINTS, REPETITION, SECOND if found["second"] else OWN]
+    """Return by name the figures (SVG): rounds that MRPO used, its gain over each arm, curves by round and by target.
+
+    Source: the first and the last are what the paper shows as its figures 2 and 3; see `docs/papers.md` 3.
+    """
+    names = [CONSTRAINTS, REPETITION, SECOND if any(SECOND in row for row in found["arms"].values()) else OWN]
     rows = []
     for arm, row in found["mrpo_over"].items():
         cells = [(k, row[name]) for k, name in enumerate(names)]
         rows.append(Row(arm, tuple(Point(k, c["gain"], c["lo"], c["hi"]) for k, c in cells if c["gain"] is not None)))
-    drawn = {"reflection_rounds.svg": bars("Requests, by rounds that MRPO used", [*found["iterations"].items()])}
+    drawn = dict[str, str]()
+    if used := found["iterations"]:
+        counts = [(f"{n} round{'s' * (n != 1)}", used.get(str(n), 0)) for n in range(found["rounds"] + 1)]
+        drawn["reflection_rounds"] = bars("Requests, by the rounds that MRPO used", counts)
     if any(row.points for row in rows):
-        drawn["reflection_arms.svg"] = forest("What MRPO gains over each arm, at equal tokens", rows, names)
+        drawn["reflection_arms"] = forest("What MRPO gains over each arm", rows, names)
+    if curves := list(_by_round(found)):
+        drawn["reflection_curve"] = lines("Constraints met, by round, in the accepted texts", curves, "rounds")
+    if curves := list(_by_target(found)):
+        drawn["reflection_sweep"] = lines("Constraints met by MRPO, by its target", curves, "target, of 10")
     return drawn
+
+
+def _by_round(found: Mapping[str, Any]) -> Iterator[Line]:
+    for arm, curve in found["curve"].items():
+        if points := [(float(n), v) for n, v in enumerate(curve[CONSTRAINTS]) if v is not None]:
+            yield Line(arm, points)
+
+
+def _by_target(found: Mapping[str, Any]) -> Iterator[Line]:
+    for most in range(1, found["rounds"] + 1):
+        rows = [row for row in found["sweep"] if row["rounds"] == most and row[CONSTRAINTS] is not None]
+        if rows:
+            points = [(round(1 + 9 * row["target"], 1), row[CONSTRAINTS]) for row in rows]
+            yield Line(f"{most} round{'s' * (most > 1)} at most", points)

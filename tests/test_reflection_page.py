@@ -1,0 +1,89 @@
+"""The results part of a page: what was run is said first, few requests claim nothing, the rest of the page stays."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from writer_r1.errors import WriterError
+from writer_r1.reflection_page import BEGIN, END, FEW, beside, put, section
+from writer_r1.reflection_result import CONSTRAINTS, OWN, SECOND, VERIFIED
+
+ROOT = Path(__file__).parent.parent
+PAGE, PROOF = ROOT / "docs/reflection.md", ROOT / "docs/proof"
+
+
+def gain(value: float | None, lo: float = 0.0, hi: float = 0.0) -> dict[str, Any]:
+    return {"gain": value, "lo": lo, "hi": hi, "n": 20}
+
+
+def result(requests: int, **more: Any) -> dict[str, Any]:
+    mean = {"mean": 0.5, "lo": 0.4, "hi": 0.6, "n": requests}
+    row = {name: mean for name in (*VERIFIED, OWN)} | {"tokens": 91.4, "degraded": 0.25}
+    none = {name: gain(None, None, None) for name in (*VERIFIED, OWN)}  # type: ignore[arg-type]
+    over = {
+        "direct": none | {CONSTRAINTS: gain(0.25, 0.1, 0.4)},
+        "blind rewrite": none | {CONSTRAINTS: gain(-0.2, -0.3, -0.1), OWN: gain(0.1, -0.1, 0.3)},
+    }
+    told = {"model": "small", "judge": "small", "second": None, "rounds": 2, "seed": 0, "asked": 40}
+    return told | {"requests": requests, "arms": {"direct": row, "MRPO": row}, "mrpo_over": over} | more
+
+
+def test_it_says_first_how_many_requests_were_run_by_whom() -> None:
+    said = section(result(3), {})
+    assert said.startswith(
+        "**3 of 40 requests so far.** small writes, small judges in the loop, no second judge was asked"
+    )
+    assert "at most 2 rounds, seed 0" in said and "| direct | 0.50 [0.40, 0.60] |" in said and "| 91 | 25% |" in said
+    waiting = section(result(3, second="big"), {})
+    assert "big is the second judge and is asked at the end" in waiting
+    asked = result(3, second="big")
+    asked["arms"]["direct"] = asked["arms"]["direct"] | {SECOND: asked["arms"]["direct"][OWN]}
+    asked["arms"]["MRPO"] = asked["arms"]["direct"]
+    asked["mrpo_over"] = {arm: row | {SECOND: gain(0.0)} for arm, row in asked["mrpo_over"].items()}
+    assert "big is the second judge; at most" in section(asked, {})
+
+
+def test_few_requests_claim_nothing_and_enough_say_what_is_ahead_and_what_behind() -> None:
+    few, enough = section(result(FEW - 1), {}), section(result(FEW), {})
+    assert "they do not tell whether reflection helps" in few and "is not said of so few requests" in few
+    assert "MRPO is" not in few and "they do not tell" not in enough
+    assert (
+        "Of these 10 differences, 2 have an interval without 0, which is not corrected for their number. MRPO is ahead "
+        "of *direct* in constraints met (+0.25 [+0.10, +0.40]); behind *blind rewrite* in constraints met "
+        "(-0.20 [-0.30, -0.10])." in enough
+    )
+    alike = {"direct": {name: gain(0.0, -0.1, 0.1) for name in (*VERIFIED, OWN)}}
+    assert "No difference can be told from nothing." in section(result(FEW, mrpo_over=alike), {})
+
+
+def test_only_what_is_between_the_marks_is_written_anew(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    page.write_text(f"# Küste\n\n{BEGIN}\nold\n{END}\n\nThe rest.\n", "utf-8")
+    for text in ("new", "newer"):
+        put(page, text)
+        assert page.read_text("utf-8") == f"# Küste\n\n{BEGIN}\n\n{text}\n\n{END}\n\nThe rest.\n"
+    assert beside(page, tmp_path / "docs" / "proof", iter(["a"])) == {"a": "proof/a.png"}
+    assert beside(page, tmp_path / "out", iter(["a"])) == {"a": "../out/a.png"}
+
+
+@pytest.mark.parametrize("content", ["# No marks\n", f"{END}\n{BEGIN}\n", BEGIN])
+def test_a_page_without_the_marks_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(content, "utf-8")
+    with pytest.raises(WriterError, match="for the results; add them"):
+        put(page, "new")
+    assert page.read_text("utf-8") == content
+    with pytest.raises(WriterError, match="cannot be written"):
+        put(tmp_path / "none.md", "new")
+
+
+def test_the_numbers_on_the_page_are_those_of_the_run() -> None:
+    page, found = PAGE.read_text("utf-8"), json.loads((PROOF / "reflection_arms.json").read_text("utf-8"))
+    shown = page.partition(BEGIN)[2].partition(END)[0].strip()
+    names = re.findall(r"\(proof/(reflection_\w+)\.png\)", shown)
+    assert shown == section(found, {name: f"proof/{name}.png" for name in names})
+    assert len(names) == 4 and all((PROOF / f"{name}.png").exists() for name in names)

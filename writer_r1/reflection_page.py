@@ -1,0 +1,117 @@
+"""What the arms of a measurement come to -> the part of a page that tells it, so that no number in it is typed by hand.
+
+It says first how many requests were run, by whom and out of how many, and which differences can be told from nothing.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from writer_r1.errors import WriterError
+from writer_r1.reflection_result import OWN, SECOND, VERIFIED
+from writer_r1.whole_file import write_whole
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+FEW = 20  # requests below which an interval over requests is not to be trusted
+ALT = {
+    "reflection_rounds": "How many requests took how many rounds",
+    "reflection_arms": "What MRPO gains over each arm, with intervals",
+    "reflection_curve": "Constraints met after each round, by arm",
+    "reflection_sweep": "Constraints met by MRPO, by its target and most rounds",
+}
+
+
+def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+    """Return the results as Markdown; `figures` are the addresses of pictures by name."""
+    names = [name for name in (*VERIFIED, OWN, SECOND) if any(name in row for row in found["arms"].values())]
+    parts = [
+        _state(found),
+        "\n".join(_table("arm", names, _arms(found, names), ("tokens", "degraded"))),
+        "Mean over requests with its 95 % bootstrap interval; tokens after the draft; *degraded* is the share of "
+        "requests whose accepted text meets fewer constraints or repeats more than its draft.",
+    ]
+    if found["mrpo_over"]:
+        parts += ["\n".join(_table("MRPO over", names, _gains(found, names))), _apart(found, names)]
+    parts += [f"![{ALT[name]}]({at})" for name, at in figures.items()]
+    return "\n\n".join(parts)
+
+
+def put(path: Path, text: str) -> None:
+    """Write the results into a page, between its two marks.
+
+    Raises:
+        WriterError: it cannot be read or written, or the marks are not there.
+    """
+    try:
+        before, found, rest = path.read_text("utf-8").partition(BEGIN)
+        _, ended, after = rest.partition(END)
+        if not found or not ended:
+            raise WriterError(f"The page {str(path)!r} has no lines {BEGIN!r} and {END!r} for the results; add them.")
+        write_whole(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.") from error
+
+
+def beside(page: Path, folder: Path, names: Iterator[str]) -> dict[str, str]:
+    """Return the addresses of a folder's pictures as a page links to them."""
+    at = os.path.relpath(folder.resolve(), page.resolve().parent)
+    return {name: f"{Path(at).as_posix()}/{name}.png" for name in names}
+
+
+def _state(found: Mapping[str, Any]) -> str:
+    who = f"{found['model']} writes, {found['judge']} judges in the loop"
+    second = f"{found['second']} is the second judge" if found["second"] else "no second judge was asked"
+    if found["second"] and not any(SECOND in row for row in found["arms"].values()):
+        second += " and is asked at the end"
+    rounds = f"at most {found['rounds']} round{'s' * (found['rounds'] != 1)}"
+    said = (
+        f"**{found['requests']} of {found['asked']} requests so far.** {who}, {second}; {rounds}, seed {found['seed']}."
+    )
+    if found["requests"] < FEW:
+        said += (
+            f" With fewer than {FEW} requests the numbers below show that the measurement works; they do not tell "
+            "whether reflection helps."
+        )
+    return said
+
+
+def _table(first: str, names: list[str], rows: Iterator[list[str]], more: tuple[str, ...] = ()) -> Iterator[str]:
+    head = [first, *names, *more]
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _arms(found: Mapping[str, Any], names: list[str]) -> Iterator[list[str]]:
+    for arm, row in found["arms"].items():
+        yield [arm, *(_cell(row[n], "mean") for n in names), f"{row['tokens']:.0f}", f"{row['degraded']:.0%}"]
+
+
+def _gains(found: Mapping[str, Any], names: list[str]) -> Iterator[list[str]]:
+    for arm, row in found["mrpo_over"].items():
+        yield [arm, *(_cell(row[name], "gain") for name in names)]
+
+
+def _cell(row: Mapping[str, Any], key: str) -> str:
+    if row[key] is None:
+        return "–"
+    mean, lo, hi = (f"{round(row[k], 2) or 0.0:{'+' if key == 'gain' else ''}.2f}" for k in (key, "lo", "hi"))
+    return f"{mean} [{lo}, {hi}]"
+
+
+def _apart(found: Mapping[str, Any], names: list[str]) -> str:
+    """Return in words which differences have an interval without 0."""
+    if found["requests"] < FEW:
+        return "Which of these differ from nothing is not said of so few requests."
+    rows = [(arm, name, row[name]) for arm, row in found["mrpo_over"].items() for name in names]
+    sure = [(arm, name, c) for arm, name, c in rows if c["gain"] is not None and (c["lo"] > 0 or c["hi"] < 0)]
+    listed = [
+        f"{'ahead of' if c['gain'] > 0 else 'behind'} *{arm}* in {name} ({_cell(c, 'gain')})" for arm, name, c in sure
+    ]
+    told = f"MRPO is {'; '.join(listed)}." if listed else "No difference can be told from nothing."
+    return (
+        f"Of these {len(rows)} differences, {len(sure)} have an interval without 0, which is not corrected for their "
+        f"number. {told}"
+    )
