@@ -27,6 +27,7 @@ from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, Progress
 from writer_r1.synthesis import WAITING
 from writer_r1.training.data import read, read_prompts
 from writer_r1.training.plan import Plan, keep_plan
+from writer_r1.ui.settings_tab import WORD, on_delete
 from writer_r1.workspace import Workspace
 
 TRACES, TRYING = Asked("thoughts", "sample"), Asked("difficulty", "sample")
@@ -157,6 +158,15 @@ def test_what_the_user_can_put_right_is_told_and_a_bug_tells_no_text(
         end = over(workspace.preparing)
         assert (end.state, end.message) == ("failed", message)
     assert "KeyError" in caplog.text and secret not in caplog.text
+
+
+def test_whoever_deletes_everything_deletes_the_traces_too(workspace: Workspace) -> None:
+    workspace._loaded["fake"] = writer(0.2)
+    workspace.preparing.start(TRACES)
+    eventually(lambda: prompts_of(workspace))
+    said, *_ = on_delete(workspace, WORD, False)
+    assert "Everything you wrote is deleted" in said
+    assert not thoughts_at(workspace.home).parent.exists() and not workspace.preparing.running()
 
 
 def test_one_thing_is_made_at_a_time(workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ being tried again.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -142,6 +143,20 @@ def write_chosen(home: Path, tried: Path) -> Path:
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in stays]
     _write(chosen_at(home), "".join(lines).encode("utf-8", "replace"))
     return chosen_at(home)
+
+
+def delete(home: Path) -> None:
+    """Delete all of it.
+
+    Raises:
+        StoreError: it cannot be deleted.
+    """
+    try:
+        shutil.rmtree(home / MADE)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{str(home / MADE)!r} could not be deleted ({error.strerror}).") from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 from writer_r1 import difficulty, synthesis
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.llm import Cancel
-from writer_r1.material import Source, read_bounds, requests, thoughts_at, tried_at
+from writer_r1.material import Source, delete, read_bounds, requests, thoughts_at, tried_at
 from writer_r1.review import Similarity
 from writer_r1.room import Host as ModelHost
 from writer_r1.row_files import Pair, Say
@@ -133,6 +133,17 @@ class Preparing:
         """Ask for an end; what was made is kept."""
         for work in list(self._last.values()):
             work.stop.set()
+
+    def delete(self) -> None:
+        """Stop, and delete all that was made to train on: it holds what was written.
+
+        Raises:
+            Busy: the work has not ended yet.
+            StoreError: it cannot be deleted.
+        """
+        if not self.close():
+            raise Busy("What is made to train on has not stopped yet; delete everything again in a moment.")
+        delete(self._host.home)
 
     def close(self, timeout_s: float = 10.0) -> bool:
         """Stop, and return whether the model is let go."""

@@ -117,7 +117,10 @@ def thoughts_result(found: Made) -> str:
     if not found.rows:
         return '<section class="material made"><p class="quiet">No traces yet.</p></section>'
     words = f", the longest of {told['longest_words']} words" if told["traces"] else ""
-    parts = [f'<p class="came"><b>{plural(told["traces"], "trace")}</b> kept{words}.</p>', _dropped(told["dropped"])]
+    parts = [
+        f'<p class="came"><b>{plural(told["traces"], "trace")}</b> kept{words}.</p>',
+        _dropped("thoughts", told["dropped"]),
+    ]
     if told["reflections"]:
         shares = ", ".join(f"{told[label]:.0%} {label}" for label in LABELS)
         parts.append(f'<p class="quiet">Of {plural(told["reflections"], "reflection")} that were tried: {shares}.</p>')
@@ -144,7 +147,7 @@ def difficulty_result(found: Made, bounds: Bounds, who: str) -> str:
     parts = [
         f'<p class="came" role="status">{stays}{noise}</p>',
         _histogram(parted, bounds) if sum(parted.histogram) else "",
-        _dropped(parted.dropped),
+        _dropped("difficulty", parted.dropped),
         _act("practise", "Practise on these", "difficulty-practise", main=True) if many else "",
         f'<p class="quiet" dir="auto">Tried with {escape(who)}, {bounds.drafts} drafts each.</p>',
     ]
@@ -182,16 +185,19 @@ def _histogram(parted: difficulty.Sorted, bounds: Bounds) -> str:
     )
 
 
-def _dropped(reasons: Mapping[str, Any]) -> str:
+def _dropped(kind: Kind, reasons: Mapping[str, Any]) -> str:
     if not reasons:
         return ""
     many = sum(reasons.values())
     rows = "".join(
-        f'<li><b>{count}</b> <span dir="auto">{escape(REASONS.get(why, why))}</span></li>'
+        f'<li><b>{count}</b><span dir="auto">{escape(REASONS.get(why, why))}</span></li>'
         for why, count in reasons.items()
     )
     head = f"{plural(many, 'request')} left out, and why"
-    return f'<details data-key="dropped" open><summary>{head}</summary><ul class="plain dropped">{rows}</ul></details>'
+    return (
+        f'<details data-key="{kind}-dropped" open><summary>{head}</summary><ul class="plain dropped">{rows}</ul>'
+        "</details>"
+    )
 
 
 def _act(act: str, label: str, key: str, told: str = "", *, main: bool = False, off: bool = False) -> str:

@@ -117,14 +117,14 @@ def _thoughts(workspace: Workspace) -> tuple[str, str]:
         Offer(
             "library",
             "Your own rounds",
-            "What was written and bettered here already; no model is needed, and it takes seconds.",
+            "What was written and revised here already; no model is needed, and it takes seconds.",
             "Take from my rounds",
         ),
         Offer(
             "sample",
             "The sample requests",
-            f"They come with the studio. {writer} writes and betters each, {judge} judges, without pause but behind "
-            "your own writing. It can be stopped at any time.",
+            f"They come with the studio. {writer} writes and revises a piece for each, {judge} judges. It goes on by "
+            "itself, lets your own writing go first, and can be stopped at any time.",
             "Make traces",
             total,
             left,
@@ -228,13 +228,18 @@ def loaded(workspace: Workspace, sent: Sequence[str]) -> list[Any]:
     return [*look(workspace, sent), bounds.low, bounds.high, bounds.drafts]
 
 
-def wire(workspace: Workspace, parts: Parts, timer: Any, form: list[Any], formed: Callable[[], list[Any]]) -> None:
-    """Wire buttons and numbers; `form` is what `formed` fills where a button made another plan."""
+def wire(
+    workspace: Workspace, parts: Parts, timer: Any, form: list[Any], formed: Callable[[], list[Any]], planned: Any
+) -> None:
+    """Wire buttons and numbers; `form` is what `formed` fills where a button made another plan.
+
+    `planned` happens after the form made another, perhaps with another base.
+    """
 
     def acted(sent: Sequence[str], event: gr.EventData) -> list[Any]:
-        planned = on_act(workspace, asked(event))
+        fill = on_act(workspace, asked(event))
         clock = gr.Timer(active=True) if workspace.preparing.running() else gr.skip()
-        filled = formed() if planned else [gr.skip()] * len(form)
+        filled = formed() if fill else [gr.skip()] * len(form)
         return [*look(workspace, sent), clock, *filled]
 
     def changed(low: Any, high: Any, drafts: Any, sent: Sequence[str]) -> list[Any]:
@@ -242,5 +247,6 @@ def wire(workspace: Workspace, parts: Parts, timer: Any, form: list[Any], formed
 
     for board in parts.followed[:4]:
         board.submit(acted, parts.sent, [*parts.followed, timer, *form], **EACH)
+    planned.then(lambda sent: look(workspace, sent), parts.sent, parts.followed, **QUIET)
     typed = [parts.low.input, parts.high.input, parts.drafts.blur, parts.drafts.submit]
     gr.on(typed, changed, [*parts.numbers, parts.sent], parts.followed, trigger_mode="always_last", **QUIET)

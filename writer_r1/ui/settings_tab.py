@@ -108,6 +108,7 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
         )
     try:
         deletion.delete_all(workspace.home)  # runs hold copies of pieces and briefs
+        workspace.preparing.delete()
         workspace.store.delete_all()
         if backups_too:
             workspace.store.delete_backups()

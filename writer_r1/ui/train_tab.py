@@ -257,7 +257,9 @@ def build(workspace: Workspace) -> Wiring:
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
     looks = [form.path, form.works, form.reward, *form.numbers]
-    gr.on(heeded, lambda *v: on_change(workspace, v), form.fields, [*looks, *side], trigger_mode="always_last", **QUIET)
+    kept = gr.on(
+        heeded, lambda *v: on_change(workspace, v), form.fields, [*looks, *side], trigger_mode="always_last", **QUIET
+    )
     started = side[1].click(
         lambda now, over: on_start(workspace, now, over), [opened, picked], page, trigger_mode="once", **QUIET
     )
@@ -266,7 +268,7 @@ def build(workspace: Workspace) -> Wiring:
     for board_of_runs in (runs, overlay):
         board_of_runs.submit(acted, [opened, picked], everything, **EACH)
     timer.tick(ticked, [opened, sent, picked, *reading], [*page, *side, *blind, *material.followed], **QUIET)
-    material_page.wire(workspace, material, timer, [*form.fields, *side], lambda: formed(workspace))
+    material_page.wire(workspace, material, timer, [*form.fields, *side], lambda: formed(workspace), kept)
     comparing = blind_page.wire(workspace, blind, timer)
     heard.then(**comparing)
     return Wiring(
