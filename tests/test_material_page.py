@@ -76,7 +76,7 @@ def test_every_drop_is_counted_with_its_reason_in_plain_words() -> None:
     dropped = [{"id": str(n), "reason": why} for n, why in enumerate([thinking.WEAK, thinking.WEAK, "new <reason>"])]
     kept = [{"id": "k", "text": "a b c"}]
     html = thoughts_result(Made(kept, dropped))
-    assert "<b>1 trace</b> kept" in html and "3 requests left out, and why" in html
+    assert "<b>1 trace</b> kept" in html and "3 left out, and why" in html
     assert "<b>2</b><span" in html and "scores too low to be learned from" in html and "new &lt;reason&gt;" in html
     assert 'data-act="learn"' in html
     assert 'data-act="learn"' not in thoughts_result(Made((), dropped))

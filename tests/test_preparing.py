@@ -23,7 +23,7 @@ from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.events import Finished
 from writer_r1.llm import Request
 from writer_r1.material import Bounds, chosen_at, keep_bounds, made, read_bounds, thoughts_at, write_chosen
-from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, Progress, tried_now
+from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, Progress, tried_by
 from writer_r1.synthesis import WAITING
 from writer_r1.training.data import read, read_prompts
 from writer_r1.training.plan import Plan, keep_plan
@@ -55,6 +55,10 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     keep_plan(workspace.home, Plan(base="fake"))
     yield workspace
     workspace.close()
+
+
+def tried_now(workspace: Workspace) -> Path:
+    return tried_by(workspace.preparing.wish(), workspace.home)
 
 
 def over(preparing: Preparing, asked: Asked = TRACES) -> Progress:
@@ -228,6 +232,17 @@ def test_what_other_drafts_or_another_model_told_is_kept_apart(trying: Workspace
     assert len(made(tried_now(trying)).rows) == 4
     keep_plan(trying.home, Plan(base="another"))
     assert made(tried_now(trying)).rows == []
+
+
+def test_what_is_being_tried_stays_what_it_was_while_the_form_changes(trying: Workspace) -> None:
+    with trying.machine():
+        trying.preparing.start(TRYING)
+        keep_bounds(trying.home, Bounds(drafts=3))
+        keep_plan(trying.home, Plan(base="another"))
+        assert (trying.preparing.wish().policy, trying.preparing.wish().drafts) == ("fake", 4)
+        now = tried_now(trying)
+    assert over(trying.preparing, TRYING).state == "done" and len(made(now).rows) == 4
+    assert trying.preparing.wish().policy == "another" and made(tried_now(trying)).rows == []
 
 
 def test_own_requests_that_are_not_there_are_told(trying: Workspace) -> None:

@@ -91,10 +91,9 @@ def _name(model: str, host: Host) -> str:
         return model  # that it is not there is said when it is needed
 
 
-def tried_now(host: Host) -> Path:
-    """Return the file of the requests that were tried with the model, judge and drafts that are chosen now."""
-    wish = wish_for(host)
-    return tried_at(host.home, wish.policy, wish.judge, wish.drafts)
+def tried_by(wish: difficulty.Wish, home: Path) -> Path:
+    """Return the file of the requests that were tried in this way."""
+    return tried_at(home, wish.policy, wish.judge, wish.drafts)
 
 
 class Preparing:
@@ -123,6 +122,11 @@ class Preparing:
         """Return how far the last work of this kind is, or None where this studio began none."""
         work = self._last.get(kind)
         return work.progress if work else None
+
+    def wish(self) -> difficulty.Wish:
+        """Return how requests are being tried, or would be now; what the form says meanwhile changes nothing of it."""
+        work = self._last.get("difficulty")
+        return work.wish if work and work.progress.state == "running" else wish_for(self._host)
 
     def running(self) -> Asked | None:
         """Return what is being made, if anything."""
@@ -158,7 +162,7 @@ class _Work:
     """One work: its thread, and how far it is."""
 
     def __init__(self, asked: Asked, host: Host) -> None:
-        self.asked, self.host = asked, host
+        self.asked, self.host, self.wish = asked, host, wish_for(host)
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"prepare {asked.kind}", daemon=True)
         self._said = Progress(asked, 0, 0, None, "beginning", "running")
@@ -174,7 +178,7 @@ class _Work:
         state: State = "failed"
         message = BUG
         try:
-            MAKE[self.asked.kind](self.host, self.asked.source, self._tell, self.stop.is_set)
+            MAKE[self.asked.kind](self, self._tell, self.stop.is_set)
             whole = self._said.done >= self._said.total
             state, message = ("done" if whole or not self.stop.is_set() else "stopped"), ""
         except WriterError as error:
@@ -186,7 +190,8 @@ class _Work:
             self._said = self._said._replace(left_s=None, state=state, message=message)
 
 
-def _thoughts(host: Host, source: Source, say: Say, cancel: Cancel) -> None:
+def _thoughts(work: _Work, say: Say, cancel: Cancel) -> None:
+    host, source = work.host, work.asked.source
     outcomes = synthesis.Outcomes(_begun(thoughts_at(host.home)))
     if source == "library":
         synthesis.from_history(host.store, outcomes, THOUGHT, host.similarity, say, cancel)
@@ -195,9 +200,9 @@ def _thoughts(host: Host, source: Source, say: Say, cancel: Cancel) -> None:
     synthesis.synthesise(host, requests(source, host.store), outcomes, wish, say, cancel)
 
 
-def _difficulty(host: Host, source: Source, say: Say, cancel: Cancel) -> None:
-    wish = wish_for(host)
-    difficulty.choose(host, requests(source, host.store), Pair(_begun(tried_now(host))), wish, say, cancel)
+def _difficulty(work: _Work, say: Say, cancel: Cancel) -> None:
+    host, files = work.host, Pair(_begun(tried_by(work.wish, work.host.home)))
+    difficulty.choose(host, requests(work.asked.source, host.store), files, work.wish, say, cancel)
 
 
 def _begun(out: Path) -> Path:
@@ -208,4 +213,4 @@ def _begun(out: Path) -> Path:
     return out
 
 
-MAKE: dict[Kind, Callable[[Host, Source, Say, Cancel], None]] = {"thoughts": _thoughts, "difficulty": _difficulty}
+MAKE: dict[Kind, Callable[[_Work, Say, Cancel], None]] = {"thoughts": _thoughts, "difficulty": _difficulty}

@@ -193,7 +193,7 @@ def _dropped(kind: Kind, reasons: Mapping[str, Any]) -> str:
         f'<li><b>{count}</b><span dir="auto">{escape(REASONS.get(why, why))}</span></li>'
         for why, count in reasons.items()
     )
-    head = f"{plural(many, 'request')} left out, and why"
+    head = f"{many} left out, and why"
     return (
         f'<details data-key="{kind}-dropped" open><summary>{head}</summary><ul class="plain dropped">{rows}</ul>'
         "</details>"

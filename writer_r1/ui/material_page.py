@@ -23,7 +23,7 @@ from writer_r1.material import (
     untried,
     write_chosen,
 )
-from writer_r1.preparing import Asked, Kind, tried_now, wish_for
+from writer_r1.preparing import Asked, Kind, tried_by
 from writer_r1.training.config import PRESETS
 from writer_r1.training.config import Kind as Goal
 from writer_r1.training.plan import Plan, keep_plan, read_plan
@@ -136,7 +136,8 @@ def _thoughts(workspace: Workspace) -> tuple[str, str]:
 
 
 def _difficulty(workspace: Workspace) -> tuple[str, str]:
-    wish, bounds, found = wish_for(workspace), read_bounds(workspace.home), made(tried_now(workspace))
+    wish, bounds = workspace.preparing.wish(), read_bounds(workspace.home)
+    found = made(tried_by(wish, workspace.home))
     total, left = _counted(found, difficulty.key_of)
     who = f"{_label(workspace, wish.policy)}, judged by {_label(workspace, wish.judge)}"
     offers = (
@@ -146,7 +147,7 @@ def _difficulty(workspace: Workspace) -> tuple[str, str]:
     kept = len(difficulty.sort_out(found.rows, bounds.limits).kept)
     preparing = workspace.preparing
     card = work_card("difficulty", offers, preparing.progress("difficulty"), kept, preparing.running())
-    return card, difficulty_result(found, bounds, who)
+    return card, difficulty_result(found, bounds.model_copy(update={"drafts": wish.drafts}), who)
 
 
 def _counted(found: Made, key: Callable[..., str]) -> tuple[int, int]:
@@ -173,7 +174,7 @@ def on_act(workspace: Workspace, wish: dict[str, str]) -> bool:
                 _plan(workspace, "sft")
                 return True
             case "practise":
-                write_chosen(workspace.home, tried_now(workspace))
+                write_chosen(workspace.home, tried_by(workspace.preparing.wish(), workspace.home))
                 _plan(workspace, "mrpo")
                 return True
     except WriterError as error:
