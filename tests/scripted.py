@@ -61,6 +61,20 @@ FIRST = (
     "Tomorrow a man with a laptop will come. Be rough with him. I leave you the kettle, "
     "the log and the last of the oil."
 )
+PEOPLE = ("The keeper", "His sister", "A boy from the mainland", "Nobody he knew")
+DEEDS = ("mended", "counted", "lost", "sold", "carried up", "spoke of")
+THINGS = (
+    "the ropes",
+    "a kettle",
+    "the brass lamp",
+    "seven letters",
+    "the spare wick",
+    "an oar",
+    "the log",
+    "his boots",
+)
+ENDLESS = " ".join(f"{who} {did} {what}." for what in THINGS for who in PEOPLE for did in DEEDS)
+"""A draft that outlasts a slow machine's page."""
 ADVICE = '{"paragraph": 2, "quote": "worn where my left boot", "fault": "Too tidy.", "edit": "Name the tin of polish."}'
 PLAINER = "The stairs are plain, plain wood, and my boot knows each of them by its voice."
 THOUGHT = f"""<plan>

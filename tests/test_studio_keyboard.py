@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from live import SOON_MS, Pages, Studio, done, eventually
 from playwright.sync_api import Browser, Locator, Page, expect
-from scripted import FIRST, revision
+from scripted import ENDLESS, FIRST, revision
 
 from writer_r1.events import Status
 from writer_r1.trajectory import Trajectory
@@ -315,7 +315,7 @@ def test_a_first_criterion_that_is_refused_leaves_no_empty_piece_behind(pages: P
 def test_a_changed_criterion_goes_grey_and_every_round_is_judged_again_live(pages: Pages, studio: Studio) -> None:
     page = written(pages.open(), rounds=1)
     first, second, *_ = names(page)
-    studio.script(texts=TEXTS, judging=0.3)
+    studio.script(texts=TEXTS, judging=0.8)
     reword(page, first, "The stairs are steep.")
     expect(row(page, first).locator(".measure.pending")).to_contain_text("being judged again", timeout=SOON_MS)
     expect(row(page, second).locator(".measure .bar")).to_be_visible()
@@ -567,7 +567,7 @@ def test_nothing_moves_for_who_asked_for_that_and_nothing_flashes_for_anybody(pa
     for motion in ("reduce", "no-preference"):
         page = pages.open(reduced_motion=motion)
         begin(page)
-        studio.script(texts=[FIRST], delay=0.03)
+        studio.script(texts=[ENDLESS], delay=0.03)
         say(page, BRIEF)
         expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=60_000)
         page.evaluate("for (const n of document.querySelectorAll('#start, .criterion, #sheet .sheet')) n.here = true")

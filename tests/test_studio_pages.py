@@ -8,23 +8,11 @@ from pathlib import Path
 import pytest
 from live import SOON_MS, Pages, Studio, done, eventually, write
 from playwright.sync_api import Browser, expect
-from scripted import FIRST, revision
+from scripted import ENDLESS, FIRST, revision
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 BRIEF = "A farewell from a lighthouse keeper to the sea."  # no length, so that a slow draft does not end by itself
-PEOPLE = ("The keeper", "His sister", "A boy from the mainland", "Nobody he knew")
-DEEDS = ("mended", "counted", "lost", "sold", "carried up", "spoke of")
-THINGS = (
-    "the ropes",
-    "a kettle",
-    "the brass lamp",
-    "seven letters",
-    "the spare wick",
-    "an oar",
-    "the log",
-    "his boots",
-)
 HOSTILE = (
     "</textarea><script>document.title='owned'</script> ![x](http://evil.example/x.png) "
     "<img src=x onerror=alert(1)> {{value}} ${1+1}"
@@ -118,7 +106,7 @@ def test_typing_during_a_run_loses_no_character(pages: Pages, studio: Studio) ->
     """Acceptance 4 of the page's design."""
     page = pages.open()
     new(page)
-    studio.script(delay=0.02)
+    studio.script(texts=[ENDLESS], delay=0.02)
     write(page, BRIEF)
     expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=SOON_MS)
     box = page.locator("#manuscript textarea")
@@ -135,8 +123,7 @@ def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pa
     """Acceptance 1 of the page's design."""
     page = pages.open()
     new(page)
-    endless = [f"{who} {did} {what}." for what in THINGS for who in PEOPLE for did in DEEDS]
-    studio.script(texts=[" ".join(endless)], delay=0.02)  # it outlasts a slow machine's new page
+    studio.script(texts=[ENDLESS], delay=0.02)
     write(page, BRIEF)
     expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=SOON_MS)
     before = page.locator("#sheet .text").inner_text()

@@ -226,6 +226,7 @@ def test_the_toolbar_and_the_texts_are_reached_by_keyboard_fit_the_window_and_ca
         page.keyboard.type("x")
         expect(bar).to_have_attribute("data-at", "")  # nothing lies over what is typed
         mark(page, "The wick wants trimming at four")
+        expect(page.get_by_role("button", name="Protect", exact=True)).to_be_enabled()
         tab_to(page, page.get_by_role("button", name="Protect", exact=True), most=8)
         page.keyboard.press("Enter")
         expect(page.locator("#marking .protections li")).to_have_count(1, timeout=SOON_MS)

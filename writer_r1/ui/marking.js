@@ -64,6 +64,11 @@ const settle = () => {
   float(field, has && here);
 };
 
+const look = () => {
+  if (document.activeElement === box()) used = true;
+  settle();
+};
+
 // What the studio is asked
 const refuse = (sentence) => Object.assign(find(".refusal"), { hidden: !sentence, textContent: sentence });
 const ask = async (call, words, more = {}) => {
@@ -128,6 +133,7 @@ element.addEventListener("keydown", (event) => {
 const KEYS = { KeyW: "others", KeyC: "onward", KeyP: "protect" };
 document.addEventListener("keydown", (event) => {
   const act = event.altKey && !event.ctrlKey && !event.metaKey && !event.shiftKey ? KEYS[event.code] : "";
+  if (act) look(); // the browser tells of a new mark a moment later
   const button = act && element.offsetParent ? find(`[data-do=${act}]:not(:disabled)`) : null;
   if (!button || document.querySelector("dialog[open]")) return;
   event.preventDefault();
@@ -137,10 +143,8 @@ document.addEventListener("keydown", (event) => {
 const RELEASED_MS = 250;
 for (const name of ["selectionchange", "focusin", "pointerdown"]) {
   document.addEventListener(name, ({ target }) => {
-    const here = document.activeElement === box();
-    if (here) used = true;
-    if (name !== "pointerdown" && (here || element.contains(target))) settle();
-    else setTimeout(settle, RELEASED_MS);
+    if (name !== "pointerdown" && (document.activeElement === box() || element.contains(target))) look();
+    else setTimeout(look, RELEASED_MS);
   });
 }
 addEventListener("scroll", settle, { passive: true });
