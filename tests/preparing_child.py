@@ -7,7 +7,7 @@ from pathlib import Path
 from scripted import model, overlap, revision
 from synthesis_child import FIRST
 
-from writer_r1 import material, preparing, synthesis
+from writer_r1 import material, preparing, room
 from writer_r1.llm import Request
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.preparing import Asked
@@ -32,7 +32,7 @@ def main(prompts: Path, pause_s: float) -> None:
     Workspace.readers = lambda self, model: None  # type: ignore[assignment, method-assign]
     Workspace.default_model = lambda self: "fake"  # type: ignore[method-assign]
     material.sample_set = lambda goal: prompts  # type: ignore[assignment]
-    synthesis.PAUSE_S, preparing.THOUGHT = 0.0, LIMITS
+    room.PAUSE_S, preparing.THOUGHT = 0.0, LIMITS
     workspace = Workspace()
     workspace._loaded["fake"] = writer(pause_s)
     workspace.similarity = overlap  # type: ignore[method-assign, assignment]

@@ -12,6 +12,7 @@ from training_runs import Begin
 from writer_r1 import difficulty, synthesis, thinking
 from writer_r1.material import Bounds, Made, chosen_at, keep_bounds, read_bounds, thoughts_at
 from writer_r1.preparing import Asked, Progress
+from writer_r1.room import WAITING
 from writer_r1.training import job, run_folder
 from writer_r1.training.data import read
 from writer_r1.training.plan import begin, keep_plan, read_plan
@@ -53,7 +54,7 @@ def test_while_it_runs_it_says_how_far_how_many_and_how_long() -> None:
     assert html.count('data-act="halt"') == 1 and 'aria-disabled="true">Take<' in html
     assert "time left: after the first one" in card(RUNNING._replace(left_s=None), TRACES)
     assert "waiting for the model: it is loading, or somebody is writing" in card(
-        RUNNING._replace(doing=synthesis.WAITING), TRACES
+        RUNNING._replace(doing=WAITING), TRACES
     )
     stopping = card(RUNNING._replace(stopping=True), TRACES)
     assert "stopping; what is made is kept" in stopping and 'aria-disabled="true">Stopping …<' in stopping

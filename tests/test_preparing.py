@@ -17,14 +17,14 @@ from preparing_child import LIMITS, writer
 from scripted import overlap, station, task
 from test_synthesis import THINGS, asked, kept
 
-from writer_r1 import difficulty, material, preparing, synthesis
+from writer_r1 import material, preparing, room
 from writer_r1.difficulty import EASY, FLAT, HARD, sort_out
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.events import Finished
 from writer_r1.llm import Request
 from writer_r1.material import Bounds, chosen_at, keep_bounds, made, read_bounds, thoughts_at, write_chosen
 from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, Progress, tried_by
-from writer_r1.synthesis import WAITING
+from writer_r1.room import WAITING
 from writer_r1.training.data import read, read_prompts
 from writer_r1.training.plan import Plan, keep_plan
 from writer_r1.ui.settings_tab import WORD, on_delete
@@ -38,8 +38,7 @@ def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let five short requests be those that come with the studio, and no pause be made between them."""
     monkeypatch.setattr(material, "sample_set", lambda goal: asked(tmp_path))
     monkeypatch.setattr(preparing, "THOUGHT", LIMITS)
-    for module in (synthesis, difficulty):
-        monkeypatch.setattr(module, "PAUSE_S", 0.02)
+    monkeypatch.setattr(room, "PAUSE_S", 0.02)
     material.samples.cache_clear()
     yield
     material.samples.cache_clear()

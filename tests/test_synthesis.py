@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, model, overlap, revision, task, team
 from synthesis_child import scripted_model
 
-from writer_r1 import synthesis
+from writer_r1 import room
 from writer_r1.cli import main
 from writer_r1.errors import WriterError
 from writer_r1.events import Part, Started
@@ -38,7 +38,7 @@ SALT = [{"name": "Salt", "description": "It smells."}]
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthesis, "PAUSE_S", 0.0)
+    monkeypatch.setattr(room, "PAUSE_S", 0.0)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ more than the judge's own noise. That R2-Write filters by difficulty is known at
 
 import json
 import math
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +23,8 @@ from writer_r1.events import outcome
 from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM, Cancel, Sampling
-from writer_r1.room import Host, turn
-from writer_r1.row_files import Pair, Row, Say, in_turn
+from writer_r1.room import Doing, Host, work_off
+from writer_r1.row_files import Pair, Row, Say
 from writer_r1.training.data import Example
 from writer_r1.trajectory import Rubric, digest
 
@@ -36,8 +35,6 @@ UNSCORED = "fewer than two of its drafts could be scored"
 TOO_LONG = "the request is too long for the model"
 RANGE = 1.645 * math.sqrt(2)  # widths of noise in a range from which 19 pairs in 20 are in order
 BINS = 10
-WAITING = "waiting for the model"
-PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
 
 
 class Limits(NamedTuple):
@@ -97,21 +94,15 @@ def histogram(means: Sequence[float], bins: int = BINS) -> list[int]:
 
 def choose(host: Host, examples: Sequence[Example], files: Pair, wish: Wish, say: Say, cancel: Cancel) -> int:
     """Try every request that was not tried yet, and return how many were tried now."""
-    todo = [(key, e) for e in examples if (key := key_of(e)) not in files.done]
-    for number, ((key, example), doing) in enumerate(in_turn(todo, len(examples), say)):
-        while key not in files.done:
-            doing(WAITING)
-            with turn(host.jobs, cancel) as halt:
-                if halt:
-                    judge = host.judge_by(wish.judge, halt)
-                    policy = host.llm(wish.policy)
-                    policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
-                    doing(f"writing {wish.drafts} drafts and judging them")
-                    _try(key, example, policy, judge, files, wish)
-            if cancel():
-                return number
-            time.sleep(PAUSE_S)
-    return len(todo)
+
+    def work(key: str, example: Example, halt: Cancel, doing: Doing) -> None:
+        judge = host.judge_by(wish.judge, halt)
+        policy = host.llm(wish.policy)
+        policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
+        doing(f"writing {wish.drafts} drafts and judging them")
+        _try(key, example, policy, judge, files, wish)
+
+    return work_off(examples, key_of, files, host.jobs, work, say, cancel)
 
 
 def key_of(example: Example) -> str:

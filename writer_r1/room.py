@@ -5,10 +5,10 @@ A training run is not a model job: it lasts for hours and holds the lock at no t
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import psutil
 from filelock import FileLock, Timeout
@@ -19,11 +19,16 @@ from writer_r1.errors import Busy, ModelError, TrainingError
 from writer_r1.jobs import Jobs
 from writer_r1.judge import Judge
 from writer_r1.llm import LLM, Cancel
+from writer_r1.row_files import Pair, Say, in_turn
 from writer_r1.training import job, run_folder
 
 LOOK_S = 1.0  # between two looks at whether a run trains
 FIRST_S = 0.1  # between two looks at whether a writing job still waits
 FREE_S = 0.5  # how often a stop is heard while another has the model
+PAUSE_S = 0.5  # between two turns, so that whoever waits for the model gets it
+WAITING = "waiting for the model"
+T = TypeVar("T")
+Doing = Callable[[str], None]
 
 
 class Host(Protocol):
@@ -86,6 +91,33 @@ def turn(jobs: Jobs, cancel: Cancel) -> Iterator[Cancel | None]:
             lock.release()
         return
     yield None
+
+
+def work_off(
+    every: Sequence[T],
+    key_of: Callable[[T], str],
+    files: Pair,
+    jobs: Jobs,
+    work: Callable[[str, T, Cancel, Doing], None],
+    say: Say,
+    cancel: Cancel,
+) -> int:
+    """Work on each that ended in no row yet, a turn at the model each, and return on how many.
+
+    One that somebody who writes had to wait for ends in no row, and is worked on again.
+    """
+    done = files.done
+    todo = [(key, one) for one in every if (key := key_of(one)) not in done]
+    for number, ((key, one), doing) in enumerate(in_turn(todo, len(every), say)):
+        while key not in files.done:
+            doing(WAITING)
+            with turn(jobs, cancel) as halt:
+                if halt:
+                    work(key, one, halt, doing)
+            if cancel():
+                return number
+            time.sleep(PAUSE_S)
+    return len(todo)
 
 
 def training(home: Path | None = None) -> str:

@@ -7,7 +7,7 @@ model is held for one request at a time; one that somebody who writes has to wai
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,8 @@ from writer_r1.lines import rows
 from writer_r1.llm import Cancel, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.review import Similarity
-from writer_r1.room import Host, turn
-from writer_r1.row_files import Pair, Row, Say, in_turn
+from writer_r1.room import Doing, Host, work_off
+from writer_r1.row_files import Pair, Row, Say
 from writer_r1.store import Store
 from writer_r1.thinking import (
     Limits,
@@ -38,8 +38,6 @@ from writer_r1.trajectory import Lesson, Trajectory, digest
 from writer_r1.usefulness import Tried, shares
 
 ENOUGH = 0.95  # of each criterion, before a run ends: a text that would please a reader may still be bettered
-PAUSE_S = 0.5  # between two requests, so that whoever waits for the model gets it
-WAITING = "waiting for the model"
 TOO_LONG = "the request is too long for the model"
 A_SCENE = "a scene of a longer manuscript"
 TOKENS_A_WORD = 1.6  # of a thought, with its tags, for a small vocabulary
@@ -109,20 +107,13 @@ def synthesise(
     host: Host, examples: Sequence[Example], outcomes: Outcomes, wish: Wish, say: Say, cancel: Cancel
 ) -> int:
     """Make a thought of every request that has none yet, and return how many requests were worked on now."""
-    todo = [(key, e) for e in examples if (key := key_of(e)) not in outcomes.done]
-    for number, ((key, example), doing) in enumerate(in_turn(todo, len(examples), say)):
-        while key not in outcomes.done:
-            doing(WAITING)
-            with turn(host.jobs, cancel) as halt:
-                if halt:
-                    judge = host.judge_by(wish.judge, halt)
-                    writer = host.llm(wish.writer)
-                    team = Team(writer, judge.llm, judge.similarity, _no_lessons, halt, judge.readers)
-                    _one(key, example, team, outcomes, wish, doing)
-            if cancel():
-                return number
-            time.sleep(PAUSE_S)
-    return len(todo)
+
+    def work(key: str, example: Example, halt: Cancel, doing: Doing) -> None:
+        judge = host.judge_by(wish.judge, halt)
+        team = Team(host.llm(wish.writer), judge.llm, judge.similarity, _no_lessons, halt, judge.readers)
+        _one(key, example, team, outcomes, wish, doing)
+
+    return work_off(examples, key_of, outcomes, host.jobs, work, say, cancel)
 
 
 def key_of(example: Example) -> str:
@@ -135,7 +126,7 @@ def _no_lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
     return ()
 
 
-def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish, doing: Callable[[str], None]) -> None:
+def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish, doing: Doing) -> None:
     voice = Voice(team.writer, team.cancel, example.prompt, wish.seed)
     run = Trajectory(id=key, prompt=example.prompt)
     began = time.monotonic()

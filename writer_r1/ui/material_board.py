@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from writer_r1 import difficulty, synthesis, thinking
 from writer_r1.material import Bounds, Made, Source
 from writer_r1.preparing import THOUGHT, Asked, Kind, Progress
+from writer_r1.room import WAITING
 from writer_r1.ui.model_cards import meter, time_words
 from writer_r1.ui.prose import plural
 from writer_r1.usefulness import LABELS
@@ -103,7 +104,7 @@ def _standing(kind: Kind, progress: Progress | None, kept: int) -> str:
             parts.append("stopping; what is made is kept")
         else:
             left = f"{time_words(progress.left_s)} left" if progress.left_s else "time left: after the first one"
-            waits = progress.doing in (synthesis.WAITING, difficulty.WAITING)
+            waits = progress.doing == WAITING
             parts += [left, WAITS if waits else escape(progress.doing)]
         return meter(TITLE[kind], progress.done / max(1, progress.total), " · ".join(parts))
     if progress.state == "failed":
