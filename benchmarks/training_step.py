@@ -15,11 +15,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from meter import Meter
 
 ROOT = Path(__file__).parent.parent
 ROWS, PROMPT, REPLY, STEPS = 8, 128, 128, int(os.environ.get("BENCH_STEPS", "3"))
@@ -40,48 +40,9 @@ QUIET = {
 }
 
 
-class Meter:
-    """Seconds and memory of steps: of the processor, or on a GPU wall seconds and what torch gave out of its memory."""
-
-    def __init__(self) -> None:
-        import torch
-
-        self.gpu, self.seconds = torch.cuda.is_available(), list[float]()
-        self._peak = Peak()
-        self._peak.start()
-
-    def now(self) -> float:
-        import torch
-
-        if not self.gpu:
-            return time.process_time()
-        torch.cuda.synchronize()
-        return time.perf_counter()
-
-    def told(self, loop: str) -> dict[str, Any]:
-        """Return the figures of the steps after the first; tokens are those that a step learns from."""
-        import torch
-
-        peak = torch.cuda.max_memory_allocated() >> 20 if self.gpu else self._peak.mib
-        seconds = fmean(self.seconds[1:])
-        tokens = ROWS * (2 * PROMPT if loop == "sft" else REPLY)
-        return {"seconds": round(seconds, 3), "tokens_s": round(tokens / seconds, 1), "peak_mib": peak}
-
-
-class Peak(threading.Thread):
-    """The most memory seen, looked at every 20 ms: the system's own peak could not leave out the loading."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.mib = 0
-
-    def run(self) -> None:
-        import psutil
-
-        own = psutil.Process()
-        while True:
-            self.mib = max(self.mib, own.memory_info().rss >> 20)
-            time.sleep(0.02)
+def learned(loop: str) -> int:
+    """Return how many tokens a step learns from."""
+    return ROWS * (2 * PROMPT if loop == "sft" else REPLY)
 
 
 def base_of(size: str, folder: Path) -> Path:
@@ -177,7 +138,7 @@ def ours(loop: str, size: str, folder: Path) -> dict[str, Any]:
         meter.seconds.append(meter.now() - began)
         parts.append(clock.spent)
     spent = {k: round(fmean(p.get(k, 0.0) for p in parts[1:]), 3) for k in parts[-1]}
-    found = meter.told(loop) | {"wall": spent}
+    found = meter.told(learned(loop)) | {"wall": spent}
     return found | ({"sampling": round(fmean(gaps[1:]), 4)} if gaps else {})
 
 
@@ -193,7 +154,7 @@ def trl(loop: str, size: str, folder: Path) -> dict[str, Any]:
 
     trainer.training_step = timed
     trainer.train()
-    return meter.told(loop)
+    return meter.told(learned(loop))
 
 
 def trl_trainer(loop: str, base: Path, folder: Path) -> Any:
