@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from live import SOON_MS, Pages, Studio, done, eventually, write
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from scripted import ENDLESS, FIRST, revision
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -272,6 +272,47 @@ def test_pieces_are_found_renamed_deleted_and_brought_back(pages: Pages, studio:
 
 
 OWN = "  The keeper says goodbye to the sea.\n\n\nHe owes it nothing.\t\n\nThe lamp goes out… \n"
+
+
+def test_new_pieces_one_upon_the_other_are_pieces_of_their_own(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    for words in ("The first of three.", "The second of three.", "The third of three."):
+        new(page)
+        page.locator("#brief textarea").fill(words)
+        eventually(lambda words=words: words in {piece.brief for piece in studio.store.pieces(3)})
+    assert [piece.brief.split()[1] for piece in studio.store.pieces(3)] == ["third", "second", "first"]
+
+
+def test_words_typed_before_the_studio_has_answered_are_in_the_piece_they_were_typed_in(
+    pages: Pages, studio: Studio
+) -> None:
+    store = studio.store
+    one, other = store.new_piece("The brief of one.", "One."), store.new_piece("The brief of the other.", "Other.")
+    page = pages.open(query=f"?piece={one.id}")
+    brief, held = page.locator("#brief textarea"), list[Route]()
+
+    def answer() -> None:
+        eventually(lambda: page.wait_for_timeout(50) or held)
+        while held:
+            held.pop(0).continue_()
+        page.unroute("**/queue/join**")
+
+    expect(brief).to_have_value(one.brief, timeout=SOON_MS)
+    page.route("**/queue/join**", lambda route: held.append(route))
+    page.locator(f'#library [data-act=open][data-piece="{other.id}"]').click()
+    brief.fill("Typed into one.")
+    answer()
+    expect(brief).to_have_value(other.brief, timeout=SOON_MS)
+    eventually(lambda: (kept := store.piece(one.id)) and (kept.brief, kept.text) == ("Typed into one.", "One."))
+    page.route("**/queue/join**", lambda route: held.append(route))
+    page.locator("#library .new").click()
+    expect(brief).to_have_value("")  # before any answer
+    brief.fill("Typed into a new one.")
+    answer()
+    eventually(lambda: store.pieces(1)[0].brief == "Typed into a new one.")
+    expect(brief).to_have_value("Typed into a new one.")
+    kept = store.piece(other.id)
+    assert kept and (kept.brief, kept.text) == (other.brief, other.text)
 
 
 @pytest.mark.parametrize("rounds", [0, 2])

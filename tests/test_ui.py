@@ -109,7 +109,7 @@ def test_no_text_of_user_or_model_becomes_markup(text: str) -> None:
         parts = (render.phase(seen), render.announcement(seen), render.card(seen), render.manuscript(seen))
         for part in (
             *parts,
-            render.mark("id", 1, text, text),
+            render.mark("id", 1, text, text, told=1),
             render.masthead(text),
             render.welcome(text, begun=False),
         ):

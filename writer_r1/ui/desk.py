@@ -55,7 +55,7 @@ def place_of(said: str) -> Place:
 def mark(piece: Piece | None, run_id: str = "") -> str:
     """Return the part that tells the page's script which piece and revision it holds."""
     id_, revision, title = (piece.id, piece.revision, piece.title) if piece else ("", 0, "")
-    return render.mark(id_, revision, run_id, title, long=bool(piece and len(piece.text) > LONG))
+    return render.mark(id_, revision, run_id, title, told=next(_numbers), long=bool(piece and len(piece.text) > LONG))
 
 
 def still(piece: Piece, place: Place, run_id: str) -> str:

@@ -64,6 +64,9 @@ let serverTimer = 0;
 let saving = null;
 let asking = false;
 let first = true;
+let late = null; // what the boxes held after the last keystroke
+let blank = false; // a new piece is begun here, and the studio has not answered yet
+const same = (a, b) => a.brief === b.brief && a.text === b.text;
 
 const say = (state, words) => {
   const line = document.querySelector("#saved .state");
@@ -85,11 +88,11 @@ const keepHere = () => {
 };
 
 const save = async (why = "") => {
-  if (asking) return;
+  if (asking || blank) return;
   clearTimeout(serverTimer);
   while (saving) await saving; // again, because several may have waited for one
   const now = typed();
-  if (!why && now.brief === known.brief && now.text === known.text) {
+  if (!why && same(now, known)) {
     dirty = false;
     local.drop(place.piece || "new");
     return;
@@ -111,7 +114,7 @@ const save = async (why = "") => {
 
 const forget = (piece, text) => {
   const copy = local.get(piece || "new");
-  if (copy && copy.brief === text.brief && copy.text === text.text) local.drop(piece || "new");
+  if (copy && same(copy, text)) local.drop(piece || "new");
 };
 
 const settle = (answer, now, words = "Saved") => {
@@ -120,7 +123,7 @@ const settle = (answer, now, words = "Saved") => {
   place.base = answer.revision;
   known = now;
   const later = typed();
-  dirty = later.brief !== now.brief || later.text !== now.text;
+  dirty = !same(later, now);
   if (dirty) later_(0);
   else dispatchEvent(new Event("studio:saved"));
   say("saved", answer.piece ? words : "");
@@ -150,7 +153,7 @@ const address = () => {
 // Two texts of one piece: both are shown, the user chooses, and neither is thrown away. The boxes hold `mine`.
 const choose = (mine, theirs, words = "This piece was changed in another tab or window") => {
   if (asking) return;
-  if (mine.brief === theirs.brief && mine.text === theirs.text) return settle({ ...theirs, title: "" }, mine);
+  if (same(mine, theirs)) return settle({ ...theirs, title: "" }, mine);
   asking = true;
   say("failed", "Not saved: this piece was changed elsewhere.");
   const dialog = document.createElement("dialog");
@@ -187,12 +190,33 @@ const choose = (mine, theirs, words = "This piece was changed in another tab or 
   dialog.showModal();
 };
 
+// Typed between a wish for another piece and its answer, words went with the boxes' text: they go on in a piece that is
+// new as well, else to the piece that they were typed in.
+const overtaken = (from, to) => {
+  const words = late;
+  late = null;
+  if (!words || same(words, typed()) || same(words, known)) return null;
+  if (from.piece === to) return to ? null : words;
+  const key = from.piece || "new";
+  local.set(key, { ...words, base: from.base, at: Date.now() });
+  server.save({ ...words, piece: from.piece, base: from.base, why: "" }).then(
+    (answer) => {
+      if (answer.piece) local.drop(key);
+      dispatchEvent(new Event("studio:refresh"));
+    },
+    () => {}, // it is offered when that piece is opened
+  );
+  return null;
+};
+
 // The studio put another piece or text into the boxes: what is there now is what the library has.
 const adopt = () => {
   const told = element.querySelector("[data-piece]");
   if (!told) return;
   const { piece, revision, run } = told.dataset;
-  const other = piece !== place.piece;
+  const words = overtaken(place, piece);
+  const other = piece !== place.piece || blank;
+  blank = false;
   Object.assign(place, { piece, run, base: Math.max(+revision, other ? 0 : place.base) });
   address();
   clearTimeout(serverTimer);
@@ -202,15 +226,16 @@ const adopt = () => {
   }
   first = false;
   setTimeout(() => {
+    for (const [name, value] of Object.entries(words ?? {})) if (!typed()[name]) put(name, value);
     const now = typed();
     const copy = local.get(place.piece || "new");
     known = place.piece ? now : { brief: "", text: "" }; // what was typed before the studio answered is not in the library
-    dirty = now.brief !== known.brief || now.text !== known.text;
+    dirty = !same(now, known);
     say("saved", place.piece ? "Saved" : "");
     count();
     dispatchEvent(new Event("studio:opened"));
     if (dirty) return later_(0);
-    if (!copy || (copy.brief === now.brief && copy.text === now.text)) return local.drop(place.piece || "new");
+    if (!copy || same(copy, now)) return local.drop(place.piece || "new");
     if (!place.piece || (copy.base === place.base)) {
       // Typed upon just this text and never saved, as when the studio or the browser died: it goes on from there.
       put("brief", copy.brief);
@@ -240,6 +265,7 @@ const count = () => {
 document.addEventListener("input", (event) => {
   if (event.target !== box("brief") && event.target !== box("text")) return;
   dirty = true;
+  late = typed();
   clearTimeout(localTimer);
   localTimer = setTimeout(() => {
     if (dirty) keepHere(); // else it is in the library by now, and a copy here would be offered for it one day
@@ -254,7 +280,7 @@ addEventListener("pagehide", () => dirty && keepHere());
 addEventListener("beforeunload", (event) => {
   const now = typed();
   const copy = local.get(place.piece || "new");
-  const unsafe = dirty && !(copy && copy.brief === now.brief && copy.text === now.text);
+  const unsafe = dirty && !(copy && same(copy, now));
   if (unsafe) keepHere();
 });
 
@@ -287,7 +313,20 @@ window.studio.took = (answer, before) => {
 window.studio.flush = async () => {
   if (saving) await saving;
   const now = typed();
-  if (dirty || now.brief !== known.brief || now.text !== known.text) await save();
+  if (dirty || !same(now, known)) await save();
   clearTimeout(serverTimer);
   return JSON.stringify(place);
 };
+// A new piece is empty at once: whoever asks for one types on, and need not wait for the studio.
+document.addEventListener("click", async (event) => {
+  if (!event.target.closest?.("#library [data-act=new]")) return;
+  await window.studio.flush();
+  if (dirty || asking) return; // it could not be saved, and says so
+  blank = true;
+  setTimeout(() => (blank = false), SERVER_MS); // no answer: what is typed is saved all the same
+  Object.assign(place, { piece: "", base: 0, run: "" });
+  known = { brief: "", text: "" };
+  for (const name of Object.keys(boxes)) put(name, "");
+  dirty = false;
+  late = null;
+});

@@ -162,9 +162,12 @@ def welcome(model: str, *, begun: bool) -> str:
     return f'<section class="welcome{"" if model else " no-model"}" aria-label="First steps"><ol>{rows}</ol></section>'
 
 
-def mark(piece_id: str, revision: int, run_id: str, name: str, *, long: bool = False) -> str:
-    """Return the unseen part that tells the page's script what is open; the box of a `long` text keeps one height."""
-    data = "data-long " if long else ""
+def mark(piece_id: str, revision: int, run_id: str, name: str, *, told: int, long: bool = False) -> str:
+    """Return the unseen part that tells the page's script what is open; the box of a `long` text keeps one height.
+
+    `told` numbers the answers: two new pieces, one upon the other, are alike in all else, and the script must see both.
+    """
+    data = f'data-told="{told}" ' + ("data-long " if long else "")
     data += f'data-piece="{escape(piece_id)}" data-revision="{revision}" data-run="{escape(run_id)}"'
     return f'<div hidden {data} data-title="{escape(name)}"></div>'
 
