@@ -43,6 +43,9 @@ run: $(VENV)/.installed-run
 # On two cores two of these share a processor well: a page mostly waits. A model, or what measures time, runs alone.
 FAST = $(PY) -m pytest -n 2 -m "not model and not browser and not slow"
 PAGES = $(PY) -m pytest -n 2 --dist worksteal -m "browser and not model and not alone and not slow"
+# Two browsers on two cores may miss a moment that a test waits for. So what failed is tried once more, by itself and one
+# at a time: what fails there fails, and both outputs stand in the log.
+PAGES_AGAIN = $(PY) -m pytest --last-failed --last-failed-no-failures none -m "browser and not model and not alone and not slow"
 ALONE = $(PY) -m pytest -m "(model or alone) and not slow"
 
 check: lint
@@ -50,7 +53,7 @@ check: lint
 
 test: lint models
 	$(FAST)
-	$(PAGES)
+	$(PAGES) || $(PAGES_AGAIN)
 	$(ALONE)
 
 proof: $(VENV)/.installed-test models
