@@ -55,8 +55,7 @@ class Critic:
 
     def step(self, crew: Crew) -> None:
         """Make one step with the gradients of all processes, unless there is none or one is no number."""
-        for p in self.parameters:
-            p.grad = None if p.grad is None else crew.sum(p.grad)
+        crew.sum_gradients(self.parameters)
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         if gradients and all(bool(g.isfinite().all()) for g in gradients):
             self._adam.step()

@@ -30,6 +30,7 @@ from writer_r1.training.process import check_stop
 from writer_r1.training.replay import Buffer
 from writer_r1.training.run_folder import Exit, State
 from writer_r1.training.server_sampler import ServerSampler, open_servers
+from writer_r1.training.sharding import held
 from writer_r1.training.weights import prepared
 
 BEAT_S = 2.0  # between signs of life while a text is sampled
@@ -53,7 +54,7 @@ class Learner:
         self.folder, self.config, self.crew = folder, config, Crew()
         self.beat("preparing", note="reading the base")
         self.base = prepared(config.base)
-        self.policy = open_policy(self.base, config)
+        self.policy = open_policy(self.base, config, self.crew)
         drafted = config.kind == "mrpo" and config.rollouts == "llamacpp"
         self.served = open_servers(self.policy, self.base, config, self.crew, folder) if config.servers else None
         self.sampler: Policy | LlamaSampler | ServerSampler = self.served or (
@@ -143,6 +144,7 @@ class Learner:
         base = {"name": self.base.name, "sha256": self.base.sha256, "source": str(self.base.source)}
         versions = {name: importlib.metadata.version(name) for name in PACKAGES} | {"writer-r1": __version__}
         machine = {"threads": self.config.threads, "cores": psutil.cpu_count(), "device": str(self.policy.device)}
+        machine |= {"processes": self.crew.count, "parameters": held(self.policy.model)}  # that each of them holds
         run_folder.add_facts(self.folder, base=base, data=data, versions=versions, machine=machine)
 
     # what is kept

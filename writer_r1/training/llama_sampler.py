@@ -55,6 +55,8 @@ class LlamaSampler:
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], most: int, cancel: Cancel = never
     ) -> list[Rollout]:
         """Return one rollout of at most `most` tokens for each prompt and seed; an empty list means cancelled."""
+        if not prompts:  # of fewer rows than processes this one has none
+            return []
         self._wear()
         try:
             return self._draw(prompts, self._read(prompts, cancel), uniforms(seeds, most), cancel)

@@ -89,12 +89,16 @@ def update(learner: Learner, groups: Sequence[Group], buffer: Buffer, clock: Clo
     total, rows, far = learner.policy.zero(), list[dict[str, Any]](), list[int]()
     for group in groups:
         mine = learner.crew.mine(len(group.rollouts))
-        for batch in batches(group, [group.rollouts[i].tokens for i in mine], config):
+        some = batches(group, [group.rollouts[i].tokens for i in mine], config)
+        learner.policy.go_along(len(some), base=bool(config.objective.kl))
+        for batch in some:
             learner.beat("training", step, config.steps)
             loss, row = learn_fresh(learner, group, [mine[i] for i in batch], tokens)
             total, rows = total + loss, [*rows, row]
         mine = learner.crew.mine(len(group.replayed))
-        for batch in batches(group, [group.replayed[i].tokens for i in mine], config):
+        some = batches(group, [group.replayed[i].tokens for i in mine], config)
+        learner.policy.go_along(len(some))
+        for batch in some:
             learner.beat("training", step, config.steps)
             loss, row, gone = learn_replayed(learner, group, [mine[i] for i in batch], tokens)
             total, rows, far = total + loss, [*rows, row], far + gone

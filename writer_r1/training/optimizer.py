@@ -5,7 +5,6 @@ So one process and several make the same step, and no wrapper around the model i
 """
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,12 +14,12 @@ from accelerate.utils import broadcast_object_list, gather_object, reduce
 from torch import Tensor
 
 from writer_r1.errors import TrainingError
+from writer_r1.training import sharding
 from writer_r1.training.config import Config
 
 MOST_SKIPPED = 3  # updates in a row without a usable gradient
 FLOOR = 0.1  # of the learning rate, at the end
 Said = TypeVar("Said")
-SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM")  # set by its launcher
 
 
 class Stepped(NamedTuple):
@@ -34,20 +33,17 @@ class Stepped(NamedTuple):
 class Crew:
     """The processes that train together; alone it is one of one.
 
+    Where `sharded`, none holds the base whole, and each pass through it takes all of them (`sharding.py`).
+
     Raises:
-        TrainingError: they were launched to share out the model, which each holds whole.
+        TrainingError: they were launched to share it out in a way that is not known here.
     """
 
     def __init__(self) -> None:
-        if asked := [name for name in SHARDING if os.environ.get(name) == "true"]:
-            raise TrainingError(
-                f"These processes were launched to share out the model ({asked[0]}), but in this loop each holds it "
-                "whole. Launch them with docs/scale/ddp.yaml, or train at that scale with another trainer.",
-                "settings",
-            )
         self._state = PartialState(cpu=not torch.cuda.is_available())
         self.rank, self.count = self._state.process_index, self._state.num_processes
-        self.is_main = self._state.is_main_process
+        self.is_main, self.device = self._state.is_main_process, self._state.device
+        self.sharded = sharding.asked_for(self.count)
 
     def mine(self, count: int) -> list[int]:
         """Return which of so many rows are this process's."""
@@ -66,9 +62,20 @@ class Crew:
         broadcast_object_list(said)
         return said[0]
 
+    def most(self, here: int) -> int:
+        """Return the largest of what the processes say."""
+        return max(gather_object([here])) if self.count > 1 else here
+
     def sum(self, tensor: Tensor) -> Tensor:
         """Return the sum over all processes."""
         return reduce(tensor, "sum") if self.count > 1 else tensor
+
+    def sum_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """Add up the gradients of all processes in each of them; one that had no rows counts as 0."""
+        if self.count == 1 or not self.most(any(p.grad is not None for p in parameters)):
+            return
+        for p in parameters:
+            p.grad = self.sum(torch.zeros_like(p) if p.grad is None else p.grad)
 
 
 class Optimizer:
@@ -93,9 +100,7 @@ class Optimizer:
         Raises:
             TrainingError: that happened three times in a row.
         """
-        for p in self._parameters:
-            if p.grad is not None:
-                p.grad = self._crew.sum(p.grad)
+        self._crew.sum_gradients(self._parameters)
         norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, self._config.gradient_norm))
         rate = self.rate(number)
         if math.isfinite(norm):

@@ -17,6 +17,8 @@ from writer_r1.llm import Cancel, never
 from writer_r1.training.adapted import quicken
 from writer_r1.training.config import Config
 from writer_r1.training.head import chosen_logps
+from writer_r1.training.optimizer import Crew
+from writer_r1.training.sharding import cut
 from writer_r1.training.weights import Base, load
 
 ADAPTER = "default"
@@ -42,9 +44,13 @@ class Scored(NamedTuple):
 
 
 class Policy:
-    """A base and its adapter. Not thread-safe."""
+    """A base and its adapter. Not thread-safe.
 
-    def __init__(self, model: Any, tokenizer: Any, config: Config) -> None:
+    Where the processes of a `crew` share out the base, each pass takes all of them: what one has no rows for it goes
+    along with.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, config: Config, crew: Crew | None = None) -> None:
         from peft import LoraConfig, PeftModel, get_peft_model
         from peft.tuners.lora import LoraLayer
 
@@ -64,7 +70,9 @@ class Policy:
         if config.activation_checkpointing:
             model.activation_checkpointing_enable()
             model.enable_input_require_grads()
-        self._sharing = not config.activation_checkpointing  # which does not go with a cache
+        self._crew = crew if crew and crew.sharded else None
+        # Reading a prompt once does not go with checkpointing, nor with passes of which all have to make as many.
+        self._sharing = not config.activation_checkpointing and self._crew is None
         self.model.train()
         every = [name for name, module in self.model.named_modules() if isinstance(module, LoraLayer)]
         self._adapted: list[tuple[Any, str, Any]] = [
@@ -73,6 +81,8 @@ class Policy:
         ]
         for _, _, layer in self._adapted:
             quicken(layer, ADAPTER)
+        if self._crew:
+            cut(model, self.model, self._crew.count, self._crew.device)
         self._body, self._head = model.get_decoder(), model.get_output_embeddings().weight
         self.device = self._head.device
 
@@ -110,27 +120,37 @@ class Policy:
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], most: int, cancel: Cancel = never
     ) -> list[Rollout]:
         """Return one rollout of at most `most` tokens for each prompt and seed; an empty list means cancelled."""
-        with torch.inference_mode(), self._merged():
-            return self._draw(prompts, uniforms(seeds, most), cancel)
+        # What FSDP gathers in inference mode could not be learned through later.
+        with torch.no_grad() if self._crew else torch.inference_mode(), self._merged():
+            if prompts:
+                return self._draw(prompts, uniforms(seeds, most), cancel, over=set())
+            if self._crew:  # there are fewer rows than processes: this one goes along
+                self._draw([self.ends[:1]], uniforms([0], most), cancel, over={0})
+            return []
 
-    def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel) -> list[Rollout]:
+    def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel, over: set[int]) -> list[Rollout]:
         count, most = chances.shape
         cache, hidden, seen = self._read(prompts)
         drawn: list[tuple[list[int], list[float], list[float]]] = [([], [], []) for _ in range(count)]
-        alive, over = list(range(count)), set[int]()
+        alive = list(range(count))
         for t in range(most):
             if cancel():
                 return []
             logits = (self._head @ hidden.T).T  # twice as fast on a CPU as the other way round
             tokens, logp, entropy = choose(logits.float().contiguous(), chances[alive, t].to(self.device))
             for row, token, lp, spread in zip(alive, tokens.tolist(), logp.tolist(), entropy.tolist(), strict=True):
+                if row in over:
+                    continue
                 drawn[row][0].append(token)
                 drawn[row][1].append(lp)
                 drawn[row][2].append(spread)
-            over |= {row for row in alive if drawn[row][0][-1] in self.ends}
+            over |= {row for row in alive if row not in over and drawn[row][0][-1] in self.ends}
             going = [i for i, row in enumerate(alive) if row not in over]
-            if not going or t + 1 == most:
+            if t + 1 == most or not (
+                self._crew.sum(torch.tensor(len(going), device=self.device)) if self._crew else going
+            ):
                 break
+            going = going or [0]  # another process still writes: a row goes along, and nothing of it is kept
             if len(going) < len(alive):  # finished rows cost nothing more
                 chosen = torch.tensor(going, device=self.device)
                 cache.batch_select_indices(chosen)
@@ -145,6 +165,7 @@ class Policy:
         return [
             Rollout(tuple(ids), tuple(logp), sum(entropy) / len(entropy), row in over)
             for row, (ids, logp, entropy) in enumerate(drawn)
+            if ids
         ]
 
     def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Tensor, Tensor | None]:
@@ -168,17 +189,19 @@ class Policy:
     def _merged(self) -> Iterator[None]:
         """Sample with the adapter added into copies of the weights: adding and taking away again would wear them.
 
-        The plain layers stand in the place of the adapted ones for so long, which spares their wrappers.
+        The plain layers stand in the place of the adapted ones for so long, which spares their wrappers. Of a base that
+        is shared out there are no whole weights: it is left as it is.
         """
-        kept = [(layer, layer.get_base_layer(), layer.get_base_layer().weight.data) for _, _, layer in self._adapted]
+        adapted = [] if self._crew else self._adapted
+        kept = [(layer, layer.get_base_layer(), layer.get_base_layer().weight.data) for _, _, layer in adapted]
         self.model.eval()
         try:
-            for (parent, name, _), (layer, plain, weight) in zip(self._adapted, kept, strict=True):
+            for (parent, name, _), (layer, plain, weight) in zip(adapted, kept, strict=True):
                 plain.weight.data = weight + layer.get_delta_weight(ADAPTER).to(weight.dtype)
                 setattr(parent, name, plain)
             yield
         finally:
-            for (parent, name, layer), (_, plain, weight) in zip(self._adapted, kept, strict=True):
+            for (parent, name, layer), (_, plain, weight) in zip(adapted, kept, strict=True):
                 plain.weight.data = weight
                 setattr(parent, name, layer)
             self.model.train()
@@ -201,6 +224,17 @@ class Policy:
         """Return the log-probs of the base, the adapter off, without gradient: (B, T)."""
         with torch.no_grad(), self.model.disable_adapter():
             return self.score(prompts, replies).logp
+
+    def go_along(self, batches: int, *, base: bool = False, learning: bool = True) -> None:
+        """Make as many passes as others do that score more batches, `base` too, where the base is shared out."""
+        nothing = [self.ends[:1]]
+        for _ in range((self._crew.most(batches) if self._crew else batches) - batches):
+            if base:
+                self.score_base(nothing, nothing)
+            with torch.set_grad_enabled(learning):
+                logp = self.score(nothing, nothing).logp
+            if learning:
+                (logp.sum() * 0.0).backward()
 
     def padded(self, rows: Sequence[Sequence[float]], mask: Tensor) -> Tensor:
         """Return numbers of the tokens of some replies in the shape of their mask: (B, T)."""
@@ -233,9 +267,9 @@ class Policy:
         (folder / "README.md").unlink(missing_ok=True)  # a model card with nothing in it
 
 
-def open_policy(base: Base, config: Config) -> Policy:
-    """Return the policy on a prepared base."""
-    return Policy(*load(base, config), config)
+def open_policy(base: Base, config: Config, crew: Crew | None = None) -> Policy:
+    """Return the policy on a prepared base, which the processes of a crew may share out."""
+    return Policy(*load(base, config, whole=not (crew and crew.sharded)), config, crew)
 
 
 def ends(tokenizer: Any, model: Any) -> tuple[int, ...]:

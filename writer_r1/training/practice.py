@@ -88,6 +88,7 @@ def with_values(learner: Learner, critic: Critic, groups: Sequence[Group]) -> li
     crew, policy, noise = learner.crew, learner.policy, learner.config.objective.noise
     every = [(group.prompt, rollout.tokens) for group in groups for rollout in group.rollouts]
     mine, told = crew.mine(len(every)), list[tuple[int, list[float]]]()
+    policy.go_along(len(mine), learning=False)
     with torch.no_grad():
         for i in mine:  # one at a time: without gradient a row costs little, and batches would round differently
             prompt, reply = every[i]

@@ -84,7 +84,8 @@ class ServerSampler:
         Raises:
             NoServer: none can wear it, or at first one cannot.
         """
-        told = self._crew.agreed(self._put_on(version, cancel) if self._crew.is_main else None)
+        known = _known(self._policy)  # in each process, since a pass may take all of them
+        told = self._crew.agreed(self._put_on(version, known, cancel) if self._crew.is_main else None)
         if told is None:
             return False
         self._adapter, found, trouble = told
@@ -95,9 +96,9 @@ class ServerSampler:
         self._total.clear()
         return True
 
-    def _put_on(self, version: int, cancel: Cancel) -> tuple[Worn, list[tuple[str, str]], str] | None:
+    def _put_on(self, version: int, known: Known, cancel: Cancel) -> tuple[Worn, list[tuple[str, str]], str] | None:
         """Return the adapter, what each server wears and why none, and what went wrong; None means cancelled."""
-        first, self._adapter, trouble = self._adapter is None, self._saved(version), ""
+        first, self._adapter, trouble = self._adapter is None, self._saved(version, known), ""
         try:
             self.servers[0].calls.run(self._worn_by_all(first), cancel)
         except Given:
@@ -109,7 +110,7 @@ class ServerSampler:
                 shutil.rmtree(old, ignore_errors=True)
         return self._adapter, [(server.wears, server.why) for server in self.servers], trouble
 
-    def _saved(self, version: int) -> Worn:
+    def _saved(self, version: int, known: Known) -> Worn:
         """Return the adapter once it lies whole where servers are told to read it."""
         run = re.sub(r"[^a-z0-9._]+", "-", self._config.name.casefold()).strip("-") or "run"
         part = self._shelf / f".{os.getpid()}.part"
@@ -120,7 +121,7 @@ class ServerSampler:
             folder = self._shelf / f"writer-r1-{run}-v{version}-{digest}"
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(part, folder)
-        return Worn(folder.name, folder, version, _known(self._policy))
+        return Worn(folder.name, folder, version, known)
 
     async def _worn_by_all(self, first: bool) -> None:
         await self._join()

@@ -38,7 +38,9 @@ def train(folder: Path, config: Config) -> Exit:
             tokens = sum(len(row.text) for row in batch)  # of all processes, so that each divides by the same
             mine = [batch[i] for i in learner.crew.mine(len(batch))]
             total = learner.policy.zero()
-            for micro in micro_batches([len(r.prompt) + len(r.text) for r in mine], config.micro_tokens):
+            micros = micro_batches([len(r.prompt) + len(r.text) for r in mine], config.micro_tokens)
+            learner.policy.go_along(len(micros))
+            for micro in micros:
                 learner.beat("training", step, config.steps)
                 scored = learner.policy.score([mine[i].prompt for i in micro], [mine[i].text for i in micro])
                 loss = supervised_loss(scored.logp, scored.mask, tokens)

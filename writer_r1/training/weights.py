@@ -91,8 +91,10 @@ def _unpack(path: Path, kept: Path) -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def load(base: Base, config: Config) -> tuple[Any, Any]:
+def load(base: Base, config: Config, *, whole: bool = True) -> tuple[Any, Any]:
     """Return the model and tokenizer of a prepared base, on the chosen device and in the chosen dtype.
+
+    What no device holds `whole` is left in the machine's own memory.
 
     Raises:
         TrainingError: the folder cannot be read, or has no chat template.
@@ -112,6 +114,6 @@ def load(base: Base, config: Config) -> tuple[Any, Any]:
         )
     count = sum(p.numel() for p in model.parameters())
     wanted = config.dtype if config.dtype != "auto" else "float32" if device == "cpu" and count < SMALL else "bfloat16"
-    model.to(device=device, dtype=getattr(torch, wanted)).requires_grad_(False)
+    model.to(device=device if whole else "cpu", dtype=getattr(torch, wanted)).requires_grad_(False)
     print(f"{base.name}: {count / 1e6:.0f} million parameters in {wanted} on {device}", flush=True)
     return model, tokenizer
