@@ -19,9 +19,10 @@ from writer_r1.llm import Cancel, never
 from writer_r1.llm.llamacpp import read_model
 from writer_r1.llm.lora import load_lora
 from writer_r1.llm.sequences import Cancelled, Item, Row, Sequences
+from writer_r1.training.chance import choose, uniforms
 from writer_r1.training.config import Config
 from writer_r1.training.export import to_gguf_adapter
-from writer_r1.training.policy import Policy, Rollout, choose, uniforms
+from writer_r1.training.policy import Policy, Rollout
 from writer_r1.training.weights import Base
 
 MOST_SEQUENCES = 255  # that llama.cpp holds beside the working one

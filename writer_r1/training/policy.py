@@ -15,6 +15,7 @@ from torch import Tensor
 
 from writer_r1.llm import Cancel, never
 from writer_r1.training.adapted import quicken
+from writer_r1.training.chance import choose, uniforms
 from writer_r1.training.config import Config
 from writer_r1.training.head import chosen_logps
 from writer_r1.training.optimizer import Crew
@@ -285,25 +286,3 @@ def ends(tokenizer: Any, model: Any) -> tuple[int, ...]:
 
 def _padded(rows: Sequence[Sequence[int]], length: int, device: Any) -> Tensor:
     return torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=device)
-
-
-def uniforms(seeds: Sequence[int], most: int) -> Tensor:
-    """Return what chance decides for each row and token, of its seed alone: (B, T) in [0, 1)."""
-    return torch.stack(
-        [torch.rand(most, dtype=torch.float64, generator=torch.Generator().manual_seed(s)) for s in seeds]
-    )
-
-
-def choose(logits: Tensor, chance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a token drawn from each row of logits (B, V), its log-prob, and the entropy it was drawn with: (B,).
-
-    By the inverse of the distribution function: one random number a row instead of one a word of the vocabulary.
-    """
-    top = logits.amax(1, keepdim=True)
-    p = (logits - top).exp_()
-    reached = p.cumsum(1, dtype=torch.float64)
-    total = reached[:, -1:]
-    tokens = torch.searchsorted(reached, chance[:, None] * total, right=True).clamp_(max=logits.shape[1] - 1)
-    whole = (top + total.log().float())[:, 0]
-    entropy = whole - torch.linalg.vecdot(p, logits) / total[:, 0].float()
-    return tokens[:, 0], logits.gather(1, tokens)[:, 0] - whole, entropy
