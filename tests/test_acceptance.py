@@ -16,10 +16,10 @@ from scripted import FIRST, PROMPT, criterion, of, revision, rubric_of, script, 
 
 from writer_r1.events import Accepted, Event
 from writer_r1.folding import fold
-from writer_r1.judge import UNQUOTED, occurs
 from writer_r1.llm import Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import write
+from writer_r1.reasons import UNQUOTED, occurs
 from writer_r1.trajectory import Attempt, Check, Rubric, Trajectory, weighted_reward
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.view import View, advance

@@ -13,20 +13,17 @@ from writer_r1.events import Evaluated, Scored
 from writer_r1.judge import (
     CUT,
     DIGITS,
-    LOW,
     QUESTIONS,
-    UNQUOTED,
     Judge,
     evaluate,
     expected_digit,
     mix,
-    occurs,
     score_from,
-    with_reason,
 )
 from writer_r1.llm import Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.prompts import prompt_hash
+from writer_r1.reasons import LOW, UNQUOTED, occurs, with_reason
 from writer_r1.trajectory import Check, Evaluation, Score
 
 WARMTH, SALT = criterion("Warmth"), criterion("Salt", weight=3)
@@ -112,10 +109,10 @@ def test_an_evaluation_in_full() -> None:
     llm = FakeLLM(script(), name="small")
     llm.judge = lambda draft, question: 7.0 if "Warmth" in question else 3.0
     events, found = run(evaluate(4, PROMPT, FIRST, RUBRIC, Judge(llm, overlap, never)))
-    # A check is told first, then the verdicts, then each verdict again with its reason.
+    # A check is told first, then the verdicts, then each verdict again with its reason, the lowest first.
     told = [(s.score.criterion_id, bool(s.score.reason)) for s in of(Scored, events)]
     w, s, n = WARMTH.id, SALT.id, LENGTH.id
-    assert told == [(n, True), (w, False), (s, False), (w, True), (s, True)]
+    assert told == [(n, True), (w, False), (s, False), (s, True), (w, True)]
     assert [x.criterion_id for x in found.scores] == [w, s, n] and of(Evaluated, events)[-1].evaluation == found
     warmth, salt, length = found.scores
     gate = 0.25 + 0.75 * warmth.parts["relevance"]
@@ -277,7 +274,7 @@ REASONS = {
 def test_a_quote_is_looked_up_in_the_draft(reply: str, quote: str | None, found: bool) -> None:
     score = with_reason(
         Score(criterion_id=WARMTH.id, value=0.5, low=0.4, high=0.6), WARMTH, PROMPT, FIRST,
-        Judge(FakeLLM(script(reason=reply)), None, never),
+        FakeLLM(script(reason=reply)), never,
     )  # fmt: skip
     assert (score.quote, score.quote_found, score.value) == (quote, found, 0.5)
     assert score.reason == ('The words "' + reply if reply else "")
@@ -289,8 +286,8 @@ def test_a_quote_is_looked_up_in_the_draft(reply: str, quote: str | None, found:
     ids=["no reason", "no quote", "a quote to be looked up", "not low"],
 )
 def test_a_low_score_without_words_to_show_for_it_says_so(value: float, reply: str, flagged: bool) -> None:
-    judge = Judge(FakeLLM(script(reason=reply)), None, never)
-    score = with_reason(Score(criterion_id=WARMTH.id, value=value), WARMTH, PROMPT, FIRST, judge)
+    llm = FakeLLM(script(reason=reply))
+    score = with_reason(Score(criterion_id=WARMTH.id, value=value), WARMTH, PROMPT, FIRST, llm, never)
     assert (UNQUOTED in score.reason) is flagged and (score.quote is None) is (flagged or value > LOW)
 
 

@@ -143,10 +143,18 @@ def test_every_event_comes_in_its_turn() -> None:
     kinds = [e.event for e in events if not isinstance(e, DraftDelta)]
     assert kinds == [
         "started", "rubric",
-        "status", "draft", "status", "score", "score", "evaluation", "accepted",
-        "status", "reflection", "status", "draft", "status", "score", "score", "evaluation", "accepted", "lesson",
+        "status", "draft", "status", "score", "evaluation", "accepted",
+        "status", "reflection", "status", "draft", "status", "score", "evaluation", "accepted", "lesson",
+        "status", "score", "evaluation", "score", "evaluation",  # reasons: nothing waits for them
         "stopped", "finished",
     ]  # fmt: skip
+    assert [(e.attempt, bool(e.score.reason)) for e in of(Scored, events)] == [
+        (1, False),
+        (2, False),
+        (2, True),
+        (1, True),
+    ]
+    assert all(score.reason for a in run.attempts if a.evaluation for score in a.evaluation.scores)
     begun = of(Started, events)[0]
     assert (begun.prompt, begun.model, begun.judge, begun.settings["rounds"]) == (PROMPT, "fake", "fake", 3)
     assert run.finished and run.best == 2 and not run.status

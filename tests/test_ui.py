@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from writer_r1.events import Drafted, Evaluated, Event, Failed, Finished, Proposed, Scored, Status, Stopped
+from writer_r1.reasons import GIVING
 from writer_r1.store import Store, this_process
 from writer_r1.trajectory import Trajectory, prompt_id
 from writer_r1.ui import prose, render, scores, write_tab
@@ -172,7 +173,7 @@ def test_what_is_read_aloud_changes_with_the_phases_alone() -> None:
     phases = sum(isinstance(e, Status) for e in whole)
     assert 3 < len(said) <= phases + 3 and not re.search(r"\d", "".join(said))
     assert "Judging, 2 of 6" in render.phase(view_of(until(Scored, 2)))  # for the eye
-    judged = view_of(until(Evaluated)[:-1])
+    judged = view_of([*until(Evaluated), Status(text=GIVING)])
     assert re.search(r"Giving reasons, \d of \d", render.phase(judged))
 
 

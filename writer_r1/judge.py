@@ -11,7 +11,6 @@ every draft and likelihood rewards blandness, so neither is used. Source: expect
 """
 
 import math
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,8 +18,9 @@ from writer_r1.calibration import Calibration, Opinion, Readers, on_scale
 from writer_r1.checks import evidence, measure, notes
 from writer_r1.checks.addressed import note_of, unaddressed
 from writer_r1.events import Evaluated, Event, Scored, outcome
-from writer_r1.llm import LLM, Cancel, Sampling, complete
+from writer_r1.llm import LLM, Cancel
 from writer_r1.prompts import prompt_hash, render
+from writer_r1.reasons import explained
 from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Rubric, Score, weighted_reward
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
@@ -36,10 +36,6 @@ QUESTIONS = (
 GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
 OF_THE_WHOLE = ("length", "must_include")  # checks of a whole text, which one scene of it cannot meet or fail
 NOT_OF_A_PART = "This is asked of the whole text; a part of it was judged."
-LOW = 2 / 9  # below 3 of the ten shown to the user
-UNQUOTED = "No words of the text were quoted for this."
-_QUOTE = re.compile(r"[\"“«「]([^\"”»」]{3,160})[\"”»」]")
-_OPEN = re.compile(r"[^\"“”«»「」]*[\"“«「]([^\"“”«»「」]{3,160})[^\"“”«»「」]*")  # begun once and never closed
 
 
 class Judge(NamedTuple):
@@ -74,7 +70,7 @@ def evaluate(
     """
     seen = unaddressed(draft)
     scores = {s.criterion_id: s for s in known}
-    asked, judged = [c for c in rubric.criteria if c.id not in scores], [c for c in rubric.criteria if c.check is None]
+    asked = [c for c in rubric.criteria if c.id not in scores]
     for criterion in asked:
         if criterion.check is not None:
             if judge.part and criterion.check.type in OF_THE_WHOLE:
@@ -88,11 +84,8 @@ def evaluate(
         for criterion, score in zip(fresh, verdicts(prompt, seen, fresh, opinion, judge), strict=True):
             scores[criterion.id] = score
             yield Scored(attempt=attempt, score=score)
-    for criterion in judged if reasons else ():
-        if scores[criterion.id].value is None or scores[criterion.id].reason or judge.cancel():
-            continue
-        scores[criterion.id] = with_reason(scores[criterion.id], criterion, prompt, seen, judge)
-        yield Scored(attempt=attempt, score=scores[criterion.id])
+    if reasons:
+        scores = yield from explained(attempt, prompt, seen, rubric, scores, judge.llm, judge.cancel)
     evaluation = settled(rubric, scores, judge.info, before)
     if opinion is not None:
         readers = {name: on_scale(rating) for name, rating in opinion.ratings.items()}
@@ -188,7 +181,7 @@ def score_from(criterion: Criterion, rows: Sequence[dict[str, float]], evidence:
     mixed = [mix(v, evidence) for v in values]
     return Score(
         criterion_id=criterion.id,
-        value=math.fsum(mixed) / len(mixed),
+        value=min(max(mixed), max(min(mixed), math.fsum(mixed) / len(mixed))),  # a mean of equals may round past them
         low=min(mixed),
         high=max(mixed),
         parts={"verdict": math.fsum(values) / len(values), **evidence},
@@ -238,39 +231,3 @@ def mix(verdict: float, evidence: dict[str, float]) -> float:
     without readers.
     """
     return verdict * min((0.25 + 0.75 * v for v in evidence.values()), default=1.0)
-
-
-def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, judge: Judge) -> Score:
-    """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft.
-
-    A low score without words to show for it says so. A reason that a stop cut is none, so that it can still be asked
-    for.
-    """
-    asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
-    sampling = Sampling(max_tokens=40, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
-    text, finish = complete(judge.llm, asked.request, sampling, judge.cancel)
-    if finish.reason == "cancelled":
-        return score
-    reason = (asked.request.answer + text).strip() if text.strip() else ""
-    quote = quoted(reason, draft)
-    if finish.reason == "length":
-        reason = reason.rstrip(" ,;:") + " …"
-    if quote is None and score.value is not None and score.value < LOW:
-        reason = f"{reason} {UNQUOTED}".strip()
-    return score.model_copy(
-        update={"reason": reason, "quote": quote, "quote_found": quote is not None and occurs(quote, draft)}
-    )
-
-
-def quoted(reason: str, draft: str) -> str | None:
-    """Return the words that a reason quotes, if any: the first that stand in the draft, else the first."""
-    found = _QUOTE.findall(reason)
-    if not found and (unclosed := _OPEN.fullmatch(reason)):
-        found = [unclosed[1].strip()]
-    return next((q for q in found if occurs(q, draft)), next(iter(found), None))
-
-
-def occurs(quote: str, text: str) -> bool:
-    """Return whether `quote` stands in `text`, white space, case and edge punctuation aside."""
-    wanted = " ".join(quote.split()).strip(" .,;:!?…'\"").casefold()
-    return bool(wanted) and wanted in " ".join(text.split()).casefold()

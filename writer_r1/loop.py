@@ -38,9 +38,19 @@ from writer_r1.facts import facts_of_part, read_facts, voice_of
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import LLM, Cancel
 from writer_r1.one_go import think
+from writer_r1.reasons import explained_at_the_end
 from writer_r1.reflection import Critic, Recall, reflect
 from writer_r1.story import Rest, Retell
-from writer_r1.trajectory import Attempt, Criterion, Evaluation, Lesson, Reflection, Rubric, weighted_reward
+from writer_r1.trajectory import (
+    Attempt,
+    Criterion,
+    Evaluation,
+    Lesson,
+    Reflection,
+    Rubric,
+    Trajectory,
+    weighted_reward,
+)
 
 BESIDE = 700  # tokens that the longest question about a text takes beside it
 
@@ -73,7 +83,7 @@ class Task(NamedTuple):
     strength: float = 1.0
     plan: str = ""  # of the writing model's own, for the first draft
     one_go: bool = False  # one thought of the model's own (`one_go.py`) in the place of draft and rounds
-    reasons: bool = True  # whether each score is told with a reason, which costs time and moves no score
+    reasons: bool = True  # whether each score is told why in the end, which costs time and moves no score
 
 
 class Team(NamedTuple):
@@ -117,10 +127,13 @@ def write(task: Task, team: Team) -> Iterator[Event]:
     if task.stop_after == "criteria":
         yield Stopped(why=BY_USER if team.cancel() else CRITERIA_READY)
         yield Finished(trajectory_id=task.trajectory_id, best_attempt=None, rounds=0)
-    elif task.one_go and not task.text and task.part is None:
-        yield from _one_thought(task, rubric, team)
-    else:
-        yield from _rounds(task, rubric, team)
+        return
+    thought = task.one_go and not task.text and task.part is None
+    events = _one_thought(task, rubric, team) if thought else _rounds(task, rubric, team)
+    if task.reasons:
+        run = Trajectory(id=task.trajectory_id, prompt=task.prompt, rubric=rubric)
+        events = explained_at_the_end(events, run, team.judge, team.cancel)
+    yield from events
 
 
 def _one_thought(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
@@ -215,7 +228,7 @@ def _attempt(
     if usable(written) and not written.cancelled:
         yield Status(text="judging")
         judge = Judge(team.judge, team.similarity, team.cancel, team.readers, part=task.part is not None)
-        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge, reasons=task.reasons)
+        evaluation = yield from evaluate(number, task.prompt, written.text, rubric, judge, reasons=False)
     return Attempt(
         number=number,
         parent=best.number if best else None,

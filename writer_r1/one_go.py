@@ -177,7 +177,7 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         evaluation: Evaluation | None = None
         if usable(attempt):
             yield Status(text="judging")
-            evaluation = yield from evaluate(number, trace.prompt, text, rubric, judge)
+            evaluation = yield from evaluate(number, trace.prompt, text, rubric, judge, reasons=False)
         attempt = attempt.model_copy(update={"evaluation": evaluation})
         verdict = accept(rubric, best, attempt)
         yield (Accepted if verdict.accepted else Rejected)(attempt=number, why=verdict.why)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from writer_r1.checks import length_fit, paragraphs
 from writer_r1.events import Event, Recalled
 from writer_r1.facts import TOLD
-from writer_r1.judge import occurs
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
 from writer_r1.prompts import render
+from writer_r1.reasons import occurs
 from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Reflection, Rubric, Score
 

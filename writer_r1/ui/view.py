@@ -18,6 +18,7 @@ from writer_r1.events import (
     Thought,
 )
 from writer_r1.folding import fold
+from writer_r1.reasons import GIVING
 from writer_r1.store import OwnScore
 from writer_r1.trajectory import Attempt, Trajectory
 
@@ -124,13 +125,15 @@ def own_of(view: View | None, attempt: Attempt | None) -> dict[str, int]:
 def standing(view: View) -> str:
     """Return what the run is busy with and how far it is, or how it ended, in words for the user."""
     now, words = view.now, phase_of(view)
-    if over(view) or not now.rubric or now.status != "judging" or not now.attempts:
+    if over(view) or not now.rubric or not now.attempts:
         return words
-    scores, count = now.attempts[-1].scores, len(now.rubric.criteria)
-    if len(scores) < count:
-        return f"{words}, {len(scores)} of {count} criteria"
-    asked = [s for s in scores if s.value is not None and now.rubric.criterion(s.criterion_id).check is None]
-    return f"Giving reasons, {sum(bool(s.reason) for s in asked)} of {len(asked)}"
+    if now.status == "judging":
+        return f"{words}, {len(now.attempts[-1].scores)} of {len(now.rubric.criteria)} criteria"
+    if now.status == GIVING:
+        judged = {c.id for c in now.rubric.criteria if c.check is None}
+        asked = [s for a in now.attempts for s in a.scores if s.value is not None and s.criterion_id in judged]
+        return f"{words}, {sum(bool(s.reason) for s in asked)} of {len(asked)}"
+    return words
 
 
 def phase_of(view: View) -> str:
