@@ -143,6 +143,15 @@ def test_what_is_no_thought_is_refused_and_why(text: str, reason: str) -> None:
     assert isinstance(found, Refusal) and found.reason.startswith(reason)
 
 
+def test_a_revision_of_the_paragraph_that_would_come_next_adds_it() -> None:
+    found = parse(thought(D, R, V.replace("1", "3"), R, V.replace("1", "4")))
+    assert isinstance(found, Trace)
+    assert [(c.paragraph, c.operation) for s in found.segments for c in s.changes] == [(2, "extend"), (3, "extend")]
+    assert found.texts()[-1].split() == ["A.", "B.", "C.", "C."]
+    refused = parse(thought(D, R, V.replace("1", "4")))
+    assert isinstance(refused, Refusal) and refused.reason == "a revision of paragraph 4, and there are 2"
+
+
 def test_a_tag_in_quotation_marks_is_a_tag_and_one_with_a_stroke_before_it_is_words() -> None:
     assert isinstance(parse(thought(D.replace("A.", "He typed “<plan>”."))), Refusal)
     found = parse(thought(D.replace("A.", "He typed “\\<plan>”."), final="He typed “\\<plan>”."))

@@ -192,6 +192,8 @@ def parse(text: str, prompt: str = "") -> Trace | Refusal:
         return Refusal(str(why).replace("<", "‹"))
     except ValidationError as error:
         return Refusal(error.errors()[0]["msg"].removeprefix("Value error, "))
+    except ValueError as why:  # of a paragraph that is not there
+        return Refusal(str(why))
 
 
 def parts(text: str) -> list[int]:
@@ -288,5 +290,16 @@ def trace_of(elements: Sequence[tuple[Tag, str]], final: str, prompt: str) -> Tr
         raise NoTrace("a reflection without a revision")
     if not final.strip():
         raise NoTrace("no piece after the thought")
-    made = tuple(Segment(reflection=said, changes=tuple(changes)) for said, changes in segments)
-    return Trace(prompt=prompt, plan=plan, draft=draft, segments=made, final=final)
+    text, made = draft, list[Segment]()
+    for said, changes in segments:
+        made.append(Segment(reflection=said, changes=tuple(_written_on(text, changes))))
+        text = changed(text, made[-1].changes)
+    return Trace(prompt=prompt, plan=plan, draft=draft, segments=tuple(made), final=final)
+
+
+def _written_on(text: str, changes: Sequence[Change]) -> Iterator[Change]:
+    """Yield the changes; one of the paragraph that would come next adds it, since small models write on that way."""
+    count = len(paragraphs(text))
+    for one in changes:
+        after = one.paragraph == count + 1 and one.operation == "rewrite"
+        yield Change(paragraph=count, operation="extend", text=one.text) if after else one
