@@ -231,6 +231,22 @@ def test_w9_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: 
     assert time.monotonic() - began < 10 and studio.store.running() == []
 
 
+def test_a_stopped_run_can_be_asked_why_it_scored_as_it_did(pages: Pages, studio: Studio) -> None:
+    page = pages.open()
+    new(page)
+    studio.script(texts=[FIRST, ENDLESS], delay=0.01)
+    write(page, BRIEF, rounds=1)
+    expect(page.locator("#phase .phase")).to_contain_text("Revising", timeout=60_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
+    studio.script()
+    row = page.locator("#rounds .round-card").first.locator(".row", has=page.locator(".ask")).first
+    row.locator("summary").click()
+    row.get_by_role("button", name="Ask why").click()
+    expect(page.locator("#rounds .ask")).to_have_count(0, timeout=SOON_MS)
+    expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
+
+
 def test_hostile_text_stays_text_everywhere(pages: Pages, studio: Studio) -> None:
     page = pages.open()
     new(page)

@@ -292,14 +292,9 @@ def trace_of(elements: Sequence[tuple[Tag, str]], final: str, prompt: str) -> Tr
         raise NoTrace("no piece after the thought")
     text, made = draft, list[Segment]()
     for said, changes in segments:
-        made.append(Segment(reflection=said, changes=tuple(_written_on(text, changes))))
-        text = changed(text, made[-1].changes)
+        last = len(paragraphs(text))  # a revision of the one after it adds it: small models write on that way
+        added = {"paragraph": last, "operation": "extend"}
+        whole = [c.model_copy(update=added if c.paragraph == last + 1 else {}) for c in changes]
+        made.append(Segment(reflection=said, changes=tuple(whole)))
+        text = changed(text, whole)
     return Trace(prompt=prompt, plan=plan, draft=draft, segments=tuple(made), final=final)
-
-
-def _written_on(text: str, changes: Sequence[Change]) -> Iterator[Change]:
-    """Yield the changes; one of the paragraph that would come next adds it, since small models write on that way."""
-    count = len(paragraphs(text))
-    for one in changes:
-        after = one.paragraph == count + 1 and one.operation == "rewrite"
-        yield Change(paragraph=count, operation="extend", text=one.text) if after else one

@@ -153,7 +153,7 @@ class Workspace:
                 if isinstance(event, RubricReady) and piece_id:
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
                         self.store.set_rubric(piece_id, event.rubric)
-                yield self._marked(event)
+                yield self.marked(event)
 
         return self.jobs.start(task.prompt, writer, work, run_id, piece_id)
 
@@ -191,12 +191,12 @@ class Workspace:
                 return judge() if self.jobs.take_lock(run_id, halted) else None
 
             earlier = [event for _, event in self.store.events(run_id)]
-            yield from map(self._marked, rescore(self.store.trajectory(run_id), load, wanted, stop, earlier))
+            yield from map(self.marked, rescore(self.store.trajectory(run_id), load, wanted, stop, earlier))
 
         self.jobs.resume(run_id, work, at_once=True)  # most edits need no model
         self._rescoring[run_id] = wanted
 
-    def _marked(self, event: Event) -> Event:
+    def marked(self, event: Event) -> Event:
         """Return the event; an evaluation in it says how far its judge was measured to be trusted."""
         if not isinstance(event, Evaluated):
             return event

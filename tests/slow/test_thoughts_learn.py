@@ -10,18 +10,29 @@ finished one the columns that are reported go to `docs/training/thoughts-<arm>-<
 import hashlib
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, STARTER
 from test_learning import evaluated, rounded
 from told_pieces import rows
 
 from writer_r1.agreement import interval
+from writer_r1.drafting import Writer
+from writer_r1.events import Thought
+from writer_r1.facts import measured_criteria, read_facts
+from writer_r1.judge import Judge
+from writer_r1.llm import never
+from writer_r1.llm.llamacpp import LlamaCpp
+from writer_r1.one_go import think
 from writer_r1.training import job, run_folder
 from writer_r1.training.config import Config, configured, parsed
+from writer_r1.training.data import read_prompts, split
+from writer_r1.training.export import to_gguf_adapter
+from writer_r1.trajectory import Rubric
 
 BUILD, REPORT = ROOT / "build" / "thoughts", ROOT / "docs" / "training"
 MADE = REPORT / "thoughts.jsonl"  # by the standard model
@@ -33,7 +44,8 @@ SIZES: dict[str, Any] = {"steps": 40, "group": 4, "prompts": 1, "prompt_tokens":
 SIZES |= {"learning_rate": 3e-4, "held_out": 0.5, "held_out_prompts": 10, "checkpoint_every": 4}
 UPDATES = 12
 FORM: tuple[str, int] = ("form", 0)  # what SFT taught, told by thirty requests before any update
-REQUESTS_OF_FORM = 30
+REQUESTS_OF_FORM, DRAWS = 30, 2
+
 RUNS = [(arm, seed) for seed in range(3) for arm in ("outcome", "credits")]
 WELL_FORMED = 0.9  # share of the replies that are thoughts with a reflection
 SHORTER = 0.15  # of the reflection tokens, with "credits" against "outcome"
@@ -83,6 +95,22 @@ def last_of(arm: str, seed: int) -> int:
     return 0 if (arm, seed) == FORM else UPDATES
 
 
+def on_the_page() -> dict[str, Any]:
+    """Return what becomes of thoughts as the page has them: by llama.cpp, at its temperature and longest length."""
+    llm, why = LlamaCpp(STARTER, name="starter", threads=1), Counter[str]()
+    worn = llm.adapted(to_gguf_adapter(BUILD / "sft" / "adapter", STARTER, BUILD / "adapter.gguf"), 1.0)
+    judge = Judge(worn, None, never)  # which is not asked
+    _, held_out = split(read_prompts(REQUESTS).examples, SIZES["held_out"], 0)
+    for example in held_out[:REQUESTS_OF_FORM]:
+        facts = read_facts(example.prompt)
+        rubric = Rubric(prompt_id="", criteria=measured_criteria(facts))
+        for seed in range(DRAWS):
+            events = think(example.prompt, rubric, Writer(worn, never, facts, seed), judge)
+            why[next(e.refused for e in events if isinstance(e, Thought)) or "read"] += 1
+    llm.close()
+    return {"replies": why.total(), "read": why["read"] / why.total(), "why": dict(why.most_common())}
+
+
 def told(arm: str, seed: int) -> list[dict[str, Any]] | None:
     """Return the rows of a run as they were kept, or None where there is none, or one with other settings."""
     path = REPORT / f"thoughts-{arm}-{seed}.metrics.jsonl"
@@ -120,6 +148,7 @@ def test_the_form_is_learned() -> None:
         return  # nothing is left to do with the adapter
     config = sft()
     followed(BUILD / "sft", config, config.steps)
+    (REPORT / "thoughts-form-page.json").write_text(json.dumps(on_the_page(), indent=1) + "\n", "utf-8")
 
 
 @pytest.mark.slow
@@ -167,11 +196,12 @@ def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: p
     runs, form = {run: kept for run in RUNS if (kept := told(*run))}, told(*FORM)
     if not form:
         pytest.skip("no run is kept yet; the tests above make them")
-    found = {"form": held_out(form, 0)} | figures(runs)
+    page = json.loads((REPORT / "thoughts-form-page.json").read_text("utf-8"))
+    found = {"form": held_out(form, 0), "form on the page": page} | figures(runs)
     (REPORT / "thoughts.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     with capsys.disabled():
         print("\n" + json.dumps(found, indent=1))
-    assert found["form"]["thoughts/reflecting"] >= WELL_FORMED  # of the replies, two to each request
+    assert page["read"] >= WELL_FORMED  # of the replies, two to each request
     pairs = [row for name, row in found.items() if "against" in name]
     if len(pairs) == 3:
         assert fmean(row["shorter"] for row in pairs) >= SHORTER, pairs

@@ -24,7 +24,7 @@ from writer_r1.ui.criteria_found import found, from_codes, lessons
 from writer_r1.ui.evidence import noted
 from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.scores import bar, because, change, details, overall, score_of, ten
-from writer_r1.ui.view import View, over, own_of, shown, title
+from writer_r1.ui.view import View, judged, own_of, shown, title
 
 ORIGIN = {
     "rule": "Read in your request",
@@ -145,7 +145,7 @@ def _settled(view: View | None, current: Rubric | None, busy: bool) -> str:
         return f'<p class="none quiet">{EMPTY}</p>'
     attempt = _judged(view) if view else None
     settled = attempt is not None and attempt.evaluation is not None and attempt.evaluation.rubric_id == current.id
-    judging = attempt is not None and not settled and view is not None and not over(view)
+    judging = attempt is not None and not settled and view is not None and not judged(view)
     standing = Standing(view.now if view else None, attempt, judging, busy, own_of(view, attempt))
     rows = "".join(_row(c, i, len(current.criteria), standing) for i, c in enumerate(current.criteria))
     return f'{_mean(attempt, settled, judging)}<ol class="list" role="list">{rows}</ol>{_how(view)}'

@@ -10,15 +10,15 @@ from html import escape
 
 from writer_r1.acceptance import usable
 from writer_r1.checks import word_count
-from writer_r1.trajectory import Attempt, Criterion, Score, Trajectory
+from writer_r1.trajectory import Attempt, Criterion, Trajectory
 from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.prose import chip, differing, longer, plural, prose
 from writer_r1.ui.render import story_so_far
-from writer_r1.ui.scores import bar, change, details, guide, score_of, ten
+from writer_r1.ui.scores import bar, change, details, guide, score_of, ten, told_why
 from writer_r1.ui.thought import timeline
-from writer_r1.ui.view import View, outdated, over, own_of, standing, title
+from writer_r1.ui.view import View, judged, outdated, over, own_of, standing, title
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
 BECAUSE = {
@@ -163,15 +163,15 @@ def badges(view: View, attempt: Attempt) -> list[str]:
     """Return what an attempt is marked as, in words."""
     found = ["best"] if attempt.number == view.now.best else []
     if is_stale(view.now, attempt):
-        found.append("being judged again" if not over(view) else "judged by earlier criteria")
+        found.append("being judged again" if not judged(view) else "judged by earlier criteria")
     if attempt.accepted is False:
         found.append("not accepted")
     if outdated(view, attempt):
         found.append("based on an older text")
     if not attempt.complete:
-        found.append("unfinished" if over(view) else WRITING)
+        found.append("unfinished" if judged(view) else WRITING)
     elif attempt.evaluation is None and attempt.accepted is None:
-        found.append("not judged" if over(view) else "being judged")
+        found.append("not judged" if judged(view) else "being judged")
     return found
 
 
@@ -255,21 +255,9 @@ def row(now: Trajectory, attempt: Attempt, criterion: Criterion, own: int | None
         line = f'<summary class="line wait">{name}<span class="quiet">{word}</span>{yours(own)}</summary>'
     else:
         line = bar(criterion, score, label=True, own=own) + moved(now, attempt, criterion) + yours(own)
-        line = f'<summary class="line">{line}</summary>{because(score)}'
+        line = f'<summary class="line">{line}</summary>{told_why(score)}'
     key = f"why-{attempt.number}-{criterion.id}"
     return f'<details data-key="{key}">{line}{choice(now.id, attempt, criterion, own)}</details>'
-
-
-def because(score: Score) -> str:
-    """Return the reason of a score, and its quote as a button that shows the words in the text."""
-    reason = f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
-    if not score.quote:
-        return reason
-    quote = f"“{escape(score.quote)}”"
-    if not score.quote_found:
-        return f'{reason}<blockquote dir="auto">{quote} <span class="quiet">(not found in the text)</span></blockquote>'
-    shows = f'data-quote="{escape(score.quote)}" title="Show these words in the text"'
-    return f'{reason}<button type="button" class="quote" dir="auto" {shows}>{quote}</button>'
 
 
 def words(now: Trajectory, attempt: Attempt) -> str:

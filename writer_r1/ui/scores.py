@@ -8,6 +8,7 @@ from writer_r1.ui.trust import LABEL, MEANING
 
 GUIDE = "a guide, not a verdict"
 SAME = "No clear difference"
+ASK = '<p class="ask quiet">No reason yet. <button type="button" data-act="why">Ask why</button></p>'
 UNSEEN = '<span class="unseen">{}</span>'
 
 
@@ -51,6 +52,20 @@ def because(criterion: Criterion, score: Score | None, choice: str) -> str:
         found = "" if score.quote_found else ' <span class="quiet">(not found in the text)</span>'
         quote = f'<blockquote dir="auto">“{escape(score.quote)}”{found}</blockquote>'
     return details(key, "Why" if score.value is not None else "Not scored: why", reason + quote + choice)
+
+
+def told_why(score: Score) -> str:
+    """Return the reason of a score, and its quote as a button that shows the words in the text; or a way to ask why."""
+    if score.value is not None and not score.reason and not score.quote:
+        return ASK
+    reason = f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
+    if not score.quote:
+        return reason
+    quote = f"“{escape(score.quote)}”"
+    if not score.quote_found:
+        return f'{reason}<blockquote dir="auto">{quote} <span class="quiet">(not found in the text)</span></blockquote>'
+    shows = f'data-quote="{escape(score.quote)}" title="Show these words in the text"'
+    return f'{reason}<button type="button" class="quote" dir="auto" {shows}>{quote}</button>'
 
 
 def details(key: str, summary: str, body: str) -> str:

@@ -97,11 +97,16 @@ def over(view: View) -> bool:
     return view.ended or view.now.finished
 
 
+def judged(view: View) -> bool:
+    """Return whether all that is written is judged, too: the run has ended, or only reasons are still to come."""
+    return over(view) or view.now.status == GIVING
+
+
 def shown(view: View) -> Attempt | None:
     """Return the attempt the manuscript shows: the one being written, later the best."""
     with_text = [a for a in view.now.attempts if a.text]
     best = view.now.attempt(view.now.best) if view.now.best is not None else None
-    if over(view) and best is not None:
+    if judged(view) and best is not None:
         return best
     return with_text[-1] if with_text else None
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from writer_r1.errors import Busy, WriterError
+from writer_r1.explaining import explain
 from writer_r1.loop import Task
 from writer_r1.protection import put_whole, spans_in
 from writer_r1.scenes import joined
@@ -133,6 +134,8 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
     number = wish.get("attempt", "")
     if wish["act"] == "summary":
         return on_summary(workspace, place, wish)
+    if wish["act"] == "why":
+        return on_why(workspace, place)
     if wish["act"] != "use" or not number.isdigit() or not place.run:
         return Desk(same, same, same, same, same)
     try:
@@ -150,6 +153,16 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
     said = taken_whole(title(attempt), left, part.label if part else "your manuscript")
     note = restoring.offer(said, piece.id, before) if piece.revision != before else restoring.done(said)
     return Desk(mark(piece, place.run), same, piece.text, ticket(piece, place.run), same, "", note)
+
+
+def on_why(workspace: Workspace, place: Place) -> Desk:
+    """Let the scores of the run that is shown get the reasons that they lack."""
+    same = gr.skip()
+    try:
+        explain(workspace, place.run)
+    except WriterError as error:
+        return refused(str(error))
+    return Desk(same, same, same, ticket(workspace.store.piece(place.piece), place.run), same)
 
 
 class Parts(NamedTuple):
