@@ -71,10 +71,11 @@ def replies(folder: Path, own: bool) -> dict[str, Any]:
     template, tokenise = chat_of(policy.tokenizer)
     _, held_out = split(read_prompts(REQUESTS).examples, 0.5, 0)
     why, lengths, whole = Counter[str](), list[int](), 0
-    for example in held_out[:ASKED]:
+    for number, example in enumerate(held_out[:ASKED]):
         head, tail = encode(think_request(example.prompt), template, tokenise)
         opening = tagged(OPENS, tokenise) if own else tokenise(OPENS, False)
-        for reply in policy.sample([head + tail + opening] * DRAWS, range(DRAWS), LONGEST):
+        seeds = range(DRAWS * number, DRAWS * (number + 1))
+        for reply in policy.sample([head + tail + opening] * DRAWS, seeds, LONGEST):
             found = parse(read_back(policy, reply.tokens, own), example.prompt) if reply.whole else Refusal("cut")
             lengths.append(len(reply.tokens))
             whole += not isinstance(found, Refusal) and bool(found.segments)
