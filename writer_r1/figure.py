@@ -27,7 +27,8 @@ def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
     """Return a forest plot: a row for each label, a dot with its interval for each series, a line at 0."""
     every = [p for row in rows for p in row.points]
     low, high = min(0.0, *(p.lo for p in every)), max(0.0, *(p.hi for p in every))
-    low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
+    room = 0.05 * (high - low) or 0.1  # where nothing differs there is a scale, too
+    low, high = low - room, high + room
 
     def x(value: float) -> float:
         return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)

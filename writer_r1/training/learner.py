@@ -144,7 +144,7 @@ class Learner:
         base = {"name": self.base.name, "sha256": self.base.sha256, "source": str(self.base.source)}
         versions = {name: importlib.metadata.version(name) for name in PACKAGES} | {"writer-r1": __version__}
         machine = {"threads": self.config.threads, "cores": psutil.cpu_count(), "device": str(self.policy.device)}
-        machine |= {"processes": self.crew.count, "parameters": held(self.policy.model)}  # that each of them holds
+        machine["processes"] = self.crew.count
         run_folder.add_facts(self.folder, base=base, data=data, versions=versions, machine=machine)
 
     # what is kept
@@ -219,6 +219,7 @@ class Learner:
                 checkpoint.discard(self.folder)
             return Exit(outcome="discarded", sentence=f"Stopped after {step} updates; what was learned is thrown away.")
         if self.crew.is_main:
+            run_folder.add_facts(self.folder, parameters=held(self.policy.model))  # that each process holds
             run_folder.set_state(self.folder, "saving")
             self.keep(buffer, always=True)
             checkpoint.publish(self.folder, self.policy)

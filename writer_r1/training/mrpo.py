@@ -89,34 +89,36 @@ def update(learner: Learner, groups: Sequence[Group], buffer: Buffer, clock: Clo
     total, rows, far = learner.policy.zero(), list[dict[str, Any]](), list[int]()
     for group in groups:
         mine = learner.crew.mine(len(group.rollouts))
-        some = batches(group, [group.rollouts[i].tokens for i in mine], config)
-        learner.policy.go_along(len(some), base=bool(config.objective.kl))
-        for batch in some:
+        found = batches(group, [group.rollouts[i].tokens for i in mine], learner)
+        learner.policy.go_along(len(found), base=bool(config.objective.kl))
+        for batch in found:
             learner.beat("training", step, config.steps)
-            loss, row = learn_fresh(learner, group, [mine[i] for i in batch], tokens)
-            total, rows = total + loss, [*rows, row]
+            loss, numbers = learn_fresh(learner, group, [mine[i] for i in batch], tokens)
+            total, rows = total + loss, [*rows, numbers]
         mine = learner.crew.mine(len(group.replayed))
-        some = batches(group, [group.replayed[i].tokens for i in mine], config)
-        learner.policy.go_along(len(some))
-        for batch in some:
+        found = batches(group, [group.replayed[i].tokens for i in mine], learner)
+        learner.policy.go_along(len(found))
+        for batch in found:
             learner.beat("training", step, config.steps)
-            loss, row, gone = learn_replayed(learner, group, [mine[i] for i in batch], tokens)
-            total, rows, far = total + loss, [*rows, row], far + gone
+            loss, numbers, gone = learn_replayed(learner, group, [mine[i] for i in batch], tokens)
+            total, rows, far = total + loss, [*rows, numbers], far + gone
     clock.lap("update")
     done = learner.optimizer.step(step) if groups else None  # without groups there is nothing to learn from
     if learner.critic:
         learner.critic.step(learner.crew)
     clock.lap("step")
     buffer.forget(learner.crew.gathered(list(enumerate(far))))
-    found = {"loss": learner.crew.sum(total).item()} | (done._asdict() if done else {})
-    found |= diagnostics.averaged(rows) | told(groups, tokens, buffer, step, config)
-    return found | {"length/together": learner.state.get("together", 0)} | weights_told(groups, learner)
+    row = {"loss": learner.crew.sum(total).item()} | (done._asdict() if done else {})
+    row |= diagnostics.averaged(rows) | told(groups, tokens, buffer, step, config)
+    return row | {"length/together": learner.state.get("together", 0)} | weights_told(groups, learner)
 
 
-def batches(group: Group, replies: Sequence[Sequence[int]], config: Config) -> list[list[int]]:
-    """Return the places of replies in batches that fit; the prompt is read once in each."""
-    room = max(1, config.micro_tokens - len(group.prompt))
-    return micro_batches([len(r) for r in replies], room)
+def batches(group: Group, replies: Sequence[Sequence[int]], learner: Learner) -> list[list[int]]:
+    """Return the places of replies in batches that fit, with their prompt: read once in each, or with each reply."""
+    lengths, most, prompt = [len(r) for r in replies], learner.config.micro_tokens, len(group.prompt)
+    if learner.policy.sharing:
+        return micro_batches(lengths, max(1, most - prompt))
+    return micro_batches([prompt + length for length in lengths], most)
 
 
 def learn_fresh(learner: Learner, group: Group, which: list[int], tokens: Tokens) -> tuple[Tensor, dict[str, Any]]:

@@ -73,7 +73,7 @@ class Policy:
             model.enable_input_require_grads()
         self._crew = crew if crew and crew.sharded else None
         # Reading a prompt once does not go with checkpointing, nor with passes of which all have to make as many.
-        self._sharing = not config.activation_checkpointing and self._crew is None
+        self.sharing = not config.activation_checkpointing and self._crew is None
         self.model.train()
         every = [name for name, module in self.model.named_modules() if isinstance(module, LoraLayer)]
         self._adapted: list[tuple[Any, str, Any]] = [
@@ -126,7 +126,7 @@ class Policy:
             if prompts:
                 return self._draw(prompts, uniforms(seeds, most), cancel, over=set())
             if self._crew:  # there are fewer rows than processes: this one goes along
-                self._draw([self.ends[:1]], uniforms([0], most), cancel, over={0})
+                self._draw([self.ends[:1]], uniforms([0], most), cancel, over={0})  # nothing is kept of its one row
             return []
 
     def _draw(self, prompts: Sequence[Sequence[int]], chances: Tensor, cancel: Cancel, over: set[int]) -> list[Rollout]:
@@ -151,7 +151,7 @@ class Policy:
                 self._crew.sum(torch.tensor(len(going), device=self.device)) if self._crew else going
             ):
                 break
-            going = going or [0]  # another process still writes: a row goes along, and nothing of it is kept
+            going = going or [0]  # another process still writes: the first row goes along, and nothing of it is kept
             if len(going) < len(alive):  # finished rows cost nothing more
                 chosen = torch.tensor(going, device=self.device)
                 cache.batch_select_indices(chosen)
@@ -214,7 +214,7 @@ class Policy:
         longest = max(map(len, replies))
         mask = torch.tensor([[t < len(r) for t in range(longest)] for r in replies], device=self.device)
         tokens = torch.tensor([t for r in replies for t in r], device=self.device)
-        shared = self._sharing and all(p == prompts[0] for p in prompts)
+        shared = self.sharing and all(p == prompts[0] for p in prompts)
         hidden = self._after_one(prompts[0], replies, mask) if shared else self._after_each(prompts, replies)
         logp, entropy = chosen_logps(hidden, self._head, tokens)  # real tokens only: (N, H) -> (N,)
         empty = torch.zeros(mask.shape, device=self.device)

@@ -122,7 +122,7 @@ def write_groups(learner: Learner, prompts: Sequence[Sequence[list[int]]], clock
     seeds = [seed_of(config.seed, learner.state["drawn"] + i // size, i % size) for i in mine]
     asked = [prompts[i // size][i % size] for i in mine]
     own = learner.sampler.sample(asked, seeds, config.text_tokens, learner.stopping)
-    if not own:
+    if mine and not own:
         check_stop(learner.folder)
     every: list[Rollout] = crew.gathered(list(zip(mine, own, strict=True)))
     clock.lap("generate")

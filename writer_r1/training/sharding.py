@@ -53,8 +53,8 @@ def cut(model: Any, adapted: Any, count: int, device: torch.device) -> None:
         raise TrainingError(f"A {type(model).__name__} cannot be shared out: it names no layers.", "model")
     mesh = init_device_mesh(device.type, (count,))
     own = {p for p in adapted.parameters() if p.requires_grad}
-    for layer in layers:
-        fully_shard(layer, mesh=mesh, ignored_params=own)
+    for layer in layers:  # let go after each pass: left to itself, what stands in no larger part is kept whole
+        fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=own)
     whole: list[Tensor] = [p for p in adapted.parameters() if not isinstance(p, DTensor)]
     for tensor in [*whole, *adapted.buffers()]:
         tensor.data = tensor.data.to(device)
