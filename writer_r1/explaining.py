@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from writer_r1 import catalog
-from writer_r1.events import BY_USER, Edited, Event, Finished, Status, Stopped
-from writer_r1.folding import fold
+from writer_r1.errors import WriterError
+from writer_r1.events import BY_USER, Edited, Event, Failed, Finished, Stopped
 from writer_r1.llm import Cancel
-from writer_r1.reasons import GIVING, explained_at_the_end
+from writer_r1.reasons import explained_run
 from writer_r1.workspace import Workspace
 
 
@@ -16,22 +16,27 @@ def explain(workspace: Workspace, run_id: str) -> None:
     Raises:
         Busy: it is still being written.
         ModelError: that model is not here any more.
+        WriterError: nothing of it was judged.
     """
     run = workspace.store.trajectory(run_id)
     judges = [a.evaluation.judge.model for a in run.attempts if a.evaluation]
     if run.rubric is None or not judges:
-        return
+        raise WriterError("Nothing was judged in this session, so there is nothing to give reasons for.")
     catalog.refuse_absent(judges[-1], workspace.models)
-    again = Edited(rubric=run.rubric)
-    ends = (
-        Stopped(why=run.stopped or BY_USER),
-        Finished(trajectory_id=run.id, best_attempt=run.best, rounds=max(0, len(run.attempts) - 1)),
+    goes_on = Edited(rubric=run.rubric)
+    why = [event.why for _, event in workspace.store.events(run_id) if isinstance(event, Stopped)]
+    rounds = max(0, len(run.attempts) - 1)
+    ended: tuple[Event, ...] = (
+        Stopped(why=why[-1] if why else BY_USER),
+        Finished(trajectory_id=run.id, best_attempt=run.best, rounds=rounds),
     )
+    if run.error:
+        ended = (Failed(message=run.error),)
 
     def work(stop: Cancel) -> Iterator[Event]:
-        yield again
-        yield Status(text=GIVING)
+        yield goes_on
         judge = workspace.judge_by(judges[-1], stop)
-        yield from map(workspace.marked, explained_at_the_end(iter(ends), fold([again], run), judge.llm, stop))
+        yield from map(workspace.marked, explained_run(run, judge.llm, stop))
+        yield from ended
 
     workspace.jobs.resume(run_id, work)

@@ -3,15 +3,19 @@
 A reason moves no score: the model is asked for it afterwards, so nothing has to wait for it.
 """
 
+import logging
 import re
 from collections.abc import Generator, Iterator, Mapping
 
 from writer_r1.checks.addressed import unaddressed
+from writer_r1.errors import WriterError
 from writer_r1.events import Evaluated, Event, Scored, Status, Stopped
 from writer_r1.folding import fold
 from writer_r1.llm import LLM, Cancel, Sampling, complete
 from writer_r1.prompts import render
-from writer_r1.trajectory import Attempt, Criterion, Rubric, Score, Trajectory
+from writer_r1.trajectory import Criterion, Rubric, Score, Trajectory
+
+logger = logging.getLogger(__name__)
 
 LOW = 2 / 9  # below 3 of the ten shown to the user
 UNQUOTED = "No words of the text were quoted for this."
@@ -42,25 +46,31 @@ def explained(
 
 
 def explained_at_the_end(events: Iterator[Event], run: Trajectory, llm: LLM, cancel: Cancel) -> Iterator[Event]:
-    """Yield a run's events, and before it stops the reasons of all scores: first those of its best text, then back."""
+    """Yield a run's events, and before it stops the reasons of its scores; it ends well without them, too."""
     for event in events:
-        if isinstance(event, Stopped) and run.rubric and not cancel():
-            yield Status(text=GIVING)
-            for attempt in sorted(run.attempts, key=lambda a: (a.number != run.best, -a.number)):
-                yield from _of_attempt(attempt, run, run.rubric, llm, cancel)
+        if isinstance(event, Stopped) and not cancel():
+            try:
+                yield from explained_run(run, llm, cancel)
+            except WriterError as error:  # such as a server that went away
+                logger.warning("The scores of %s are left without reasons: %s", run.id, error)
         run = fold([event], run)
         yield event
 
 
-def _of_attempt(attempt: Attempt, run: Trajectory, rubric: Rubric, llm: LLM, cancel: Cancel) -> Iterator[Event]:
-    if (given := attempt.evaluation) is None or cancel():
-        return
-    before = {score.criterion_id: score for score in given.scores}
-    seen = unaddressed(attempt.text)
-    found = yield from explained(attempt.number, run.prompt, seen, rubric, before, llm, cancel)
-    if found != before:
-        rows = tuple(found[score.criterion_id] for score in given.scores)
-        yield Evaluated(attempt=attempt.number, evaluation=given.model_copy(update={"scores": rows}))
+def explained_run(run: Trajectory, llm: LLM, cancel: Cancel) -> Iterator[Event]:
+    """Yield the reasons that the scores of a run lack: first those of its best text, then back from the last one."""
+    yield Status(text=GIVING)
+    for attempt in sorted(run.attempts, key=lambda a: (a.number != run.best, -a.number)):
+        given = attempt.evaluation
+        if given is None or run.rubric is None or given.rubric_id != run.rubric.id or cancel():
+            continue
+        told = {s.criterion_id: s for s in attempt.scores if s.reason}  # some may be there from before a kill
+        before = {s.criterion_id: told.get(s.criterion_id, s) for s in given.scores}
+        seen = unaddressed(attempt.text)
+        found = yield from explained(attempt.number, run.prompt, seen, run.rubric, before, llm, cancel)
+        rows = tuple(found[s.criterion_id] for s in given.scores)
+        if rows != given.scores:
+            yield Evaluated(attempt=attempt.number, evaluation=given.model_copy(update={"scores": rows}))
 
 
 def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, llm: LLM, cancel: Cancel) -> Score:

@@ -64,8 +64,8 @@ let serverTimer = 0;
 let saving = null;
 let asking = false;
 let first = true;
-let late = null; // what the boxes held after the last keystroke
-let blank = false; // a new piece is begun here, and the studio has not answered yet
+let late = null; // what the boxes held after the last keystroke, until it is saved
+let blank = 0; // the timer of a new piece that is begun here, and that the studio has not answered yet
 const same = (a, b) => a.brief === b.brief && a.text === b.text;
 
 const say = (state, words) => {
@@ -94,6 +94,7 @@ const save = async (why = "") => {
   const now = typed();
   if (!why && same(now, known)) {
     dirty = false;
+    late = null;
     local.drop(place.piece || "new");
     return;
   }
@@ -125,7 +126,10 @@ const settle = (answer, now, words = "Saved") => {
   const later = typed();
   dirty = !same(later, now);
   if (dirty) later_(0);
-  else dispatchEvent(new Event("studio:saved"));
+  else {
+    late = null;
+    dispatchEvent(new Event("studio:saved"));
+  }
   say("saved", answer.piece ? words : "");
   address();
   const name = document.querySelector(`#library [data-piece="${CSS.escape(answer.piece)}"] .title`);
@@ -173,7 +177,11 @@ const choose = (mine, theirs, words = "This piece was changed in another tab or 
     if (!choice) return;
     asking = false;
     dialog.remove();
-    if (choice === "mine") {
+    if (place.piece !== theirs.piece) {
+      // Another piece was opened meanwhile: its words are not at issue.
+      const kept = choice === "mine" ? { piece: theirs.piece, base: theirs.revision } : { copy_of: theirs.piece };
+      giveBack(mine, kept);
+    } else if (choice === "mine") {
       place.base = theirs.revision;
       known = { brief: theirs.brief, text: theirs.text };
       await save("kept over what another tab saved");
@@ -190,23 +198,18 @@ const choose = (mine, theirs, words = "This piece was changed in another tab or 
   dialog.showModal();
 };
 
-// Typed between a wish for another piece and its answer, words went with the boxes' text: they go on in a piece that is
-// new as well, else to the piece that they were typed in.
-const overtaken = (from, to) => {
+// Words typed between a wish and its answer went with the text that stood in the boxes, and are not in the library yet.
+const overtaken = () => {
   const words = late;
   late = null;
-  if (!words || same(words, typed()) || same(words, known)) return null;
-  if (from.piece === to) return to ? null : words;
-  const key = from.piece || "new";
-  local.set(key, { ...words, base: from.base, at: Date.now() });
-  server.save({ ...words, piece: from.piece, base: from.base, why: "" }).then(
-    (answer) => {
-      if (answer.piece) local.drop(key);
-      dispatchEvent(new Event("studio:refresh"));
-    },
-    () => {}, // it is offered when that piece is opened
-  );
-  return null;
+  return words && !same(words, typed()) && !same(words, known) ? words : null;
+};
+const giveBack = (words, to) => {
+  const keep = () => local.set(to.piece || "new", { ...words, base: to.base ?? 0, at: Date.now() }); // offered when it is opened
+  server.save({ ...words, ...to }).then((answer) => {
+    if (!answer.piece) keep();
+    dispatchEvent(new Event("studio:refresh"));
+  }, keep);
 };
 
 // The studio put another piece or text into the boxes: what is there now is what the library has.
@@ -214,22 +217,39 @@ const adopt = () => {
   const told = element.querySelector("[data-piece]");
   if (!told) return;
   const { piece, revision, run } = told.dataset;
-  const words = overtaken(place, piece);
-  const other = piece !== place.piece || blank;
-  blank = false;
+  const from = { ...place };
+  const was = late ?? known;
+  const words = overtaken();
+  const other = piece !== from.piece || blank || (words && !piece);
+  clearTimeout(blank);
+  blank = 0;
   Object.assign(place, { piece, run, base: Math.max(+revision, other ? 0 : place.base) });
   address();
   clearTimeout(serverTimer);
+  if (words && piece !== from.piece) giveBack(words, from);
+  const shown = typed();
+  const back = piece === from.piece ? words : null;
+  const replaced = !same(typed(), was);
   if (!other && !first) {
-    setTimeout(count, 60); // after the boxes got their values
+    setTimeout(() => {
+      count();
+      if (place.piece !== piece || !replaced) return;
+      if (+revision <= from.base) for (const name of Object.keys(boxes)) put(name, was[name]); // it told what had been there
+      else if (back) clash(back, "You typed while the studio changed this text");
+    }, 60); // after the boxes got their values
     return later_(300); // saves only where something differs
   }
   first = false;
   setTimeout(() => {
-    for (const [name, value] of Object.entries(words ?? {})) if (!typed()[name]) put(name, value);
+    if (place.piece !== piece) return back && giveBack(back, { piece: "", base: 0 }); // another was opened upon it
+    for (const [name, value] of Object.entries(back ?? {})) {
+      const now = typed()[name]; // a letter or two more, by now
+      if (!now.startsWith(value)) put(name, value + now);
+    }
     const now = typed();
     const copy = local.get(place.piece || "new");
-    known = place.piece ? now : { brief: "", text: "" }; // what was typed before the studio answered is not in the library
+    // What was typed before the studio answered, or since, is not in the library.
+    known = !place.piece ? { brief: "", text: "" } : late ? shown : now;
     dirty = !same(now, known);
     say("saved", place.piece ? "Saved" : "");
     count();
@@ -243,13 +263,17 @@ const adopt = () => {
       say("saved", "Restored what you had typed");
       later_(0);
     } else {
-      const theirs = { ...now, piece: place.piece, revision: place.base };
-      place.base = copy.base; // until one is chosen, whatever is kept of it was typed upon that
-      put("brief", copy.brief);
-      put("text", copy.text);
-      choose(copy, theirs, "This browser holds a text that was not saved");
+      clash(copy, "This browser holds a text that was not saved", copy.base);
     }
   }, 60); // after the boxes got their values
+};
+// What stands in the boxes is the library's; `mine` takes its place there until one of the two is chosen.
+const clash = (mine, words, base = place.base) => {
+  const theirs = { ...typed(), piece: place.piece, revision: place.base };
+  place.base = base; // until then, whatever is kept of it was typed upon that
+  put("brief", mine.brief);
+  put("text", mine.text);
+  choose(mine, theirs, words);
 };
 new MutationObserver(adopt).observe(element, { attributes: true, childList: true, subtree: true });
 adopt();
@@ -296,6 +320,7 @@ window.studio.put = put;
 window.studio.fill = (text) => {
   dirty = true; // so that a wish before the next save saves it first
   setTimeout(() => {
+    late = typed();
     keepHere();
     later_();
   }, 100); // after the box got it
@@ -314,7 +339,7 @@ window.studio.flush = async () => {
   if (saving) await saving;
   const now = typed();
   if (dirty || !same(now, known)) await save();
-  clearTimeout(serverTimer);
+  if (!dirty) clearTimeout(serverTimer); // what was typed meanwhile is still to be saved
   return JSON.stringify(place);
 };
 // A new piece is empty at once: whoever asks for one types on, and need not wait for the studio.
@@ -322,8 +347,11 @@ document.addEventListener("click", async (event) => {
   if (!event.target.closest?.("#library [data-act=new]")) return;
   await window.studio.flush();
   if (dirty || asking) return; // it could not be saved, and says so
-  blank = true;
-  setTimeout(() => (blank = false), SERVER_MS); // no answer: what is typed is saved all the same
+  clearTimeout(blank);
+  blank = setTimeout(() => {
+    blank = 0;
+    later_(); // no answer: what is typed is saved all the same
+  }, SERVER_MS);
   Object.assign(place, { piece: "", base: 0, run: "" });
   known = { brief: "", text: "" };
   for (const name of Object.keys(boxes)) put(name, "");

@@ -79,7 +79,7 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():
                 view = view._replace(dropped=event.dropped, proposed=())
-            case Edited():
+            case Edited() if event.rubric != view.now.rubric:  # else the run goes on for reasons alone
                 view = view._replace(rescoring=True)
             case Finished():
                 view = view._replace(rescoring=False)
@@ -135,8 +135,8 @@ def standing(view: View) -> str:
     if now.status == "judging":
         return f"{words}, {len(now.attempts[-1].scores)} of {len(now.rubric.criteria)} criteria"
     if now.status == GIVING:
-        judged = {c.id for c in now.rubric.criteria if c.check is None}
-        asked = [s for a in now.attempts for s in a.scores if s.value is not None and s.criterion_id in judged]
+        of_judge = {c.id for c in now.rubric.criteria if c.check is None}
+        asked = [s for a in now.attempts for s in a.scores if s.value is not None and s.criterion_id in of_judge]
         return f"{words}, {sum(bool(s.reason) for s in asked)} of {len(asked)}"
     return words
 
