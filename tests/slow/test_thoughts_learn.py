@@ -101,10 +101,10 @@ def on_the_page() -> dict[str, Any]:
     worn = llm.adapted(to_gguf_adapter(BUILD / "sft" / "adapter", STARTER, BUILD / "adapter.gguf"), 1.0)
     judge = Judge(worn, None, never)  # which is not asked
     _, held_out = split(read_prompts(REQUESTS).examples, SIZES["held_out"], 0)
-    for example in held_out[:REQUESTS_OF_FORM]:
+    for number, example in enumerate(held_out[:REQUESTS_OF_FORM]):
         facts = read_facts(example.prompt)
         rubric = Rubric(prompt_id="", criteria=measured_criteria(facts))
-        for seed in range(DRAWS):
+        for seed in range(DRAWS * number, DRAWS * (number + 1)):
             events = think(example.prompt, rubric, Writer(worn, never, facts, seed), judge)
             why[next(e.refused for e in events if isinstance(e, Thought)) or "read"] += 1
     llm.close()
