@@ -65,6 +65,7 @@ let saving = null;
 let asking = false;
 let first = true;
 let late = null; // what the boxes held after the last keystroke, until it is saved
+let stood = known; // what they held when this script looked last
 let blank = 0; // the timer of a new piece that is begun here, and that the studio has not answered yet
 const same = (a, b) => a.brief === b.brief && a.text === b.text;
 
@@ -218,7 +219,7 @@ const adopt = () => {
   if (!told) return;
   const { piece, revision, run } = told.dataset;
   const from = { ...place };
-  const was = late ?? known;
+  const was = stood;
   const words = overtaken();
   const other = piece !== from.piece || blank || (words && !piece);
   clearTimeout(blank);
@@ -227,15 +228,17 @@ const adopt = () => {
   address();
   clearTimeout(serverTimer);
   if (words && piece !== from.piece) giveBack(words, from);
-  const shown = typed();
+  const shown = (stood = typed());
   const back = piece === from.piece ? words : null;
-  const replaced = !same(typed(), was);
+  const replaced = !same(shown, was);
   if (!other && !first) {
+    const newer = +revision > from.base;
     setTimeout(() => {
       count();
       if (place.piece !== piece || !replaced) return;
-      if (+revision <= from.base) for (const name of Object.keys(boxes)) put(name, was[name]); // it told what had been there
-      else if (back) clash(back, "You typed while the studio changed this text");
+      if (newer && back) return clash(back, "You typed while the studio changed this text");
+      // It told what had been there before.
+      if (back || +revision < from.base) for (const name of Object.keys(boxes)) put(name, was[name]);
     }, 60); // after the boxes got their values
     return later_(300); // saves only where something differs
   }
@@ -289,7 +292,7 @@ const count = () => {
 document.addEventListener("input", (event) => {
   if (event.target !== box("brief") && event.target !== box("text")) return;
   dirty = true;
-  late = typed();
+  late = stood = typed();
   clearTimeout(localTimer);
   localTimer = setTimeout(() => {
     if (dirty) keepHere(); // else it is in the library by now, and a copy here would be offered for it one day
@@ -320,7 +323,7 @@ window.studio.put = put;
 window.studio.fill = (text) => {
   dirty = true; // so that a wish before the next save saves it first
   setTimeout(() => {
-    late = typed();
+    late = stood = typed();
     keepHere();
     later_();
   }, 100); // after the box got it
