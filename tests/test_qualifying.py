@@ -141,7 +141,8 @@ def test_what_a_run_says_of_its_judge_is_what_was_measured(workspace: Workspace)
         task = Task("", "A farewell to the sea.", rubric, rounds=0, text=FIRST)
         run = workspace.start(task, model="fake", judge="fake")
         events = [e for _, e in workspace.jobs.follow(run)]
-        (given,) = [e.evaluation.judge for e in events if isinstance(e, Evaluated)]
+        given, *again = [e.evaluation.judge for e in events if isinstance(e, Evaluated)]  # again with reasons
+        assert all(one == given for one in again)
         assert given.prompt_hash == prompt_hash("judge")
         assert workspace.store.trajectory(run).attempts[0].evaluation.judge == given  # type: ignore[union-attr]
         return given.trust

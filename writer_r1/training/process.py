@@ -75,8 +75,10 @@ def _ended(folder: Path, train: Callable[[Path, Config], Exit]) -> Exit:
     except MemoryError:
         return _failed(NO_MEMORY, "memory")
     except Exception as error:
-        # torch says it in its own words: "can't allocate memory" on a CPU, "out of memory" on an accelerator
-        if isinstance(error, RuntimeError) and "memory" in str(error).lower():
+        # torch says it in its own words: "can't allocate memory" on a CPU, "out of memory" on an accelerator, and where
+        # oneDNN has no room for what it needs to multiply, "could not create a primitive"
+        said = str(error).lower()
+        if isinstance(error, RuntimeError) and ("memory" in said or "could not create a primitive" in said):
             return _failed(NO_MEMORY, "memory")
         traceback.print_exc()
         return _failed(f"The training process met a fault of ours ({error!r}); its log says where.", "bug")
