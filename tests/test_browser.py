@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import MODELS, STARTER, require_starter
 from live import SOON_MS, Pages, Studio, write
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(900)]
 
@@ -32,14 +32,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     live.start()
     yield live
     live.stop()
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 def grown(page: Page, beyond: int) -> str:

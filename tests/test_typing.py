@@ -5,24 +5,15 @@ the one that was opened, and nowhere is not one of the choices.
 """
 
 import random
-from collections.abc import Iterator
 
 import pytest
-from live import SOON_MS, Pages, Studio, eventually
-from playwright.sync_api import Browser, Page
+from live import SOON_MS, Pages, eventually
+from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 STEPS, BOXES = 24, ("#brief textarea", "#manuscript textarea")
 AT = "JSON.parse(window.studio.place()).piece"
-
-
-@pytest.fixture
-def pages(browser: Browser, studio: Studio) -> Iterator[Pages]:
-    opened = Pages(browser, studio)
-    yield opened
-    opened.close()
-    assert opened.faults == []
 
 
 class Hand:

@@ -47,13 +47,14 @@ def explained(
 
 def explained_at_the_end(events: Iterator[Event], run: Trajectory, llm: LLM, cancel: Cancel) -> Iterator[Event]:
     """Yield a run's events, and before it stops the reasons of its scores; it ends well without them, too."""
+    seen = list[Event]()
     for event in events:
         if isinstance(event, Stopped) and not cancel():
             try:
-                yield from explained_run(run, llm, cancel)
+                yield from explained_run(fold(seen, run), llm, cancel)
             except WriterError as error:  # such as a server that went away
                 logger.warning("The scores of %s are left without reasons: %s", run.id, error)
-        run = fold([event], run)
+        seen.append(event)
         yield event
 
 

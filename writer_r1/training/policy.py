@@ -145,7 +145,8 @@ class Policy:
                 drawn[row][0].append(token)
                 drawn[row][1].append(lp)
                 drawn[row][2].append(spread)
-            over |= {row for row in alive if row not in over and drawn[row][0][-1] in self.ends}
+                if token in self.ends:
+                    over.add(row)
             going = [i for i, row in enumerate(alive) if row not in over]
             if t + 1 == most or not (
                 self._crew.sum(torch.tensor(len(going), device=self.device)) if self._crew else going

@@ -43,29 +43,32 @@ def bar(criterion: Criterion, score: Score | None, label: bool = False, own: int
 
 def because(criterion: Criterion, score: Score | None, choice: str) -> str:
     """Return the reason, the words of the draft it rests on and the choice of a score of one's own, folded away."""
-    key, reason, quote = f"why-{criterion.id}", "", ""
+    key = f"why-{criterion.id}"
     if score is None or not (score.reason or score.quote):
         return details(key, "Yours", choice) if choice else ""
-    if score.reason:
-        reason = f'<p dir="auto">{escape(score.reason)}</p>'
-    if score.quote:
-        found = "" if score.quote_found else ' <span class="quiet">(not found in the text)</span>'
-        quote = f'<blockquote dir="auto">“{escape(score.quote)}”{found}</blockquote>'
-    return details(key, "Why" if score.value is not None else "Not scored: why", reason + quote + choice)
+    why = _reason(score) + _quotation(score)
+    return details(key, "Why" if score.value is not None else "Not scored: why", why + choice)
 
 
 def told_why(score: Score) -> str:
     """Return the reason of a score, and its quote as a button that shows the words in the text; or a way to ask why."""
     if score.value is not None and not score.reason and not score.quote:
         return ASK
-    reason = f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
-    if not score.quote:
-        return reason
-    quote = f"“{escape(score.quote)}”"
-    if not score.quote_found:
-        return f'{reason}<blockquote dir="auto">{quote} <span class="quiet">(not found in the text)</span></blockquote>'
+    if not score.quote or not score.quote_found:
+        return _reason(score) + _quotation(score)
     shows = f'data-quote="{escape(score.quote)}" title="Show these words in the text"'
-    return f'{reason}<button type="button" class="quote" dir="auto" {shows}>{quote}</button>'
+    return f'{_reason(score)}<button type="button" class="quote" dir="auto" {shows}>“{escape(score.quote)}”</button>'
+
+
+def _reason(score: Score) -> str:
+    return f'<p dir="auto">{escape(score.reason)}</p>' if score.reason else ""
+
+
+def _quotation(score: Score) -> str:
+    if not score.quote:
+        return ""
+    found = "" if score.quote_found else ' <span class="quiet">(not found in the text)</span>'
+    return f'<blockquote dir="auto">“{escape(score.quote)}”{found}</blockquote>'
 
 
 def details(key: str, summary: str, body: str) -> str:
