@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from scripted import PLAINER, PROMPT, overlap, script
 
-from writer_r1 import catalog
+from writer_r1 import catalog, places
 from writer_r1.errors import Busy, ModelError
-from writer_r1.events import BY_USER, Accepted, DraftDelta, Event, Scored
+from writer_r1.events import BY_USER, Accepted, DraftDelta, Event, Scored, Status
 from writer_r1.explaining import explain
+from writer_r1.job import WAITING
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import Task
 from writer_r1.trajectory import Criterion, Rubric, Trajectory, prompt_id
@@ -67,6 +69,24 @@ def test_a_run_stopped_before_its_reasons_is_asked_for_them_and_is_else_the_same
     assert [a.text for a in after.attempts] == [a.text for a in before.attempts]
     explain(workspace, run_id)  # nothing lacks one any more
     assert not [e for _, e in workspace.jobs.follow(run_id, known + len(seen)) if isinstance(e, Scored)]
+
+
+def test_who_asks_for_reasons_sees_that_they_wait_for_the_model_and_can_stop(workspace: Workspace) -> None:
+    run_id = stopped(workspace)
+    before, known = workspace.store.trajectory(run_id), len(list(workspace.jobs.follow(run_id)))
+    workspace.jobs.wait(run_id)
+    with FileLock(places.machine_lock(), timeout=10):  # as another job has it
+        explain(workspace, run_id)
+        seen = list[Event]()
+        for _, event in workspace.jobs.follow(run_id, known):
+            seen.append(event)
+            if isinstance(event, Status):
+                waiting = workspace.store.trajectory(run_id)
+                workspace.jobs.stop(run_id)
+    assert [e.event for e in seen] == ["edited", "status", "stopped", "finished"] and not waiting.finished
+    assert isinstance(seen[1], Status) and seen[1].text == waiting.status == WAITING
+    after = workspace.store.trajectory(run_id)
+    assert (after.best, after.stopped, told(after)) == (before.best, before.stopped, told(before))
 
 
 def test_what_cannot_be_asked_for_reasons_says_so_and_stays_as_it_was(

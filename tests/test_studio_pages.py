@@ -331,6 +331,23 @@ def test_words_typed_before_the_studio_has_answered_are_in_the_piece_they_were_t
     assert kept and (kept.brief, kept.text) == (other.brief, other.text)
 
 
+def test_start_pressed_before_a_new_piece_is_there_makes_one_piece_and_not_two(pages: Pages, studio: Studio) -> None:
+    page, held = pages.open(), list[Route]()
+    before = len(studio.store.pieces())
+    page.route("**/queue/join**", lambda route: held.append(route))
+    page.locator("#library .new").click()
+    expect(page.locator("#brief textarea")).to_have_value("")
+    page.locator("#brief textarea").fill("Begun at once.")
+    page.locator("#start").click()
+    eventually(lambda: page.wait_for_timeout(50) or held)
+    while held:
+        held.pop(0).continue_()
+    page.unroute("**/queue/join**")
+    done(page)
+    page.wait_for_timeout(4000)  # the next save, had there been one
+    assert [p.brief for p in studio.store.pieces()][: -before or None] == ["Begun at once."]
+
+
 @pytest.mark.parametrize("rounds", [0, 2])
 def test_ones_own_text_is_judged_and_revised_and_stays_as_it_is_to_the_letter(
     pages: Pages, studio: Studio, rounds: int

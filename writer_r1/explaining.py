@@ -34,9 +34,10 @@ def explain(workspace: Workspace, run_id: str) -> None:
         ended = (Failed(message=run.error),)
 
     def work(stop: Cancel) -> Iterator[Event]:
-        yield goes_on
-        judge = workspace.judge_by(judges[-1], stop)
-        yield from map(workspace.marked, explained_run(run, judge.llm, stop))
+        yield goes_on  # before it waits for the model, so that the page says that it waits
+        if workspace.jobs.take_lock(run.id, stop):
+            judge = workspace.judge_by(judges[-1], stop)
+            yield from map(workspace.marked, explained_run(run, judge.llm, stop))
         yield from ended
 
-    workspace.jobs.resume(run_id, work)
+    workspace.jobs.resume(run.id, work, at_once=True)

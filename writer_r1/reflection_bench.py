@@ -183,9 +183,10 @@ def _play(
 
     def start() -> dict[str, Any]:
         with hold():
-            return begin(example.prompt, example.rubric, players()).model_dump(mode="json")
+            begun = begin(example.prompt, example.rubric, players())
+        return begun.model_dump(mode="json", exclude={"prompt"})  # which may be somebody else's, and rows be committed
 
-    begun = Start.model_validate(bench.kept.get(_key(bench, "start", number), start))
+    begun = Start.model_validate(bench.kept.get(_key(bench, "start", number), start) | {"prompt": example.prompt})
 
     def play() -> dict[str, Any]:
         with hold():

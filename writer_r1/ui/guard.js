@@ -66,7 +66,9 @@ let asking = false;
 let first = true;
 let late = null; // what the boxes held after the last keystroke, until it is saved
 let stood = known; // what they held when this script looked last
+let putting = 0; // how many texts of the studio's are on their way into the boxes
 let blank = 0; // the timer of a new piece that is begun here, and that the studio has not answered yet
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const same = (a, b) => a.brief === b.brief && a.text === b.text;
 
 const say = (state, words) => {
@@ -213,6 +215,15 @@ const giveBack = (words, to) => {
   }, keep);
 };
 
+// The boxes get their values a moment after the studio's mark is there.
+const afterwards = (act) => {
+  putting += 1;
+  setTimeout(() => {
+    putting -= 1;
+    act();
+  }, 60);
+};
+
 // The studio put another piece or text into the boxes: what is there now is what the library has.
 const adopt = () => {
   const told = element.querySelector("[data-piece]");
@@ -233,17 +244,17 @@ const adopt = () => {
   const replaced = !same(shown, was);
   if (!other && !first) {
     const newer = +revision > from.base;
-    setTimeout(() => {
+    afterwards(() => {
       count();
       if (place.piece !== piece || !replaced) return;
       if (newer && back) return clash(back, "You typed while the studio changed this text");
       // It told what had been there before.
       if (back || +revision < from.base) for (const name of Object.keys(boxes)) put(name, was[name]);
-    }, 60); // after the boxes got their values
+    });
     return later_(300); // saves only where something differs
   }
   first = false;
-  setTimeout(() => {
+  afterwards(() => {
     if (place.piece !== piece) return back && giveBack(back, { piece: "", base: 0 }); // another was opened upon it
     for (const [name, value] of Object.entries(back ?? {})) {
       const now = typed()[name]; // a letter or two more, by now
@@ -268,7 +279,7 @@ const adopt = () => {
     } else {
       clash(copy, "This browser holds a text that was not saved", copy.base);
     }
-  }, 60); // after the boxes got their values
+  });
 };
 // What stands in the boxes is the library's; `mine` takes its place there until one of the two is chosen.
 const clash = (mine, words, base = place.base) => {
@@ -337,8 +348,10 @@ window.studio.took = (answer, before) => {
   settle(answer, { brief: known.brief, text: typed().text }, "Saved; this version is kept");
 };
 // Before a wish goes to the studio what was typed is in the library, or two saves would make two pieces of it.
-// Nor may the look after a text that the studio put here come between the wish and its answer.
+// Nor may the look after a text that the studio put here come between the wish and its answer. Where a new piece was asked
+// for, the wish waits for it: it is what the wish is about.
 window.studio.flush = async () => {
+  while (blank || putting) await pause(20);
   if (saving) await saving;
   const now = typed();
   if (dirty || !same(now, known)) await save();
