@@ -349,9 +349,9 @@ window.studio.took = (answer, before) => {
 };
 // Before a wish goes to the studio what was typed is in the library, or two saves would make two pieces of it.
 // Nor may the look after a text that the studio put here come between the wish and its answer. Where a new piece was asked
-// for, the wish waits for it: it is what the wish is about.
-window.studio.flush = async () => {
-  while (blank || putting) await pause(20);
+// for, the wish waits for it: it is what the wish is about. Only those of the sidebar go ahead `at_once`, as that one did.
+window.studio.flush = async (at_once = false) => {
+  while (!at_once && (blank || putting)) await pause(20);
   if (saving) await saving;
   const now = typed();
   if (dirty || !same(now, known)) await save();
@@ -361,7 +361,7 @@ window.studio.flush = async () => {
 // A new piece is empty at once: whoever asks for one types on, and need not wait for the studio.
 document.addEventListener("click", async (event) => {
   if (!event.target.closest?.("#library [data-act=new]")) return;
-  await window.studio.flush();
+  await window.studio.flush(true);
   if (dirty || asking) return; // it could not be saved, and says so
   clearTimeout(blank);
   blank = setTimeout(() => {

@@ -34,6 +34,7 @@ from writer_r1.workspace import Workspace
 CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
 NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
+AT_ONCE = WITH_PLACE.replace("flush()", "flush(true)")
 WITH_PART = """async (...given) => {
     const place = JSON.parse(await window.studio.flush());
     return [...given.slice(0, -1), JSON.stringify({...place, part: window.studio.part()?.text ?? ""})];
@@ -255,7 +256,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
     restoring.wire(workspace, parts.back, desk, typed, WITH_PLACE)
-    shelf.submit(shelved, said, desk, **each)
+    shelf.submit(shelved, said, desk, **each | {"js": AT_ONCE})
     parts.brief.focus(workspace.warm, None, None, **QUIET)
     parts.brief.blur(
         lambda brief, place: on_suggest(workspace, place, brief), [parts.brief, said], page.criteria, **told
