@@ -14,7 +14,7 @@ from training_runs import Begin, ended, step
 from writer_r1 import room
 from writer_r1.errors import ModelError
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.training import job
+from writer_r1.training import job, run_folder
 from writer_r1.training.own_work import PIECES
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import train_form
@@ -37,15 +37,20 @@ def start_says(answer: list[Any]) -> tuple[str, bool]:
 def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -> None:
     numbers = [None] * len(train_form.NUMBERS)
     answer = on_change(
-        workspace, ("sft", "sample", "", [*PIECES], base_folder(tmp_path), "quick", "checks", "sea", 7, *numbers[1:])
+        workspace,
+        ("sft", "sample", "", [*PIECES], base_folder(tmp_path), "quick", "checks", "off", "", "sea", 7, *numbers[1:]),
     )
     assert start_says(answer) == (START, True)
     assert read_plan(workspace.home) == Plan(base=base_folder(tmp_path), name="sea", numbers={"steps": 7})
     assert "writer-r1 train sft --run" in answer[-2] and "90 pieces to learn from" in answer[-2]
-    hostile = on_change(workspace, ("fame", {"x": 1}, None, ["fame"], [], "quick", None, "sea", "NaN", *numbers[1:]))
+    hostile = on_change(
+        workspace, ("fame", {"x": 1}, None, ["fame"], [], "quick", None, [], {}, "sea", "NaN", *numbers[1:])
+    )
     assert start_says(hostile) == (START, True)  # what cannot be a plan changes none
     assert (
-        start_says(on_change(workspace, ("sft", "file", "", [], "starter", "quick", "checks", "", *numbers)))[1]
+        start_says(
+            on_change(workspace, ("sft", "file", "", [], "starter", "quick", "checks", "off", "", "", *numbers))
+        )[1]
         is False
     )
 
@@ -88,6 +93,39 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
         assert (job.runs_in(workspace.home) / "set-aside" / "sea" / "run.json").exists()
     finally:
         job._end_process(folder, 1.0)
+
+
+def test_what_a_run_learned_is_practised_from_there_and_thoughts_where_it_learned_thoughts(
+    workspace: Workspace, begin_run: Begin
+) -> None:
+    for name, text in (("letters", "Dear sea, it is late."), ("thoughts", "<think>\n<plan>\nA letter.\n</plan>")):
+        folder = begin_run(name, 1)
+        ended(folder)
+        data = folder.parent / f"{name}.jsonl"
+        rows = [{"prompt": f"A letter, {n}", "text": f"{text} {n} more words for a row to be one"} for n in range(4)]
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        config = run_folder.record(folder)["config"] | {"data": str(data)}
+        run_folder.add_facts(folder, base={"name": "smollm2-135m"}, config=config)
+    fields = len(train_form.values_of(workspace, Plan()))
+    for name, numbers in (("letters", {}), ("thoughts", {"thoughts": "credits"})):
+        adapter = str(job.runs_in(workspace.home) / name / "adapter")
+        answer = on_act(workspace, "", {"act": "onward", "name": name})
+        plan = read_plan(workspace.home)
+        assert (plan.goal, plan.source, plan.adapter, plan.numbers) == ("mrpo", "sample", adapter, numbers)
+        start = answer[-2 - fields : -2][8]
+        assert start["value"] == adapter and [title for title, _ in start["choices"]][0] == "The base itself"
+        assert f"What “{name}” learned; it goes on from there." in answer[-2]
+    numbers = [None] * len(train_form.NUMBERS)
+    told = ("mrpo", "sample", "", [], "starter", "quick", "checks")
+    on_change(workspace, (*told, "dense", adapter, "", *numbers))
+    assert (read_plan(workspace.home).adapter, read_plan(workspace.home).numbers) == (adapter, {"thoughts": "dense"})
+    on_change(workspace, (*told[:4], "standard", *told[5:], "dense", adapter, "", *numbers))
+    assert read_plan(workspace.home).adapter is None  # it is of another base
+    on_change(workspace, (*told, "fame", "", "", *numbers))
+    assert read_plan(workspace.home).numbers == {}
+    assert [hint["placeholder"] for hint in train_form.hints(Plan(goal="mrpo", numbers={"thoughts": "ppo"}))][
+        4
+    ] == "384"
 
 
 def test_a_finished_run_opens_the_next_day_with_all_its_curves_and_samples(

@@ -72,6 +72,22 @@ def test_a_run_can_be_made_for_processes_that_are_launched_by_hand(
     assert "is not empty" in capsys.readouterr().err
 
 
+def test_thoughts_are_practised_from_where_a_run_left_off(
+    begin_run: Begin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = begin_run(steps=1)
+    ended(before)
+    folder = tmp_path / "onward"
+    argv = ["train", "mrpo", "--data", "rows", "--base", "starter", "--prepare", "--run"]
+    told(capsys, *argv, str(folder), "--adapter", "sea", "--thoughts", "dense")
+    config = run_folder.config_of(folder)
+    assert (config.adapter, config.thoughts, config.text_tokens) == (str(before / "adapter"), "dense", 384)
+    told(capsys, *argv, str(tmp_path / "again"), "--adapter", str(before / "adapter"))
+    assert run_folder.config_of(tmp_path / "again").adapter == str(before / "adapter")
+    assert main([*argv, str(tmp_path / "none"), "--adapter", str(tmp_path)]) == 1
+    assert "has no adapter yet" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
 def test_the_pace_is_that_of_the_newest_steps() -> None:
     rows = [{"step": n, "t": 4.0 * n} for n in range(4)]
     assert pace_of(rows[:3]) is None  # too few to tell

@@ -28,6 +28,7 @@ from writer_r1.training.plan import (
     read_plan,
     sample_set,
 )
+from writer_r1.training.starts import starts
 from writer_r1.training.warnings import warnings
 from writer_r1.trajectory import Lesson
 
@@ -79,6 +80,7 @@ def test_the_way_from_settings_to_a_plan_and_back_loses_nothing(home: Path, stor
     for config in (
         configured("sft", name="sea", base="starter", data="/x.jsonl", steps=7, replay={"weight": 0.0}),
         smaller(configured("mrpo", preset="thorough", name="sea", base="/b", data=str(sample_set("mrpo")))),
+        configured("mrpo", name="sea", base="starter", data="/x.jsonl", thoughts="dense"),
     ):
         again = config_of(plan_of(config).model_copy(update={"name": "sea"}), home)
         assert again == config
@@ -168,6 +170,42 @@ def test_practice_says_what_drafts_are_scored_by(tmp_path: Path, store: Store) -
     assert checked(judged, tmp_path, store).wanted == "Choose another judge"  # it is not here
 
 
+def test_whole_thoughts_have_room_and_the_checklist_says_what_they_need(tmp_path: Path, store: Store) -> None:
+    assert configured("mrpo", name="sea", base="starter", data="/x", thoughts="ppo").text_tokens == 384
+    assert configured("mrpo", name="sea", base="starter", data="/x").text_tokens == 96
+    plan = Plan(goal="mrpo", base=base_folder(tmp_path), numbers={"thoughts": "credits"})
+    found = checked(plan, tmp_path, store)
+    assert "of up to 384 tokens" in said(found, "Length") and found.wanted == "" == said(found, "Thoughts")
+    assert said(found, "Form").startswith("note: A base hardly")
+    short = checked(plan.model_copy(update={"numbers": {"thoughts": "ppo", "text_tokens": 96}}), tmp_path, store)
+    assert "96 of 384 text_tokens" in said(short, "Thoughts") and short.wanted == ""
+
+
+def test_a_run_may_go_on_from_what_a_run_of_this_home_learned_and_from_nothing_else(
+    tmp_path: Path, home: Path, store: Store, begin_run: Begin
+) -> None:
+    folder = begin_run("sea", 1)
+    ended(folder)
+    run_folder.add_facts(folder, base={"name": "smollm2-135m"})
+    (start,) = starts(home)
+    assert (start.title, start.folder, start.base) == ("sea", folder / "adapter", "smollm2-135m")
+    plan = Plan(goal="mrpo", name="onward", adapter=str(start.folder), numbers={"thoughts": "credits"})
+    assert config_of(plan, home).adapter == str(start.folder)
+    found = ready(plan, home, tmp_path / "models", store)
+    assert said(found, "Begins with").startswith("good: What “sea” learned") and said(found, "Form") == ""
+    other = ready(plan.model_copy(update={"base": "standard"}), home, tmp_path / "models", store)
+    assert said(other, "Begins with").startswith("fault: “sea” was trained on smollm2-135m, and the base is qwen")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "adapter_model.safetensors").touch()
+    for path in (elsewhere, folder, folder / ".." / "sea" / "adapter"):
+        stray = plan.model_copy(update={"adapter": str(path)})
+        refused = ready(stray, home, tmp_path / "models", store)
+        assert "of no run on this list" in said(refused, "Begins with")
+        with pytest.raises(TrainingError, match="of no run on this list"):
+            begin(stray, home, store)
+
+
 def test_pieces_longer_than_a_row_are_told_before_the_start(tmp_path: Path, store: Store) -> None:
     plan = Plan(base=base_folder(tmp_path), numbers={"text_tokens": 8})
     assert "90 of 90 pieces are too long" in said(checked(plan, tmp_path, store), "Length")
@@ -221,6 +259,8 @@ def test_what_goes_wrong_is_said_in_a_sentence() -> None:
         row["completions/mean_length"], row["entropy"] = 90.0, 0.5
     assert [w[:6] for w in warnings("mrpo", longer)] == ["Drafts", "Drafts"]
     assert "cut off" in warnings("mrpo", mrpo(**{"completions/clipped_ratio": 0.8}))[0]
+    unformed = mrpo(groups_flat=2, **{"thoughts/well_formed": 0.2})
+    assert [w[:30] for w in warnings("mrpo", unformed)] == ["20% of its replies are whole t"]
     assert "moved far" in warnings("mrpo", mrpo(kl=0.9))[0]
     assert "1 update was skipped" in warnings("sft", [{"step": 1, "skipped": True}])[0]
     assert warnings("mrpo", [{"split": "warning", "warning": "All the same."}]) == ["All the same."]

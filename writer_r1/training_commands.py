@@ -23,14 +23,17 @@ LAUNCHED = ("--config_file", "docs/scale/ddp.yaml", "--num_processes", "2")
 
 def train_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     """Add the flags of `train sft` or `train mrpo`."""
-    parser.set_defaults(kind=kind, rollouts=None, servers=None)
+    parser.set_defaults(kind=kind, rollouts=None, servers=None, thoughts=None)
     parser.add_argument("--run", dest="run_dir", type=Path, required=True, metavar="DIR", help="a new folder for it")
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="a file or folder of rows")
     parser.add_argument("--base", required=True, metavar="M", help="a catalog name, a GGUF or a folder of safetensors")
     parser.add_argument("--steps", type=count, metavar="N", help="updates; default: the preset's")
     parser.add_argument("--preset", choices=("quick", "standard", "thorough"), help="sizes (default quick)")
+    parser.add_argument("--adapter", metavar="RUN", help="a run, or a folder with an adapter, to go on from")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (JSON) in place of the preset's")
     if kind == "mrpo":
+        what = "practise whole thoughts, and what pays them (default: pieces)"
+        parser.add_argument("--thoughts", choices=("outcome", "credits", "dense", "ppo"), help=what)
         who = "who writes the texts to learn from (default torch)"
         parser.add_argument("--rollouts", choices=("torch", "llamacpp", "servers"), help=who)
         url = "a vLLM server that does, for `--rollouts servers`; may be given several times"
@@ -78,12 +81,21 @@ def _config(args: argparse.Namespace) -> "Config":
     settings: dict[str, Any] = read_config(args.config) if args.config else {}
     base = Path(args.base).expanduser()
     settings |= {"base": str(base.resolve()) if base.exists() else args.base, "data": str(args.data.resolve())}
-    chosen = ("steps", "preset", "rollouts", "servers")
+    chosen = ("steps", "preset", "rollouts", "servers", "thoughts")
     settings |= {name: value for name in chosen if (value := getattr(args, name))}
+    settings |= {"adapter": str(_adapter(args.adapter))} if args.adapter else {}
     settings.pop("kind", None)
     config = configured(args.kind, **{"name": args.run_dir.absolute().name, **settings})
     _warn_of_servers(config)
     return config
+
+
+def _adapter(said: str) -> Path:
+    """Return the folder of an adapter that was given by it, or by the run that made it."""
+    from writer_r1.training.best import adapter_in
+
+    folder = folder_of(said)
+    return folder if (folder / "adapter_model.safetensors").is_file() else adapter_in(folder)[0]
 
 
 def _warn_of_servers(config: "Config") -> None:

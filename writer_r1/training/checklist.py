@@ -6,6 +6,7 @@ It is ours, fitted to what was measured of the starter, and errs on the large si
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,18 +20,20 @@ from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.gguf_header import Header, read_header
 from writer_r1.store import Store
 from writer_r1.training import job
-from writer_r1.training.config import Config
+from writer_r1.training.config import WHOLE_THOUGHT, Config
 from writer_r1.training.data import Read, split
 from writer_r1.training.own_work import counted
 from writer_r1.training.plan import Plan, config_of, data_of, name_of, path_of
+from writer_r1.training.starts import start_at
 
 Standing = Literal["good", "note", "fault"]
-Place = Literal["data", "base", "reward", "name", "numbers", "runs", ""]
+Place = Literal["data", "base", "start", "reward", "name", "numbers", "runs", ""]
 
 TOKENS_A_WORD = 4 / 3  # of English prose
 LIBRARIES = 700_000_000  # torch, transformers and peft in memory
 ROOM = 500_000_000  # bytes on disk for checkpoints, of the starter
 FEW = 12  # pieces: below these a model learns them by heart
+ANOTHER = "Choose another beginning"
 KEPT_A_LAYER = 34  # numbers kept for each token, layer and dimension until the backward pass
 
 
@@ -62,10 +65,10 @@ def ready(plan: Plan, home: Path, models: Path, store: Store) -> Ready:
     data, about_data = _data(plan, store)
     config, about_name = _settings(plan, home)
     header, about_base = _base(plan, models)
-    checks = [*about_data, *about_base, about_name]
+    checks = [*about_data, *about_base, about_name, *_start(plan, home, models)]
     if data and config:
         checks.append(_length(data, config))
-        checks += _criteria(data, config, models) if config.kind == "mrpo" else []
+        checks += [*_criteria(data, config, models), *_thoughts(config)] if config.kind == "mrpo" else []
     if config and header:
         checks.append(_memory(config, header, data))
     checks += [_disk(home), *_others(home)]
@@ -126,9 +129,45 @@ def _base(plan: Plan, models: Path) -> tuple[Header | None, list[Check]]:
     return header, checks
 
 
+def _start(plan: Plan, home: Path, models: Path) -> list[Check]:
+    """Return what a run goes on from, where that was chosen, and whether it fits its base."""
+    if not plan.adapter:
+        return []
+    try:
+        start = start_at(plan.adapter, home)
+    except WriterError as error:
+        return [Check("Begins with", "fault", str(error), "start", ANOTHER)]
+    with suppress(WriterError):  # told beside the base
+        if (base := catalog.find(plan.base, models).name) != start.base:
+            said = (
+                f"“{start.title}” was trained on {start.base}, and the base is {base}; choose its base, or begin with "
+            )
+            return [Check("Begins with", "fault", f"{said}the base itself.", "start", ANOTHER)]
+    return [Check("Begins with", "good", f"What “{start.title}” learned; it goes on from there.")]
+
+
+def _thoughts(config: Config) -> list[Check]:
+    """Return whether whole thoughts can be practised as it is planned."""
+    if config.thoughts == "off":
+        return []
+    found = list[Check]()
+    short = [f"{getattr(config, k)} of {n} {k}" for k, n in WHOLE_THOUGHT.items() if getattr(config, k) < n]
+    if short:
+        said = f"A thought that is cut off earns nothing, and there is little room: {', '.join(short)}."
+        found.append(Check("Thoughts", "note", said, "numbers"))
+    if not config.adapter:
+        said = (
+            "A base hardly writes a whole thought. Teach it the form first: train on thinking traces, then begin with that run."
+        )
+        found.append(Check("Form", "note", said, "start"))
+    return found
+
+
 def _length(data: Read, config: Config) -> Check:
     words = max(word_count(e.text or e.prompt) for e in data.examples)
     tokens, room = round(words * TOKENS_A_WORD), config.text_tokens
+    if config.thoughts != "off":
+        return Check("Length", "good", f"Thoughts of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
     if config.kind == "mrpo":
         return Check("Length", "good", f"Drafts of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
     said = f"The longest piece has {words} words, about {tokens} tokens; {room} fit."

@@ -161,13 +161,25 @@ PRESETS: dict[Kind, dict[Preset, dict[str, Any]]] = {
 """What a preset sets; measured on the starter, Quick takes about ten minutes on two cores."""
 
 
+WHOLE_THOUGHT = {"prompt_tokens": 640, "text_tokens": 384}
+"""What a thought and its request take of the starter at least: one that is cut teaches nothing (docs/training)."""
+
+
+def usual(kind: Kind, preset: Preset, thoughts: object = "off") -> dict[str, Any]:
+    """Return what a preset sets; where whole thoughts are practised, with room for them."""
+    found = PRESETS[kind][preset]
+    if thoughts == "off":
+        return found
+    return found | {k: max(n, found.get(k, Config.model_fields[k].default)) for k, n in WHOLE_THOUGHT.items()}
+
+
 def configured(kind: Kind, /, *, preset: Preset = "quick", **chosen: Any) -> Config:
     """Return the configuration of a preset with what was chosen in place of its numbers.
 
     Raises:
         TrainingError: a value that cannot be; the message lists all of them.
     """
-    return parsed({**PRESETS[kind][preset], **chosen, "kind": kind, "preset": preset})
+    return parsed({**usual(kind, preset, chosen.get("thoughts", "off")), **chosen, "kind": kind, "preset": preset})
 
 
 def parsed(fields: Any) -> Config:

@@ -19,6 +19,7 @@ from writer_r1.training import job
 from writer_r1.training.config import Config, Kind, Preset, configured
 from writer_r1.training.data import Example, Read, read, read_prompts
 from writer_r1.training.own_work import PIECES, Work, own
+from writer_r1.training.starts import start_at
 from writer_r1.trajectory import Noun, name_key
 from writer_r1.whole_file import write_whole
 
@@ -148,7 +149,8 @@ def config_of(plan: Plan, home: Path, data: str | None = None) -> Config:
 
 def plan_of(config: Config) -> Plan:
     """Return the plan that leads to these settings again, under a name still to be found."""
-    usual = configured(config.kind, preset=config.preset, name="x", base="x", data="x").model_dump()
+    same: dict[str, Any] = {"preset": config.preset, "thoughts": config.thoughts}
+    usual = configured(config.kind, name="x", base="x", data="x", **same).model_dump() | {"thoughts": "off"}
     told = ("kind", "name", "base", "data", "preset", "adapter")
     numbers = {k: v for k, v in config.model_dump().items() if k not in told and v != usual[k]}
     source: Source = "sample" if config.data == str(sample_set(config.kind)) else "file"
@@ -177,6 +179,8 @@ def begin(plan: Plan, home: Path, store: Store) -> Path:
         WriterError: it cannot be begun; nothing was left behind.
     """
     folder = job.runs_in(home) / name_of(plan, home)
+    if plan.adapter:
+        start_at(plan.adapter, home)
     if plan.source != "own" and not is_made(plan, home):
         data_of(plan, store)
         config = config_of(plan, home)

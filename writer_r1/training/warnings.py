@@ -11,6 +11,7 @@ from writer_r1.training.report import is_number
 RECENT = 10  # updates
 FLAT = 0.5  # share of groups whose drafts all scored the same
 CUT = 0.5  # share of drafts that were cut off at their longest length
+FORMED = 0.5  # share of replies that are thoughts
 LONGER = 1.5  # times the length at first
 COLLAPSED = 0.4  # of the entropy at first
 FAR = 0.5  # KL to the base, in nats a token
@@ -65,7 +66,13 @@ def of_rewards(trained: Rows, held: Rows) -> list[str]:
     """Return what the rewards tell: nothing to learn from, or learned for the judge alone."""
     found = []
     flat = flat_share(trained[-RECENT:])
-    if flat is not None and flat > FLAT:
+    formed = mean(trained[-RECENT:], "thoughts/well_formed")
+    if formed is not None and formed < FORMED:
+        found.append(
+            f"{formed:.0%} of its replies are whole thoughts, and others earn nothing: allow more tokens a text, or "
+            "teach it the form first, by training on thinking traces and beginning with that."
+        )
+    elif flat is not None and flat > FLAT:
         found.append(
             f"All drafts in {flat:.0%} of groups scored the same; the criteria may be too easy or too hard, "
             "and nothing is learned from such a group."

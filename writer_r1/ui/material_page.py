@@ -24,7 +24,7 @@ from writer_r1.material import (
     write_chosen,
 )
 from writer_r1.preparing import Asked, Kind, tried_by
-from writer_r1.training.config import PRESETS
+from writer_r1.training.config import PRESETS, WHOLE_THOUGHT
 from writer_r1.training.config import Kind as Goal
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import gradio as gr
@@ -196,6 +196,7 @@ def _plan(workspace: Workspace, goal: Goal) -> None:
         longest = synthesis.summed(*made(thoughts_at(home)))["longest_words"]
         usual = numbers.get("text_tokens", PRESETS[goal][plan.preset]["text_tokens"])
         numbers["text_tokens"] = max(usual, synthesis.room_for(longest))  # a thought that is cut teaches nothing
+        numbers["prompt_tokens"] = max(numbers.get("prompt_tokens", 0), WHOLE_THOUGHT["prompt_tokens"])
     keep_plan(
         home,
         Plan(

@@ -5,9 +5,12 @@ import threading
 from pathlib import Path
 
 from writer_r1.errors import WriterError
+from writer_r1.one_go import OPENS
 from writer_r1.training import job, run_folder
 from writer_r1.training.adoption import adopt
+from writer_r1.training.best import adapter_in
 from writer_r1.training.config import Config, smaller
+from writer_r1.training.data import read
 from writer_r1.training.deletion import delete, set_aside
 from writer_r1.training.plan import Plan, keep_plan, plan_of
 from writer_r1.training.run_note import keep_note
@@ -49,13 +52,28 @@ def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | Non
             workspace.blind_trials.open(name)
         case "again":
             return _planned(workspace, run_folder.config_of(folder))
+        case "onward":
+            return _practised(workspace, folder)
         case "smaller":
             return _planned(workspace, smaller(run_folder.config_of(folder)))
     return None
 
 
 def _planned(workspace: Workspace, config: Config) -> Plan:
-    plan = plan_of(config)
+    return _kept(workspace, plan_of(config))
+
+
+def _practised(workspace: Workspace, folder: Path) -> Plan:
+    """Return the plan to practise on requests what a run learned: thoughts where it learned thoughts."""
+    plan = plan_of(config := run_folder.config_of(folder))
+    if config.kind == "sft":
+        found = read(Path(config.data)).examples
+        numbers = {"thoughts": "credits"} if any(e.text.startswith(OPENS) for e in found) else {}
+        plan = Plan(goal="mrpo", base=config.base, preset=config.preset, numbers=numbers)
+    return _kept(workspace, plan.model_copy(update={"adapter": str(adapter_in(folder)[0])}))
+
+
+def _kept(workspace: Workspace, plan: Plan) -> Plan:
     keep_plan(workspace.home, plan)
     return plan
 

@@ -52,6 +52,7 @@ LABEL = {
     "try": "Try it in Write",
     "blind": "Compare blind",
     "last": "Try the last one",
+    "onward": "Practise from here",
     "note": "Name and note…",
     "again": "Fill the form from this run",
     "delete": "Delete…",
@@ -61,6 +62,7 @@ TIP = {
     "last": "Puts the adapter of the last step in the place of the one that did best on what was held out",
     "note": "What you call this run, and what you want to remember of it",
     "again": "The same goal, data, base and numbers, to be changed or begun again as they are",
+    "onward": "Fills the form: what this run learned, practised on requests (MRPO)",
     "smaller": "Fills the form below with halved sizes",
     "blind": "Shows you pairs of texts, the adapter's and the base's, and tells which is which after your choice",
     "stop": "Ends with the step it is in; it can be resumed",
@@ -106,6 +108,7 @@ def acts(status: Status, *, adapter: bool, last: bool = False) -> tuple[str, ...
     found += ["resume"] if status.kept is not None and status.state in ("stopped", "failed") else []
     found += ["smaller"] if status.failure in ("memory", "killed") else []
     found += ["last"] if last and "try" in found else []
+    found += ["onward"] if "try" in found else []
     return (*found, "again", "note", "delete")
 
 

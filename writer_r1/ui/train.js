@@ -1,6 +1,7 @@
 // A line of the checklist that is to be put right leads to the field where that can be done.
 const PLACES = {
   data: "#train-data input:checked",
+  start: "#train-start-with input",
   reward: "#train-reward input:checked",
   name: "#train-name :is(input, textarea)",
   numbers: "#train-numbers",
@@ -17,6 +18,6 @@ element.addEventListener("click", (event) => {
 });
 // What fills the form leads to it.
 document.addEventListener("click", ({ target }) => {
-  if (!target.closest?.("#train-run :is([data-act=again], [data-act=smaller]), #train-material :is([data-act=learn], [data-act=practise])")) return;
+  if (!target.closest?.("#train-run :is([data-act=again], [data-act=smaller], [data-act=onward]), #train-material :is([data-act=learn], [data-act=practise])")) return;
   document.querySelector("#train-new")?.scrollIntoView({ block: "start" });
 });

@@ -17,6 +17,7 @@ FIX = {
     "data": "Change the data",
     "name": "Change the name",
     "numbers": "Change the numbers",
+    "start": "Change it",
     "reward": "Change it",
     "runs": "Show it",
 }

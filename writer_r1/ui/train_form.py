@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from writer_r1 import catalog
-from writer_r1.training.config import PRESETS, Config
+from writer_r1.errors import WriterError
+from writer_r1.training.config import Config, usual
 from writer_r1.training.own_work import Work
 from writer_r1.training.plan import Plan, path_of
+from writer_r1.training.starts import starts
 from writer_r1.ui import gradio as gr
 from writer_r1.workspace import Workspace
 
@@ -25,6 +27,14 @@ WORK: list[tuple[str, Work]] = [
 ]
 PRESET = [("Quick try", "quick"), ("Standard", "standard"), ("Thorough", "thorough")]
 SCORED = [("What can be checked", "checks"), ("Checks and the judge", "judge")]
+PRACTISED = [
+    ("Pieces", "off"),
+    ("Thoughts, paid for their piece", "outcome"),
+    ("Thoughts, each part paid for what it did", "credits"),
+    ("Thoughts, each reflection paid besides", "dense"),
+    ("The same by a value head (PPO)", "ppo"),
+]
+BASE_ITSELF = ("The base itself", "")
 NUMBERS = {  # name of a setting: label, what it does, and of which goals
     "steps": ("Steps", "Updates of the adapter.", ("sft", "mrpo")),
     "learning_rate": ("Learning rate", "How far each step goes.", ("sft", "mrpo")),
@@ -49,12 +59,14 @@ class Form(NamedTuple):
     base: Any
     preset: Any
     reward: Any
+    thoughts: Any
+    start: Any
     name: Any
     numbers: tuple[Any, ...]
 
     @property
     def choices(self) -> list[Any]:
-        return [self.goal, self.source, self.works, self.base, self.preset, self.reward]
+        return [self.goal, self.source, self.works, self.base, self.preset, self.reward, self.thoughts, self.start]
 
     @property
     def typed(self) -> list[Any]:
@@ -62,8 +74,8 @@ class Form(NamedTuple):
 
     @property
     def fields(self) -> list[Any]:
-        first = [self.goal, self.source, self.path, self.works, self.base, self.preset, self.reward, self.name]
-        return [*first, *self.numbers]
+        first = [self.goal, self.source, self.path, self.works, self.base, self.preset, self.reward]
+        return [*first, self.thoughts, self.start, self.name, *self.numbers]
 
 
 def place(workspace: Workspace, plan: Plan) -> Form:
@@ -94,15 +106,8 @@ def place(workspace: Workspace, plan: Plan) -> Form:
         info="A quick try takes about ten minutes on two cores with the starter; the others hours.",
         elem_id="train-preset",
     )
-    reward = gr.Radio(
-        SCORED,
-        value=plan.numbers.get("reward", "checks"),
-        label="5 · How drafts are scored",
-        info="Length, words to include, repetition and the ending can be checked. Criteria in words need the judge, "
-        "who has at most half of the say and makes it slower.",
-        visible=plan.goal == "mrpo",
-        elem_id="train-reward",
-    )
+    reward, thoughts = _place_practice(plan)
+    start = _place_start(workspace, plan)
     name = gr.Textbox(
         label="Name of the adapter",
         info="Left empty, a name is found.",
@@ -123,7 +128,52 @@ def place(workspace: Workspace, plan: Plan) -> Form:
             )
             for key, (label, info, goals) in NUMBERS.items()
         )
-    return Form(goal, source, path, works, base, preset, reward, name, numbers)
+    return Form(goal, source, path, works, base, preset, reward, thoughts, start, name, numbers)
+
+
+def _place_practice(plan: Plan) -> tuple[gr.Radio, gr.Dropdown]:
+    reward = gr.Radio(
+        SCORED,
+        value=plan.numbers.get("reward", "checks"),
+        label="5 · How drafts are scored",
+        info="Length, words to include, repetition and the ending can be checked. Criteria in words need the judge, "
+        "who has at most half of the say and makes it slower.",
+        visible=plan.goal == "mrpo",
+        elem_id="train-reward",
+    )
+    thoughts = gr.Dropdown(
+        PRACTISED,
+        value=plan.numbers.get("thoughts", "off"),
+        label="6 · What it writes",
+        info="A thought is plan, draft, reflections and piece in one go. It is longer, so a step takes several times "
+        "as long, and its form has to be learned first, from thinking traces.",
+        visible=plan.goal == "mrpo",
+        elem_id="train-thoughts",
+    )
+    return reward, thoughts
+
+
+def _place_start(workspace: Workspace, plan: Plan) -> gr.Dropdown:
+    return gr.Dropdown(
+        beginnings(workspace, plan),
+        value=plan.adapter or "",
+        label="Begins with",
+        info="A run can go on from what an earlier one on this base learned.",
+        visible=len(beginnings(workspace, plan)) > 1,
+        elem_id="train-start-with",
+    )
+
+
+def beginnings(workspace: Workspace, plan: Plan) -> list[tuple[str, str]]:
+    """Return what a run on this base may begin with, and the adapter that is chosen."""
+    try:
+        base = catalog.find(plan.base, workspace.models).name
+    except WriterError:
+        base = ""
+    found = [(one.title, str(one.folder)) for one in starts(workspace.home) if one.base == base]
+    if plan.adapter and plan.adapter not in [path for _, path in found]:
+        found.append((plan.adapter, plan.adapter))  # gone since; the checklist says so
+    return [BASE_ITSELF, *found]
 
 
 def own_alone(plan: Plan, home: Path) -> bool:
@@ -183,12 +233,13 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
 
     A browser may send anything; what cannot be is told by the checklist.
     """
-    goal, source, path, works, base, preset, reward, name, *numbers = values
-    same_goal = goal == before.goal
-    told = (*NUMBERS, "reward", "judge")
-    kept = {k: v for k, v in before.numbers.items() if k not in told} if same_goal else {}
+    goal, source, path, works, base, preset, reward, thoughts, start, name, *numbers = values
+    told = (*NUMBERS, "reward", "judge", "thoughts")
+    kept = {k: v for k, v in before.numbers.items() if k not in told} if goal == before.goal else {}
     if goal == "mrpo" and reward == "judge":
         kept |= {"reward": reward, "judge": judge}
+    if goal == "mrpo" and thoughts in [name for _, name in PRACTISED[1:]]:
+        kept["thoughts"] = thoughts
     for (key, (_, _, goals)), value in zip(NUMBERS.items(), numbers, strict=True):
         if value is not None and goal in goals:
             kept[key] = int(value) if isinstance(value, float) and value.is_integer() else value
@@ -202,7 +253,7 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
                 "base": str(base or ""),
                 "preset": preset,
                 "name": str(name or ""),
-                "adapter": before.adapter if same_goal else None,
+                "adapter": str(start) if start and base == before.base else None,  # another base has others
                 "numbers": kept,
             }
         )
@@ -213,7 +264,7 @@ def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
 def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
     """Return the fields as they are for a plan."""
     base = gr.update(choices=bases(workspace, plan), value=plan.base)
-    path, works, reward = shown(plan)
+    path, works, reward, thoughts, start = shown(workspace, plan)
     filled = [hint | {"value": plan.numbers.get(key)} for hint, key in zip(hints(plan), NUMBERS, strict=True)]
     return [
         plan.goal,
@@ -223,20 +274,28 @@ def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
         base,
         plan.preset,
         reward | {"value": plan.numbers.get("reward", "checks")},
+        thoughts | {"value": plan.numbers.get("thoughts", "off")},
+        start,
         plan.name,
         *filled,
     ]
 
 
-def shown(plan: Plan) -> list[dict[str, Any]]:
-    """Return whether path, kinds of own work and reward have a say in this plan; what was chosen in them stays."""
-    return [gr.update(visible=v) for v in (plan.source == "file", plan.source == "own", plan.goal == "mrpo")]
+def shown(workspace: Workspace, plan: Plan) -> list[dict[str, Any]]:
+    """Return whether path, kinds of own work, reward, thoughts and beginning have a say in this plan.
+
+    What was chosen in them stays, but for the beginning, which is of one base.
+    """
+    practice = plan.goal == "mrpo"
+    seen = [gr.update(visible=v) for v in (plan.source == "file", plan.source == "own", practice, practice)]
+    found = beginnings(workspace, plan)
+    return [*seen, gr.update(choices=found, value=plan.adapter or "", visible=len(found) > 1)]
 
 
 def hints(plan: Plan) -> list[dict[str, Any]]:
     """Return the numbers of this goal, with what the preset has in each; what was typed stays."""
-    usual = PRESETS[plan.goal][plan.preset]
+    there = usual(plan.goal, plan.preset, plan.numbers.get("thoughts", "off"))
     return [
-        gr.update(placeholder=f"{usual.get(key, Config.model_fields[key].default):g}", visible=plan.goal in goals)
+        gr.update(placeholder=f"{there.get(key, Config.model_fields[key].default):g}", visible=plan.goal in goals)
         for key, (_, _, goals) in NUMBERS.items()
     ]

@@ -167,7 +167,7 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
         keep_plan(workspace.home, plan)
     except WriterError as error:
         gr.Warning(str(error))
-    return [*train_form.shown(plan), *train_form.hints(plan), *asking(workspace, plan)]
+    return [*train_form.shown(workspace, plan), *train_form.hints(plan), *asking(workspace, plan)]
 
 
 def on_start(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) -> Page:
@@ -256,7 +256,7 @@ def build(workspace: Workspace) -> Wiring:
     # Not their change: what the page itself puts into a field would come back as a plan, half of it.
     heeded = [f.input for f in form.choices] + [event for f in form.typed for event in (f.blur, f.submit)]
     # One wish for all of them: answered side by side, an older one could be kept last.
-    looks = [form.path, form.works, form.reward, *form.numbers]
+    looks = [form.path, form.works, form.reward, form.thoughts, form.start, *form.numbers]
     kept = gr.on(
         heeded, lambda *v: on_change(workspace, v), form.fields, [*looks, *side], trigger_mode="always_last", **QUIET
     )
