@@ -16,7 +16,7 @@ from typing import Any
 import scripted
 from scripted import overlap, script
 
-from writer_r1 import catalog
+from writer_r1 import catalog, qualification
 from writer_r1 import workspace as workspace_module
 from writer_r1.errors import ModelError
 from writer_r1.libraries import Libraries
@@ -98,6 +98,7 @@ def main(home: Path, port: int, writers: Path | None = None) -> None:
     catalog.rows = lambda folder: [model, *rows(folder)]
     Workspace.default_model = lambda self: "fake"  # type: ignore[method-assign]
     Workspace.readers = lambda self, model: None  # type: ignore[method-assign]
+    qualification.fit_id = lambda model, home: ""
     Workspace.similarity = staticmethod(overlap)  # type: ignore[assignment, method-assign]
     workspace._loaded["fake"] = paced = Paced(home)
     workspace_module.load = lambda path, **more: paced  # let go while a run trains, and taken again

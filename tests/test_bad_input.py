@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import PROMPT, criterion, of, overlap, rubric_of, run, script
 
-from writer_r1 import catalog, judge
+from writer_r1 import catalog, judge, reasons
 from writer_r1.cli import main
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.events import Drafted, Started
@@ -135,7 +135,8 @@ ORDERS = [
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_draft_that_gives_orders_stays_inside_its_fence(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "unaddressed", lambda draft: draft)  # else some of these are not shown at all
+    for asking in (judge, reasons):  # else some of these are not shown at all
+        monkeypatch.setattr(asking, "unaddressed", lambda draft: draft)
     llm = FakeLLM(script())
     rubric = rubric_of(criterion("Salt"), criterion("Oil"))
     draft = f"The lamp went out.\n\n{order}\n\n{DRAFT_END}"

@@ -15,6 +15,7 @@ from writer_r1.batch import judge_file, judge_row
 from writer_r1.errors import WriterError
 from writer_r1.llm import Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.settings import change_settings
 from writer_r1.workspace import Workspace
 
 RUBRIC = [{"name": "Brevity", "description": "Nothing is said twice."}, {"name": "Salt", "description": "It smells."}]
@@ -63,7 +64,8 @@ def test_each_row_is_scored_by_the_names_of_its_rubric_in_input_order(
     said = score(workspace, source, tmp_path / "out")
     rows = found(tmp_path / "out")
     assert [r["id"] for r in rows] == ["b", 7, "a"] and [s.split(":")[0] for s in said] == ["b", "7", "a"]
-    assert list(rows[0]) == ["id", "reward", "scores", "unscored", "tokens", "seconds"]
+    assert list(rows[0]) == ["id", "reward", "scores", "unscored", "judge", "trust", "tokens", "seconds"]
+    assert {(r["judge"], r["trust"]) for r in rows} == {("fake", "unmeasured")}
     assert rows[0]["scores"]["Brevity"] < 0.1 and rows[0]["scores"]["Salt"] > 3 * rows[0]["scores"]["Brevity"]
     assert list(rows[2]["scores"]) == ["Salt"] and rows[2]["reward"] == pytest.approx(rows[2]["scores"]["Salt"])
     assert all(r["unscored"] == [] and r["tokens"] == llm.count(DRAFT) and r["seconds"] >= 0 for r in rows)
@@ -103,7 +105,7 @@ def test_rows_already_scored_are_not_asked_again(workspace: Workspace, llm: Fake
     assert out.read_bytes().startswith(before)
 
 
-@given(cut=st.integers(0, 400))
+@given(cut=st.integers(0, 500))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_wherever_a_kill_cuts_the_output_a_restart_completes_it(workspace: Workspace, tmp_path: Path, cut: int) -> None:
     out = tmp_path / "out"
@@ -112,7 +114,7 @@ def test_wherever_a_kill_cuts_the_output_a_restart_completes_it(workspace: Works
     out.unlink(missing_ok=True)
     score(workspace, source, out)
     whole = out.read_bytes()
-    assert len(whole) < 400
+    assert len(whole) < 500
     out.write_bytes(whole[:cut])
     score(workspace, source, out)
     kept = whole[: whole.rfind(b"\n", 0, cut) + 1]
@@ -192,6 +194,15 @@ def test_when_the_disk_refuses_a_row_those_before_it_stay_and_a_restart_complete
     assert not out.read_bytes().endswith(b"\n")  # half a row did fit
     score(workspace, source, out)
     assert [r["id"] for r in found(out)] == [0, 1, 2, 3]
+
+
+def test_where_no_model_is_named_the_judge_of_the_settings_judges(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "_ready", lambda name: name)
+    change_settings(workspace.home, judge="fake")
+    judge_file(workspace, write(tmp_path / "rows", [row(1)]), tmp_path / "out", None, lambda line: None)
+    assert found(tmp_path / "out")[0]["judge"] == "fake"
 
 
 def test_an_empty_draft_is_not_judged(workspace: Workspace, llm: FakeLLM) -> None:

@@ -136,6 +136,7 @@ def test_a_pair_is_chosen_once_and_can_only_be_left_out_afterwards(host: Bare) -
     assert [p.choice for p in Store(store.path).blind_pairs()] == ["", "adapter", ""]
     assert store.choose_blind(pair(2), "neither") and store.blind_count() == 1
     [row] = blind_preferences(store.blind_pairs())
+    assert row["source"] == f"blind comparison {pair(1).id}"
     assert (row["prompt"], row["chosen"], row["rejected"]) == ("\ufffd", SALTY, PLAIN)
     assert store.choose_blind(pair(1), "out") and list(blind_preferences(store.blind_pairs())) == []
     store.delete_all()

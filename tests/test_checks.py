@@ -54,8 +54,26 @@ CHECKS = [
 ]
 
 
-def test_every_kind_of_check_is_in_the_table_below():
-    assert {c.type for c in CHECKS} == set(get_args(CheckType))
+# What is low for want of words, or as a whole, has none to point at.
+WITHOUT_WORDS = {"length", "must_include", "relevance", "voice"}
+LOW = {
+    "completeness": (Check(type="completeness"), "The boat came home. Then the"),
+    "repetition": (Check(type="repetition"), "The old boat came home with fish. " * 4),
+    "must_not": (Check(type="must_not", items=("sea",)), "Nobody saw the sea."),
+    "language": (Check(type="language", value="fr"), "The boats came home with the tide, and it was not late at all."),
+    "person": (Check(type="person", value="third"), "I took my boat, and we slept in our coats, and I was late."),
+    "tense": (Check(type="tense", value="present"), "He was late. " * 9),
+}
+
+
+def test_every_kind_of_check_is_in_the_tables_above():
+    assert {c.type for c in CHECKS} == set(get_args(CheckType)) == {*LOW, *WITHOUT_WORDS}
+
+
+@pytest.mark.parametrize(("check", "text"), LOW.values(), ids=LOW)
+def test_a_low_value_comes_with_the_words_that_caused_it(check: Check, text: str):
+    found = measure(check, text, "")
+    assert found.value is not None and found.value < 0.5 and found.spans
 
 
 @settings(deadline=None)  # time has tests of its own
@@ -65,6 +83,8 @@ def test_any_text_gives_values_in_range_and_spans_inside_it(text: str, prompt: s
         found = measure(check, text, prompt, lambda query, texts: [0.2] * len(texts))
         assert found.value is None or 0 <= found.value <= 1
         assert all(0 <= start < end <= len(text) for start, end in found.spans), check
+        if found.value is not None and found.value < 0.5 and word_count(text) and check.type not in WITHOUT_WORDS:
+            assert found.spans, check
         assert found.reason.endswith(".")
     assert isinstance(is_looping(text), bool)
     assert 0 <= copied_share(text, prompt) <= 1

@@ -109,6 +109,42 @@ def test_person_is_counted_in_the_narration_only():
     assert person(GERMAN, "third").value is None
 
 
+SPOKEN = "“I am cold, and I’m late, and it is my coat,” she said. "
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "words"),
+    [
+        (Check(type="person", value="third"), SPOKEN + FIRST, ["I", "my", "We", "I", "my"]),
+        (Check(type="person", value="second"), SPOKEN + FIRST, ["she", "I", "my", "We", "I", "my"]),
+        (Check(type="person", value="first"), SPOKEN + PAST, ["she", "She", "He", "it", "She"]),
+        (Check(type="person", value="third"), "I’m at the pier. " + FIRST, ["I’m", "I", "my", "We", "I", "my"]),
+        (
+            Check(type="tense", value="present"),
+            SPOKEN + PAST * 2,
+            ["said", *["walked", "looked", "was", "had", "went"] * 2],
+        ),
+        (Check(type="tense", value="past"), PRESENT * 2, ["is", "is", "has", "goes", "says"] * 2),
+        (
+            Check(type="tense", value="future"),
+            "We’ll go, and she will. " + PAST * 2,
+            ["walked", "looked", "was", "had", "went"] * 2,
+        ),
+    ],
+    ids=lambda value: f"{value.type}-{value.value}" if isinstance(value, Check) else "",
+)
+def test_a_low_person_or_tense_shows_the_words_that_break_the_wish(check: Check, text: str, words: list[str]):
+    found = measure(check, text, "")
+    assert found.value is not None and found.value < 0.7
+    assert [text[start:end] for start, end in found.spans] == words
+
+
+def test_a_person_or_tense_that_is_met_shows_no_words():
+    assert (
+        person(FIRST + "He waved.", "first").spans == person(PAST, "third").spans == tense(PAST * 2, "past").spans == ()
+    )
+
+
 def test_words_that_only_look_like_past_verbs_change_no_tense():
     text = (
         "A hundred geese are on the lawn, and indeed there is one naked tree. I would count them, but they run at "

@@ -10,11 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import example_run as example
 import pytest
 from conftest import MODELS, isolated, require_starter
 
+from writer_r1 import batch
 from writer_r1.cli import build_parser, main
+from writer_r1.events import Evaluated
+from writer_r1.places import home
 from writer_r1.store import Store
+from writer_r1.trajectory import JudgeInfo
 
 ROOT = Path(__file__).parent.parent
 STUDIO = [sys.executable, "-m", "writer_r1"]
@@ -137,6 +142,26 @@ def test_a_failure_is_1_with_one_sentence_and_no_result(
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1 and sentence in shown.err
     assert not (tmp_path / "home" / "library.db").exists() or Store(tmp_path / "home" / "library.db").runs() == []
+
+
+@pytest.mark.parametrize(
+    ("fit", "says"), [("none-2c414ea4a146", "trust: low, not fitted to readers"), ("fake-2c414ea4a146", "trust: low")]
+)
+def test_beside_a_score_stands_how_far_its_judge_can_be_trusted(
+    fit: str, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = JudgeInfo(model="fake", calibration=fit, trust="low")
+    scored = example.SCORES[1].model_copy(update={"judge": info})
+    monkeypatch.setattr(batch, "judge_row", lambda *asked: (example.RUBRIC, scored))
+    assert main(["judge", "--prompt", "x", "--draft", "y"]) == 0
+    assert capsys.readouterr().err == f"A guide, not a verdict (fake, {says}).\n"
+    store = Store(home() / "library.db")
+    store.begin("run1", example.PROMPT, "fake", "1:1")
+    told = [Evaluated(attempt=1, evaluation=scored), Evaluated(attempt=2, evaluation=example.SCORES[2])]
+    store.append("run1", [*example.whole_run("run1"), *told])
+    assert main(["history", "show", "run1"]) == 0
+    shown = capsys.readouterr().out
+    assert f"--- round 0: 6.0 ({says}) (first draft)" in shown and "--- round 1: 7.8 (trust: unmeasured), best" in shown
 
 
 def test_an_empty_history_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:

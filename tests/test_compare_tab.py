@@ -7,9 +7,9 @@ from pathlib import Path
 import example_run as example
 import pytest
 
-from writer_r1.events import DraftDelta, Drafted, Event, RubricReady, Started
+from writer_r1.events import DraftDelta, Drafted, Evaluated, Event, RubricReady, Started
 from writer_r1.store import Store, this_process
-from writer_r1.trajectory import Criterion, JudgeInfo, Rubric
+from writer_r1.trajectory import Criterion, Evaluation, JudgeInfo, Rubric
 from writer_r1.ui import compare_tab
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.compare_tab import NOTHING, choices, on_compare, on_open, opening
@@ -92,6 +92,38 @@ def test_a_criterion_of_one_side_only_has_a_dash_on_the_other_and_no_change(work
     assert "none" not in lamp and "+4.3" in text_of(lamp)
     assert len(rows) == len(example.CRITERIA) + 1
     assert "judged by different criteria" in html and "judged by different models" in html
+
+
+def closely(by: float, **changes: object) -> Evaluation:
+    """Return what the second text got, its first score moved by so much."""
+    first, *others = example.SCORES[2].scores
+    value = (first.value or 0.0) + by
+    moved = first.model_copy(update={"value": value, "low": value - 0.06, "high": value + 0.06})
+    return example.evaluation(moved, *others).model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (closely(-0.2), True),  # 0.05 of the whole, where the ranges are 0.09 wide
+        (closely(-0.4), False),
+        (closely(-0.2, judge=JudgeInfo(model="fake", trust="low")), True),
+        (closely(-0.2, judge=JudgeInfo(model="fake", calibration="another")), False),
+        (closely(-0.2, rubric_id="another"), False),
+        (closely(-0.2, reward=None), False),
+    ],
+)
+def test_overall_scores_nearer_than_the_ranges_part_are_no_clear_difference(
+    workspace: Workspace, given: Evaluation, says: bool
+) -> None:
+    events = [*example.attempt(1, example.FIRST), *example.attempt(2, example.SECOND, parent=1)]
+    stored(workspace.store, "run1", [*example.coding(), *events])
+    third = [Drafted(attempt=3, text=example.THIRD, parent=2), Evaluated(attempt=3, evaluation=given)]
+    workspace.store.append("run1", third)
+    said = "No clear difference between the two overall scores."
+    shown = text_of(on_compare(workspace, "run1/2", "run1/3"))
+    assert "The scores" in shown and (said in shown) is says
+    assert said not in text_of(on_compare(workspace, "run1/1", "run1/2"))
 
 
 def test_texts_with_little_in_common_stand_side_by_side_and_alike_ones_may(workspace: Workspace) -> None:

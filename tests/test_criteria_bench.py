@@ -103,6 +103,9 @@ def test_criteria_that_readers_went_by_agree_and_a_placebo_does_not(
     assert alone[READERS]["rho"] > 0.5 and alone[READERS]["lo"] > 0.2
     assert abs(alone[OTHER]["rho"]) < 0.35 and alone[OTHER]["lo"] < 0
     assert found["ours_over"][ALONE][READERS]["gain"] < -0.2
+    over = found["whole_over_verdict"][OURS]
+    means = [found["with"]["mean"][way][OURS]["rho"] for way in (MIXED, ALONE)]
+    assert over["gain"] == pytest.approx(means[0] - means[1], abs=2e-3) and over["lo"] <= over["gain"] <= over["hi"]
     assert found["no_worse_than_readers"][ALONE] is False and found["better_than_placebo"][ALONE] is False
     assert said[-1] == ("judging", 60, 60) and ("making criteria", 30, 30) in said
 

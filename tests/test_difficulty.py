@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import overlap, script
 
+from writer_r1 import row_files
 from writer_r1.cli import main
 from writer_r1.difficulty import (
     EASY,
@@ -22,9 +23,12 @@ from writer_r1.difficulty import (
     Wish,
     choose,
     histogram,
+    part_anew,
+    refuse_others,
     summary,
     unfit,
 )
+from writer_r1.errors import WriterError
 from writer_r1.llm import Request, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.row_files import Pair
@@ -137,6 +141,77 @@ def test_an_empty_or_looping_draft_earns_nothing(workspace: Workspace, tmp_path:
     assert found(out)[0]["rewards"][:2] == [0.0, 0.0] and found(out)[0]["rewards"][2] > 0.5
 
 
+def parted(out: Path) -> dict[str, str]:
+    """Return by request why it was left out; an empty string for one that stays."""
+    dropped = {r["prompt"].split()[-1]: r["reason"] for r in found(row_files.beside(out))}
+    return {r["prompt"].split()[-1]: r.get("reason", "") for r in found(out)} | dropped
+
+
+def test_what_was_tried_is_parted_anew_by_other_limits_and_both_files_are_whole(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    out, wish = tmp_path / "kept.jsonl", Wish("fake", "fake", 4, 0, Limits(noise=0.05))
+    choose(workspace, read_prompts(asked(tmp_path)).examples, Pair(out), wish, lambda *row: None, never)
+    before = parted(out)
+    assert before == {"mixed.": "", "easy.": EASY, "hard.": HARD, "flat.": FLAT}
+    whole = (out.read_bytes(), row_files.beside(out).read_bytes())
+    assert part_anew(Pair(out), wish.limits) == ""
+    assert (out.read_bytes(), row_files.beside(out).read_bytes()) == whole
+    said = part_anew(files := Pair(out), Limits(low=0.05, high=0.3, noise=0.05))
+    assert "(1 more kept, 1 more dropped), and both files were written anew." in said
+    assert parted(out) == {"mixed.": EASY, "easy.": EASY, "hard.": "", "flat.": EASY}
+    assert summary(files) == summary(Pair(out)) and summary(files)["kept"] == 1
+    part_anew(Pair(out), wish.limits)
+    assert parted(out) == before and len(Pair(out).done) == 4
+
+
+@pytest.mark.parametrize("write", [0, 1, 2])
+def test_a_kill_while_the_files_are_written_anew_loses_no_row(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    out, wish = tmp_path / "kept.jsonl", Wish("fake", "fake", 4, 0, Limits(noise=0.05))
+    choose(workspace, read_prompts(asked(tmp_path)).examples, Pair(out), wish, lambda *row: None, never)
+    writes, whole = iter(range(3)), row_files.write_whole
+
+    def killed(path: Path, content: bytes) -> None:
+        if next(writes) == write:
+            raise KeyboardInterrupt
+        whole(path, content)
+
+    other = Limits(low=0.05, high=0.3, noise=0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(row_files, "write_whole", killed)
+        with pytest.raises(KeyboardInterrupt):
+            part_anew(Pair(out), other)
+    assert len(Pair(out).done) == 4
+    part_anew(Pair(out), other)
+    assert parted(out) == {"mixed.": EASY, "easy.": EASY, "hard.": "", "flat.": EASY}
+    assert len(found(out)) == 1 and len(found(row_files.beside(out))) == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"drafts": 8}, "with 4 drafts, not with 8 drafts;"),
+        ({"judge": "b"}, "with the judge 'fake', not with the judge 'b';"),
+        ({"policy": "b", "drafts": 3}, "with the model 'fake' and 4 drafts, not with the model 'b' and 3 drafts;"),
+        ({"adapter": Path("/x/salt/adapter.gguf")}, "with no adapter, not with the adapter 'salt';"),
+    ],
+)
+def test_what_others_tried_is_not_mixed_with_it(
+    workspace: Workspace, tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
+    out, wish = tmp_path / "kept.jsonl", Wish("fake", "fake", 4, 0, Limits())
+    choose(workspace, read_prompts(asked(tmp_path)).examples[:2], Pair(out), wish, lambda *row: None, never)
+    refuse_others(Pair(out), wish._replace(seed=1, limits=Limits(0.1)))
+    with pytest.raises(WriterError, match="name another file with --out") as refusal:
+        refuse_others(Pair(out), wish._replace(**other))
+    assert said in str(refusal.value)
+    old = Pair(tmp_path / "old.jsonl")
+    old.keep({"id": "d-1", "policy": "fake"})  # of a version that said no more
+    refuse_others(old, wish._replace(drafts=8))
+
+
 def test_the_command_shows_where_the_means_lie(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,7 +223,12 @@ def test_the_command_shows_where_the_means_lie(
     shown = capsys.readouterr()
     assert "requests kept, " in shown.out and "mean reward of a request's drafts" in shown.out and "#" in shown.out
     assert "0 of 3 done: waiting for the model" in shown.err and " s left" in shown.err
-    assert main([*words, "--json"]) == 0 and sum(json.loads(capsys.readouterr().out)["histogram"]) == 4
+    assert main([*words, "--json"]) == 0
+    shown = capsys.readouterr()
+    assert sum(json.loads(shown.out)["histogram"]) == 4
+    assert "parted anew by these limits (" in shown.err and "both files were written anew." in shown.err
+    assert main([*words, "--json"]) == 0 and "parted anew" not in capsys.readouterr().err
+    assert main([*words, "--drafts", "5"]) == 1 and "with 4 drafts, not with 5 drafts" in capsys.readouterr().err
     assert main([*words, "--low", "0.9"]) == 1 and "No mean is at least 0.9 and at most 0.85" in capsys.readouterr().err
     assert main([*words, "--drafts", "1"]) == 1 and "One draft has no spread" in capsys.readouterr().err
     with pytest.raises(SystemExit):

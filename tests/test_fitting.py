@@ -63,7 +63,9 @@ def test_with_shuffled_ratings_nothing_is_found(seed: int) -> None:
     texts, good = table(seed=seed)
     given_ = {"liked": list(np.random.default_rng(seed).permutation(ratings_of(good)["liked"]))}
     found = fit(texts, given_, ABOUT, no_pairs(texts)).aspects[0].quality
-    assert found.low < 0 < found.high or found.high <= 0  # out-of-fold means are biased downwards without a signal
+    # Without a signal what is left is the mean of the other folds, which is low where a fold is high: rho lies a little
+    # below 0 (-0.05 on average over 12 seeds). No upper end was below -0.09.
+    assert found.low < 0 and found.high > -0.1
 
 
 def test_a_text_is_never_judged_by_a_fit_that_saw_another_of_its_request() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scripted import criterion, rubric_of, run, script
 
 from writer_r1 import judge as judging
+from writer_r1 import reasons
 from writer_r1.catalog import path_of
 from writer_r1.checks import paragraphs, word_count
 from writer_r1.errors import ModelError
@@ -103,7 +104,8 @@ def test_a_neutral_line_is_as_long_as_its_attack_and_asks_for_nothing(pair: Pair
 @pytest.fixture
 def all_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows a judge the attacks, too, from which it is otherwise kept (`checks/addressed.py`)."""
-    monkeypatch.setattr(judging, "unaddressed", lambda draft: draft)
+    for asking in (judging, reasons):
+        monkeypatch.setattr(asking, "unaddressed", lambda draft: draft)
 
 
 # Fences

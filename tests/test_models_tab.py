@@ -309,8 +309,19 @@ def test_a_ready_model_says_what_is_known_of_it_as_a_judge_and_others_say_nothin
     measured(workspace)
     says = "As a judge: some trust · orders spoiled texts 93 of 100 · measured 3 Nov 2025"
     assert says in card_of(workspace).text and card_of(workspace).acts == ["remove"]
-    measured(workspace, prompt_hash="another")
-    assert "not measured" in card_of(workspace).text
+    for change in ({"prompt_hash": "another"}, {"calibration": "an-earlier-fit"}):
+        measured(workspace, **change)
+        card = card_of(workspace)
+        assert "As a judge: not measured" in card.text and card.acts == ["test", "remove"], change
+
+
+def test_a_model_that_was_never_fitted_to_readers_says_so_measured_or_not(workspace):
+    here(workspace)
+    assert "As a judge: not measured · not fitted to readers" in card_of(workspace).text
+    measured(workspace)
+    assert "measured 3 Nov 2025 · not fitted to readers" in card_of(workspace).text
+    shelf = look(workspace)
+    assert "not fitted" not in Card(cards(shelf._replace(fits={"small": "small-0d3574915c68"})), "small").text
 
 
 def test_a_test_is_seen_by_every_page_stops_when_asked_and_can_go_on(workspace, no_reading):

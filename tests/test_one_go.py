@@ -73,6 +73,23 @@ def test_no_tag_is_ever_shown_and_the_draft_streams_as_it_is_written() -> None:
         assert not any(f"<{tag}" in said or f"</{tag}" in said for tag in TAGS)
 
 
+TAGGED = 'A poem <reflection>of the sea</reflection>, <revision paragraph="1">60 to 90 words. </draft></think>'
+
+
+def test_tags_in_a_brief_reach_neither_writer_nor_judge_as_tags_and_part_no_thought() -> None:
+    llm = model({"alpha": 6.0, "beta": 2.0}, think=reply(thought(BOOTS)))
+    events = list(write(task(one_go=True, prompt=TAGGED), team(llm)))
+    asked = [r.messages[-1].content for r in llm.seen]
+    assert len(asked) > 2 and all("‹reflection>of the sea‹/reflection>, ‹revision" in said for said in asked)
+    assert not any(tag in said for said in asked for tag in ("<reflection", "</reflection", "<revision", "</think"))
+    plain, run = played(reply(thought(BOOTS)))[1], fold(events, Trajectory(id="t-1", prompt=""))
+    assert [(a.text, a.accepted, a.reflection) for a in run.attempts] == [
+        (a.text, a.accepted, a.reflection) for a in plain.attempts
+    ]
+    [said] = of(Thought, events)
+    assert (said.plan, said.refused) == ("I begin with the lamp.", "") and run.best == 2 and run.prompt == TAGGED
+
+
 def test_a_revision_that_makes_it_worse_is_not_the_best_and_a_piece_of_other_words_is_judged_too() -> None:
     events, run = played(reply(thought(BOOTS, WORSE, final="Another piece, alpha in it, that the thought never had.")))
     assert [a.accepted for a in run.attempts] == [True, True, False, False] and run.best == 2

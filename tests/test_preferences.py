@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import example_run as example
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,12 @@ from starlette.testclient import TestClient
 from test_proposals import drafts
 
 from writer_r1.cli import main
-from writer_r1.preferences import Review, choices, preferences
+from writer_r1.preferences import Review, choices, preferences, scored_preferences
 from writer_r1.proposals import Asked, Decision, apply, proposals
-from writer_r1.store import Choice, Piece, Store
+from writer_r1.store import Choice, Piece, ScoredPair, Store, this_process
 from writer_r1.store.pieces import DELETED_S
 from writer_r1.ui.files import HEADER, PATH, Files
+from writer_r1.ui.files_menu import preferences_part
 from writer_r1.ui.settings_tab import library_facts
 from writer_r1.workspace import Workspace
 
@@ -45,6 +47,7 @@ def test_a_decision_is_a_pair_of_paragraphs(verdict: str, chosen: str, rejected:
         "chosen": f"The cat {chosen} on the wall. It rained.",
         "rejected": f"The cat {rejected} on the wall. It rained.",
         "criterion": "Rest",
+        "source": "review of run r1 2",
     }
 
 
@@ -87,6 +90,48 @@ def test_the_command_prints_them_and_the_settings_count_and_export_them(
     answer = client.get(f"{PATH}preferences")
     assert answer.text == printed and ".jsonl" in answer.headers["content-disposition"]
     workspace.close()
+
+
+def test_two_texts_that_their_writer_scored_differently_on_one_criterion_are_a_pair(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    workspace, (lamp, voice, *_) = Workspace(), example.CRITERIA
+    store = workspace.store
+    store.begin("run1", example.PROMPT, "fake", this_process())
+    store.append("run1", example.whole_run("run1"))
+    for attempt, criterion, score in ((1, lamp, 3), (2, lamp, 8), (3, lamp, 8), (1, voice, 9), (2, voice, 4)):
+        store.set_own_score("run1", attempt, criterion.id, score)
+    assert "3 pairs of texts by your own scores are kept" in library_facts(workspace)
+    assert main(["history", "preferences"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    texts = {a.number: a.text.strip() for a in store.trajectory("run1").attempts}
+    assert {(row["criterion"], row["chosen"], row["rejected"]) for row in rows} == {
+        (lamp.name, texts[2], texts[1]),
+        (lamp.name, texts[3], texts[1]),
+        (voice.name, texts[1], texts[2]),
+    }
+    assert {row["prompt"] for row in rows} == {example.PROMPT}
+    assert "own scores of run run1, text 2 over 1" in {row["source"] for row in rows} and len(rows) == 3
+    store.delete_piece(store.adopt("run1").id)
+    assert (store.scored_pairs(), store.scored_pair_count()) == ([], 0)
+    workspace.close()
+
+
+def test_own_scores_that_tell_nothing_apart_are_no_pair() -> None:
+    pair = ScoredPair("r", "A fox", example.CRITERIA[0], 2, "One text.", 1, " \n")
+    assert list(scored_preferences([pair, pair._replace(worse_text="One text.\n")])) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((0, 0, 1), "1 pair of texts by your own scores is kept"),
+        ((1, 2, 0), "1 decision of your reviews and 2 blind choices are kept"),
+        ((1200, 1, 2), "1,200 decisions of your reviews, 1 blind choice and 2 pairs of texts by your own scores are"),
+    ],
+)
+def test_the_settings_say_what_there_is_to_export(counts: tuple[int, int, int], said: str) -> None:
+    assert said in preferences_part(*counts)
 
 
 def test_decisions_go_with_their_piece_and_with_everything(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from scripted import overlap, script
 
 from writer_r1 import catalog, places, qualify, scored_texts
 from writer_r1.agreement import accuracy, agreement, bits, interval
-from writer_r1.calibration import Readers, calibration_of
+from writer_r1.calibrate import write_calibration
+from writer_r1.calibration import Readers, calibration_of, fit_id, kept_in
 from writer_r1.cli import main
 from writer_r1.errors import ModelError, RequestTooLong, StoreError, WriterError
 from writer_r1.judge import Judge
@@ -33,6 +34,7 @@ from writer_r1.qualification import (
     Agreement,
     Qualification,
     marked,
+    marked_since,
     qualification_of,
     sentence,
     trust_in,
@@ -40,7 +42,7 @@ from writer_r1.qualification import (
 from writer_r1.qualify import Plan, Wanted, chosen_originals, planned, rubric_of
 from writer_r1.rated_sets import Folder, rated_sets
 from writer_r1.scored_texts import identity, kept, kept_at
-from writer_r1.trajectory import Evaluation, JudgeInfo, Rubric, Score
+from writer_r1.trajectory import Attempt, Evaluation, JudgeInfo, Rubric, Score, Trajectory
 from writer_r1.workspace import Workspace
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -130,6 +132,19 @@ def test_a_judge_that_turns_the_order_upside_down_gets_none_of_it(
     assert {row.il for row in found.ladders.values()} == {0.0} and found.trust == "none"
     assert {row.accuracy for row in found.adversarial.values()} == {0.0}
     assert "below sound ones 0 times in 100" in sentence(found)
+
+
+def test_a_judge_that_is_won_once_by_a_text_made_to_please_misses_a_mark_and_keeps_its_word(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(TWO)
+    worth = ranks(plan)
+    honest, pleasing = plan.pleasing[0].cases
+    found = measured(
+        workspace, monkeypatch, lambda request, text: 1.0 if text == pleasing.text else 0.99 * worth[request, text]
+    )
+    assert worth[honest.request, honest.text] == 1.0 and found.adversarial[ALL].accuracy == 0.9
+    assert (found.failing, found.trust) == (("adversarial",), "some")
 
 
 def test_what_was_not_scored_is_counted_as_such_and_left_out_of_the_shares(
@@ -583,6 +598,80 @@ def test_what_came_with_the_studio_counts_where_nothing_was_measured_here(
     assert known and known.trust == "high"
 
 
+@pytest.fixture
+def fitted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """Have models judge with their own fits, where there are some."""
+    monkeypatch.setattr("writer_r1.qualification.fit_id", fit_id)
+
+    def readers(model: str) -> Readers | None:
+        return Readers(fit, by_letters) if (fit := calibration_of(model, workspace.home)) else None
+
+    monkeypatch.setattr(workspace, "readers", readers)
+    return workspace
+
+
+def refit(home: Path) -> str:
+    """Keep a fit of its own for the model, and return its id."""
+    shipped = calibration_of("none", home)
+    assert shipped
+    made = shipped.model_copy(update={"margin": 0.5})
+    write_calibration(kept_in(home, "fake"), made)
+    assert fit_id("fake", home) == made.id != shipped.id
+    return made.id
+
+
+def test_after_another_fit_a_model_is_unmeasured_until_it_is_measured_with_that(
+    fitted: Workspace, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    wanted = TWO._replace(data=folder, per_set=30)
+    first = measured(fitted, monkeypatch, reader(planned(wanted)), wanted)
+    assert qualification_of("fake", fitted.home) == first and "wp_a" in first.sets
+    fit = refit(fitted.home)
+    assert qualification_of("fake", fitted.home) is None
+    again = measured(fitted, monkeypatch, reader(planned(TWO)))
+    assert qualification_of("fake", fitted.home) == again and again.calibration == fit
+    assert "wp_a" not in again.sets  # what readers showed of the earlier fit says nothing of this one
+
+
+def test_a_result_of_an_earlier_fit_does_not_hide_a_shipped_one_that_holds(
+    fitted: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worth = ranks(planned(TWO))
+    found = measured(fitted, monkeypatch, lambda request, text: worth[request, text])
+    fit, path = refit(fitted.home), tmp_path / "assets/judges/fake.qualified.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(found.model_copy(update={"trust": "high", "calibration": fit}).model_dump_json())
+    monkeypatch.setattr("writer_r1.qualification.data", lambda name: tmp_path / name)
+    known = qualification_of("fake", fitted.home)
+    assert known and known.trust == "high"
+    judge = JudgeInfo(model="fake", prompt_hash=prompt_hash("judge"), calibration=fit)
+    given = Evaluation(rubric_id="r", reward=None, scores=(), judge=judge)
+    assert marked(given, fitted.home).judge.trust == "high"
+
+
+def test_a_fit_that_cannot_be_read_leaves_a_model_unmeasured(fitted: Workspace) -> None:
+    kept_in(fitted.home, "fake").parent.mkdir(parents=True)
+    kept_in(fitted.home, "fake").write_text("{")
+    assert fit_id("fake", fitted.home) == "" and qualification_of("fake", fitted.home) is None
+
+
+def test_what_was_scored_before_its_judge_was_measured_says_what_was_measured_since_and_an_earned_word_stays(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = JudgeInfo(model="fake", prompt_hash=prompt_hash("judge"))
+    judges = (info, info.model_copy(update={"trust": "low"}), info.model_copy(update={"model": "other"}), None)
+    given = [Evaluation(rubric_id="r", reward=None, scores=(), judge=j) if j else None for j in judges]
+    attempts = tuple(Attempt(number=n, evaluation=e) for n, e in enumerate(given, 1))
+    run = Trajectory(id="run1", prompt="p", attempts=attempts)
+    assert marked_since(run, workspace.home) is run
+    worth = ranks(planned(TWO))
+    measured(workspace, monkeypatch, lambda request, text: worth[request, text])
+    told = marked_since(run, workspace.home)
+    trusts = [a.evaluation.judge.trust for a in told.attempts if a.evaluation]
+    assert trusts == ["some", "low", "unmeasured"] and told.attempts[1:] == attempts[1:]
+    assert marked_since(told, workspace.home) is told
+
+
 def test_an_evaluation_says_how_far_its_judge_can_be_trusted_if_that_was_measured_with_its_prompt(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -628,6 +717,9 @@ def test_the_command_prints_the_result_and_keeps_it(
     assert main(["qualify", "--model", "fake"]) == 0
     shown = capsys.readouterr()
     assert len(shell.seen) == asked and "Trust: " in shown.out and "wp_a relevance" in shown.out
+    held, alike = found["sets"]["wp_a"]["relevance"]["rho_given_length"], found["position_consistency"]
+    for told in (f", {held:.2f} with length held fixed", f"{alike:5.2f} of steps ordered alike", "bits", "0.00 of all"):
+        assert told in shown.out, told
     assert qualification_of("fake", places.home())
 
 

@@ -9,7 +9,7 @@ from scripted import PLAINER, PROMPT, overlap, script
 
 from writer_r1 import catalog, places
 from writer_r1.errors import Busy, ModelError
-from writer_r1.events import BY_USER, Accepted, DraftDelta, Event, Scored, Status
+from writer_r1.events import BY_USER, Accepted, DraftDelta, Evaluated, Event, Scored, Status
 from writer_r1.explaining import explain
 from writer_r1.job import WAITING
 from writer_r1.llm.fake import FakeLLM
@@ -105,7 +105,7 @@ def test_what_cannot_be_asked_for_reasons_says_so_and_stays_as_it_was(
     assert workspace.store.trajectory(run_id).finished
     workspace._loaded["fake"].delay_s = 0.05
     going = workspace.start(Task("", PROMPT, RUBRIC, rounds=1), model="fake")
-    next(e for _, e in workspace.jobs.follow(going) if isinstance(e, Scored))
+    next(e for _, e in workspace.jobs.follow(going) if isinstance(e, Evaluated))
     with pytest.raises(Busy, match="still being written"):
         explain(workspace, going)
     workspace.jobs.stop(going)

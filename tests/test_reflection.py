@@ -151,6 +151,13 @@ def test_what_holds_of_the_whole_text_is_asked_of_each_paragraph(check: Check, w
     assert all(words in a.edit and a.operation == "rewrite" for a in found)
 
 
+def test_words_that_stand_for_the_whole_text_are_quoted_where_they_stand() -> None:
+    check, (start, end) = Check(type="person", value="third"), paragraphs(FIRST)[1]
+    score = Score(criterion_id="c", value=0.1, quote=FIRST[start:end][:40], quote_found=True)
+    found = measured_advice(criterion("Way", check=check), score, FIRST)
+    assert [(a.quote, a.quote_found) for a in found] == [(None, False), (score.quote, True), (None, False)]
+
+
 def test_every_check_has_advice() -> None:
     assert {check.type for check, *_ in (*MEASURED.values(), *WHOLE.values())} == set(CheckType.__args__)
     assert measured_advice(WARMTH, Score(criterion_id=WARMTH.id, value=0.1), FIRST) == []

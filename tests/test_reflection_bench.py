@@ -43,7 +43,18 @@ from writer_r1.reflection_arms import (
 )
 from writer_r1.reflection_bench import Bench, _order, _seconds, compare
 from writer_r1.reflection_commands import arms_of
-from writer_r1.reflection_result import CONSTRAINTS, ENDING, LENGTH, OWN, REPETITION, SECOND, outcomes, pictures, table
+from writer_r1.reflection_result import (
+    CONSTRAINTS,
+    ENDING,
+    LENGTH,
+    OWN,
+    REPETITION,
+    SECOND,
+    outcomes,
+    pictures,
+    result,
+    table,
+)
 from writer_r1.training.data import read_prompts
 from writer_r1.trajectory import Advice, Attempt, Reflection
 from writer_r1.workspace import Workspace
@@ -356,6 +367,39 @@ def test_outcomes_are_what_the_request_asks_for() -> None:
     assert said[LENGTH] == 1.0 and said[REPETITION] is None or said[REPETITION] == 1.0
     bare = outcomes("Something.", attempt)
     assert bare[CONSTRAINTS] is None and bare[LENGTH] is None
+
+
+def played(*rewards: float | None) -> Played:
+    """Return texts that were all accepted; None is one that was not scored."""
+    rubric = rubric_of(criterion("x"))
+    rows = [
+        Attempt(number=n, text="One salt.", accepted=True, evaluation=evaluation(rubric, reward))
+        for n, reward in enumerate(rewards, 1)
+    ]
+    return Played(attempts=tuple(rows))
+
+
+def test_what_was_not_scored_is_no_reward_of_0() -> None:
+    prompts = ["A scene.", "A letter."]
+    plays = {(MRPO, "A scene."): played(None, None), (MRPO, "A letter."): played(0.4, 0.6)}
+    found = {(MRPO, p): outcomes(p, plays[MRPO, p].best) for p in prompts}
+    told = result(prompts, [MRPO], 1, plays, found)
+    assert [row[OWN] for row in told["sweep"] if row["target"] == 0.9] == [0.4, 0.6]
+    alone = result(prompts[:1], [MRPO], 1, plays, found)
+    assert {row[OWN] for row in alone["sweep"]} == {None} and alone["curve"][MRPO][OWN] == [None, None]
+    assert set(pictures(alone | {"rounds": 1})) == {"reflection_rounds"}
+
+
+def test_a_curve_is_of_the_same_requests_at_every_round() -> None:
+    prompts = ["A scene.", "A letter.", 'Use the word "salt".']
+    plays = {
+        (MRPO, prompts[0]): played(None, 0.1, 0.1),  # its draft was not scored
+        (MRPO, prompts[1]): played(0.4, 0.5),  # and this one ended early
+        (MRPO, prompts[2]): played(0.6, 0.7, 0.8),
+    }
+    found = {(MRPO, p): outcomes(p, plays[MRPO, p].best) for p in prompts}
+    curve = result(prompts, [MRPO], 2, plays, found)["curve"][MRPO]
+    assert curve[OWN] == [0.5, 0.6, 0.65] and curve[CONSTRAINTS] == [1.0] * 3 and curve[LENGTH] == [None] * 3
 
 
 def test_advice_is_read_off_the_rounds_that_had_any() -> None:

@@ -118,6 +118,20 @@ def test_runs_are_laid_over_each_other_by_the_same_metric(tmp_path: Path) -> Non
     assert on_act(workspace, "", {"act": "unpick"}, page[5])[2] == ""
 
 
+def test_runs_that_practise_thoughts_are_laid_over_each_other() -> None:
+    rows = [
+        {"step": step, "thoughts/reflection_tokens": 90.0 - step, "thoughts/useful": 0.5, "thoughts/well_formed": 0.8}
+        for step in range(3)
+    ]
+    for metric, title in (
+        ("reflection_tokens", "Tokens of reflection in a thought, smoothed"),
+        ("useful", "Share of reflections that were useful, smoothed"),
+        ("well_formed", "Share of replies that were thoughts, smoothed"),
+    ):
+        html = run_overlay([Curve("outcome", rows), Curve("credits", rows)], metric)
+        assert f'aria-label="{title}. outcome: ' in html and html.count("data-metric=") == 3
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans())))
 def test_a_picture_never_has_more_runs_than_can_be_told_apart(wishes: list[tuple[str, bool]]) -> None:
     now = Picked()

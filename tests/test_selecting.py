@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from judges import qualification
 from scripted import FIRST, PROMPT, criterion, evaluation, rubric_of
 from test_differences import TEXTS
 
@@ -14,6 +15,7 @@ from writer_r1.authorship import written_by
 from writer_r1.events import Chosen, Drafted, Evaluated, Event, Failed, Finished, Marked, RubricReady, Status
 from writer_r1.passage import Passage, one_line_end
 from writer_r1.provenance import MODEL
+from writer_r1.qualification import result_at
 from writer_r1.store import Piece, this_process
 from writer_r1.ui.passage_board import parts, shown_of, toolbar
 from writer_r1.ui.selecting import chooser, marker
@@ -177,6 +179,16 @@ def test_the_board_shows_what_stands_first_then_each_text_in_its_sentence_with_i
     assert "No clear difference" in found["2"] and "change up" in found["2"] and 'data-n="2"' in found["2"]
     assert "nothing was written" in found["3"] and 'data-do="use"' not in found["3"]
     assert "&lt;b&gt;Salt&lt;/b&gt;" in found["2"] and "<b>Salt" not in found["2"]
+
+
+def test_texts_scored_before_their_judge_was_measured_say_what_was_measured_since(workspace: Workspace) -> None:
+    at = FIRST.index(STAIRS)
+    piece = begun(workspace, FIRST, marked(FIRST, at, at + len(STAIRS)), "They dip where I tread.")
+    assert "trust not measured yet" in ask(workspace, "look", piece)["parts"]["2"]
+    path, judge = result_at("fake", workspace.home), evaluation(RUBRIC, 0.4, 0.4, width=0.2).judge
+    path.parent.mkdir()
+    path.write_text(qualification(prompt_hash=judge.prompt_hash).model_dump_json())
+    assert "some trust" in ask(workspace, "look", piece)["parts"]["2"]
 
 
 def test_nothing_of_a_text_or_a_direction_reaches_the_page_unescaped() -> None:

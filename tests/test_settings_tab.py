@@ -10,6 +10,7 @@ import gradio as gr
 import pytest
 from judges import qualification
 
+from writer_r1.calibration import fit_id
 from writer_r1.qualification import result_at
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import this_process
@@ -17,6 +18,7 @@ from writer_r1.ui import help as pages
 from writer_r1.ui import models_tab, settings_tab
 from writer_r1.ui.app import HERE, theme
 from writer_r1.ui.settings_tab import WORD, on_backup, on_choice, on_delete, show
+from writer_r1.ui.trust import UNFITTED
 from writer_r1.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,14 +56,22 @@ def test_a_choice_is_kept_at_once_and_only_if_it_can_be(workspace, name, value, 
 
 
 def test_the_page_says_how_far_the_judge_in_use_can_be_trusted(workspace, monkeypatch, tmp_path):
-    assert "SmolLM2 135M Instruct" in Text(show(workspace)[6]).found  # measured before it was shipped
+    monkeypatch.setattr("writer_r1.qualification.fit_id", fit_id)
+    first = Text(show(workspace)[6]).found  # measured before it was shipped
+    assert "SmolLM2 135M Instruct (Q4_1) judges, with no trust." in first and UNFITTED not in first
     monkeypatch.setattr("writer_r1.qualification.data", lambda name: tmp_path / name)
     assert "Nobody has measured how far this judge" in show(workspace)[6] and 'data-tab="models"' in show(workspace)[6]
     path = result_at("smollm2-135m", workspace.home)
     path.parent.mkdir(parents=True)
-    path.write_text(qualification(judge="smollm2-135m").model_dump_json())
+    path.write_text(qualification(judge="smollm2-135m", calibration="an-earlier-fit").model_dump_json())
+    assert 'data-tab="models"' in show(workspace)[6]
+    fit = fit_id("smollm2-135m", workspace.home)
+    path.write_text(qualification(judge="smollm2-135m", calibration=fit).model_dump_json())
     text = Text(show(workspace)[6]).found
     assert "SmolLM2 135M Instruct (Q4_1) judges, with some trust." in text
+    with monkeypatch.context() as patch:
+        patch.setattr(settings_tab, "fit_id", lambda model, home: "none-2c414ea4a146")
+        assert UNFITTED in Text(show(workspace)[6]).found
     (workspace.models).mkdir(exist_ok=True)
     (workspace.models / "added.json").write_text("[{")
     assert "repair it or delete it" in show(workspace)[6]
@@ -125,6 +135,7 @@ def test_every_word_and_key_of_the_help_is_shown_with_one_sentence():
         assert needed in words
     for word, meaning in pages.GLOSSARY:
         assert word + meaning in text and re.fullmatch(r"[A-Z][^.]*\.", meaning), word
+    assert "=No clear difference: the ranges overlap." in text
     keys = Text(pages.shortcuts()).found
     assert all(what in keys for _, what in pages.KEYS) and "Ctrl+Enter or ⌘ Enter" in keys
 

@@ -37,9 +37,10 @@ from writer_r1.events import (
     Started,
     Status,
     Stopped,
+    Thought,
 )
 from writer_r1.folding import fold
-from writer_r1.store import MIGRATIONS, Store, alive, this_process, whole
+from writer_r1.store import MIGRATIONS, Store, alive, runs, this_process, whole
 from writer_r1.trajectory import (
     Advice,
     Code,
@@ -214,6 +215,20 @@ def test_runs_are_newest_first_with_a_short_title(store: Store) -> None:
     assert [r.id for r in store.runs(2)] == ["run2", "run1"]
     assert store.latest() == "run2"
     assert store.run("run1").prompt == "two\n  lines"  # type: ignore[union-attr]
+
+
+def test_thoughts_are_the_newest_runs_that_thought_in_one_go_and_are_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        end = [] if number == 4 else [Finished(trajectory_id=f"run{number}", best_attempt=1, rounds=0)]
+        thought = Thought(t=12345.678, plan="x" * 200) if number != 1 else Drafted(attempt=1, text='"event":"thought"')
+        store.append(begun(store, f"run{number}"), [Drafted(attempt=1, text="A."), thought, *end])
+    assert [r.id for r in store.thoughts(9)] == ["run5", "run3", "run2", "run0"]
+    store.append(begun(store, "run6"), [Thought(), Failed(message="No room.")])
+    assert [r.id for r in store.thoughts(2)] == ["run6", "run5"]
+    monkeypatch.setattr(runs, "LOOKED", 3)
+    assert [r.id for r in store.thoughts(9)] == ["run6", "run5"]  # the third is still being written
 
 
 def test_an_empty_library_has_no_runs(store: Store) -> None:

@@ -20,13 +20,13 @@ from synthesis_child import scripted_model
 from writer_r1 import room
 from writer_r1.cli import main
 from writer_r1.errors import WriterError
-from writer_r1.events import Part, Started
+from writer_r1.events import Failed, Part, Started
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import write
 from writer_r1.store import Store, this_process
 from writer_r1.synthesis import A_SCENE, TOO_LONG, Outcomes, Wish, from_history, read_outcomes, synthesise
-from writer_r1.thinking import NONE_USEFUL, SAME, Limits
+from writer_r1.thinking import NO_TEXT, NONE_USEFUL, SAME, Limits
 from writer_r1.traces import Trace, parse
 from writer_r1.training.data import as_tokens, read, read_prompts
 from writer_r1.workspace import Workspace
@@ -215,6 +215,22 @@ def test_the_librarys_own_rounds_become_thoughts_without_a_model(tmp_path: Path)
     assert from_history(store, Outcomes(tmp_path / "t.jsonl"), LIMITS, overlap, lambda *row: None) == 0
 
 
+def test_every_run_of_the_library_that_is_over_is_counted_with_its_reason(tmp_path: Path) -> None:
+    store, out = Store(tmp_path / "library.db"), tmp_path / "t.jsonl"
+    gone = "0:0"  # a process that is not there
+    for name, things in (("run-1", [Failed(message="The disk is full.")]), ("run-2", [])):
+        store.begin(name, "A letter about nothing.", "fake", this_process() if things else gone)
+        store.append(name, things)
+    kept(store, "run-3", scripted_model(), "A letter about the kettle.")
+    store.append("run-3", [Failed(message="The disk is full.")])  # after a text was judged
+    store.begin("run-4", "A letter about the sea.", "fake", this_process())  # still being written
+    assert [run.state for run in store.runs()] == ["running", "failed", "interrupted", "failed"]
+    assert from_history(store, Outcomes(out), LIMITS, overlap, lambda *row: None, most=1) == 1
+    assert from_history(store, Outcomes(out), LIMITS, overlap, lambda *row: None) == 2
+    assert [row["id"] for row in found(out)] == ["h-run-3-2"]
+    assert Outcomes(out).summary()["dropped"] == {NO_TEXT: 2}
+
+
 # the command
 
 
@@ -239,6 +255,24 @@ def test_the_command_makes_reports_and_goes_on(
     with pytest.raises(SystemExit) as end:
         main(["synth", "--out", str(out)])
     assert end.value.code == 2
+
+
+def test_the_library_is_taken_up_to_a_limit_and_flags_that_say_how_models_write_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    workspace = Workspace()
+    for name in ("kettle", "gate"):
+        kept(workspace.store, f"run-{name}", scripted_model(), f"A letter about the {name}.")
+    workspace.close()
+    words = ["synth", "--from-history", "--out", str(tmp_path / "t.jsonl"), "--least", "0.1"]
+    assert main([*words, "--rounds", "3", "--seed", "0"]) == 1  # given, if as they are by default
+    assert "Leave out --rounds and --seed: --from-history takes what was" in capsys.readouterr().err
+    for flag in ("--judge", "--model"):
+        assert main([*words, flag, "starter"]) == 1 and f"Leave out {flag}:" in capsys.readouterr().err
+    assert not (tmp_path / "t.jsonl").exists()
+    assert main([*words, "--limit", "1"]) == 0
+    assert [row["prompt"] for row in found(tmp_path / "t.jsonl")] == ["A letter about the kettle."]
 
 
 def test_a_stop_is_a_sentence_and_loses_nothing(

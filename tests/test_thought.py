@@ -1,18 +1,27 @@
 """The timeline of a thought: folded, in order, with the score before and after, and every word of the model escaped."""
 
+import json
 import re
 import xml.etree.ElementTree as xml
+from pathlib import Path
+from typing import Any
 
+import pytest
 from scripted import FIRST, PROMPT, model, task, team
 
 from writer_r1.events import Thought
 from writer_r1.loop import write
+from writer_r1.store import this_process
 from writer_r1.traces import Change, Segment, Trace, written
 from writer_r1.trajectory import Trajectory
+from writer_r1.ui import write_tab
+from writer_r1.ui.following import THOUGHTS, follow
 from writer_r1.ui.round_board import round_board
-from writer_r1.ui.thought import timeline
-from writer_r1.ui.view import View, advance
-from writer_r1.ui.write_tab import task_of, wished
+from writer_r1.ui.thought import TOGETHER, timeline
+from writer_r1.ui.view import Earlier, View, advance
+from writer_r1.ui.write_tab import NOT_A_SCENE, NOT_YOURS, Wishes, on_judge, on_start, task_of, wished
+from writer_r1.usefulness import Label, Tried
+from writer_r1.workspace import Workspace
 
 HOSTILE = "“left boot” <script>alert(1)</script> & stairs"
 ROUNDS = (("alpha", HOSTILE), ("beta", "The boots & stairs are loud."), ("gamma", "Less of it."))
@@ -49,7 +58,123 @@ def test_each_step_stands_in_order_with_its_scores_and_what_came_of_it() -> None
         "it helped", "it did harm", "it helped",
     ]  # fmt: skip
     assert drawn.find("details") is not None and "open" not in drawn.find("details").attrib  # type: ignore[union-attr]
-    assert re.search(r"The thought: 3 reflections, \d+ tokens", "".join(drawn.itertext()))
+    summary = r"The thought: 3 reflections, \d+ tokens · 2 of 3 helped, 1 harmed$"
+    assert re.fullmatch(summary, next(drawn.iter("summary")).text or "")
+    assert drawn.find(".//span[@class='trust']") is not None
+
+
+def test_each_step_shows_folded_what_it_changed_and_leads_to_its_text() -> None:
+    html = timeline(view_of(thought()))
+    drawn = parsed(html)
+    steps = list(drawn.iter("li"))
+    assert [[b.get("data-go") for b in step.iter("button")] for step in steps] == [
+        [],
+        ["1"],
+        ["2"],
+        ["3"],
+        ["4"],
+        ["5"],
+    ]
+    assert "Go to First draft" in html and "Go to Round 3" in html and "Its text is" not in html
+    folds = [step.find("details") for step in steps]
+    assert [fold is not None for fold in folds] == [False, False, True, True, True, True]
+    assert not any("open" in fold.attrib for fold in folds if fold is not None)
+    second = "".join(folds[3].itertext())  # type: ignore[union-attr]
+    assert "Paragraph 2" in second and "alpha" in second and "beta" in second and "kept your lamp" not in second
+    assert {"".join(e.itertext()) for e in steps[3].iter("ins")} >= {"beta"} and "<script" not in html
+
+
+def test_a_paragraph_that_was_added_is_told_and_one_that_stayed_as_it_was_too() -> None:
+    more = Segment(reflection="More.", changes=(Change(paragraph=2, operation="extend", text="A <gull>."),))
+    none = Segment(reflection="Well.", changes=(Change(paragraph=1, text=FIRST.split("\n\n")[0]),))
+    trace = Trace(prompt=PROMPT, draft=FIRST, segments=(more, none), final=FIRST)
+    html = timeline(view_of(written(trace).removeprefix("<think>\n")))
+    assert "After paragraph 2" in html and "<ins>A &lt;gull&gt;.</ins>" in html
+    assert html.count("The two texts are the same.") == 1
+
+
+# All thoughts so far
+
+
+def earlier(*labels: Label, tokens: int = 100) -> Earlier:
+    return Earlier(tokens, tuple(Tried(reflection="…", label=label) for label in labels))
+
+
+def test_below_it_stand_the_shares_of_the_last_thoughts_beside_the_papers() -> None:
+    view = view_of(thought())
+    assert "Your last" not in timeline(view._replace(lately=(earlier("useful"),)))
+    assert "Your last" not in timeline(view._replace(lately=(earlier(), earlier())))
+    two = (earlier("useful", "harmful", tokens=200), earlier("useful", "redundant"))
+    html = timeline(view._replace(lately=two))
+    assert "<summary>Your last 2 thoughts: 50% of 4 reflections helped, 25% harmed</summary>" in html
+    assert "known to us at second hand: over 55% helped, about 10% harmed" in html and "150 tokens on average" in html
+    assert "process reward is said to save about 20%" in html and "<figure" not in html
+    assert "open" not in parsed(html).findall("details")[1].attrib
+
+
+def test_from_three_thoughts_on_a_line_shows_the_shares_over_time() -> None:
+    past = (earlier("harmful"), *[earlier("useful")] * (TOGETHER + 2), earlier())
+    html = timeline(view_of(thought())._replace(lately=past))
+    assert f"<span>thought 1</span><span>{len(past)}</span>" in html and "(the faint lines)" in html
+    assert "helped: 0 at first, 100 now; harmed: 100 at first, 0 now." in html  # the first has left the window
+    assert html.count('class="faint"') == 2 and "<figure" in timeline(view_of(thought())._replace(lately=past[:3]))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Any:
+    opened = Workspace(tmp_path / "home", tmp_path / "models")
+    yield opened
+    opened.close()
+
+
+def keep(workspace: Workspace, run_id: str, *, one_go: bool = True, end: int | None = None) -> None:
+    llm = model({"gamma": 6.05, "beta": 2.0, "alpha": 6.0}, "alpha", "beta", think=thought())
+    events = list(write(task(one_go=one_go, rounds=1), team(llm)))
+    workspace.store.begin(run_id, PROMPT, "fake", this_process())
+    workspace.store.append(run_id, events[:end])
+
+
+def test_a_page_is_told_of_the_librarys_thoughts_once_its_own_has_ended(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, real = list[int](), workspace.store.thoughts
+    monkeypatch.setattr(workspace.store, "thoughts", lambda limit: looks.append(limit) or real(limit))
+    keep(workspace, "rounds", one_go=False)
+    assert "Your last" not in "".join(str(page.rounds) for page in follow(workspace, "/rounds#1")) and looks == []
+    keep(workspace, "one")
+    keep(workspace, "two")
+    keep(workspace, "cut", end=-3)  # is still being written
+    pages = [f"{page.rounds}{page.since}" for page in follow(workspace, "/one#1")]
+    assert looks == [THOUGHTS]
+    said = "Your last 2 thoughts: 67% of 6 reflections helped, 33% harmed"
+    assert said in pages[-1] and not any(said in page for page in pages[:-1])
+
+
+# Where it is wished for and cannot be
+
+
+def test_who_wished_for_one_thought_is_told_where_it_goes_by_rounds(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, scene = list[str](), "The keeper counted the waves."
+    monkeypatch.setattr(write_tab.gr, "Info", told.append)
+    monkeypatch.setattr(workspace, "start", lambda task, piece_id: "r1")
+    piece = workspace.store.new_piece(PROMPT, f"# One\n\n{scene}\n\n# Two\n\nHe slept.")
+    place = json.dumps({"piece": piece.id, "base": piece.revision})
+    there = json.dumps({"piece": piece.id, "base": piece.revision, "part": scene})
+    wish = Wishes(one_go=True)
+    for ask, at, wishes, said in (
+        (on_start, place, wish, []),
+        (on_start, there, wish, [NOT_A_SCENE]),
+        (on_start, there, wish._replace(look_first=True), []),
+        (on_start, there, Wishes(), []),
+        (on_judge, place, wish, [NOT_YOURS]),
+        (on_judge, place, wish._replace(look_first=True), []),
+        (on_judge, there, wish, [NOT_YOURS]),
+        (on_judge, place, Wishes(), []),
+    ):
+        told.clear()
+        assert ask(workspace, at, PROMPT, piece.text, wishes).trouble == "" and told == said
 
 
 def test_a_thought_that_broke_off_says_so_and_what_is_kept() -> None:
@@ -76,7 +201,8 @@ def test_before_it_is_judged_a_dash_stands_for_the_score() -> None:
             "attempts": tuple(a.model_copy(update={"evaluation": None, "accepted": None}) for a in view.now.attempts)
         }
     )
-    assert "—" in timeline(view._replace(now=bare)) and "it helped" not in timeline(view._replace(now=bare))
+    html = timeline(view._replace(now=bare))
+    assert "—" in html and not re.search("help|harm|no clear difference", html)
     assert timeline(View(Trajectory(id="r", prompt=""), thought=Thought(tokens=3))).count("<li>") == 0
 
 

@@ -24,18 +24,18 @@ ROW_HEAD = b'{"id": '  # how each row of scores begins
 def judge_row(
     workspace: Workspace, prompt: str, draft: str, rubric: Rubric | None, model: str | None, show: Show
 ) -> tuple[Rubric, Evaluation]:
-    """Return the rubric and evaluation of one draft, making the rubric if none is given."""
+    """Return the rubric and evaluation of one draft by a model, else the usual judge, making the rubric if need be."""
     if not draft.strip():
         raise WriterError("The draft is empty; there is nothing to judge.")
     with workspace.machine():
-        llm = workspace.llm(model or workspace.default_model())
+        llm = workspace.llm(model or workspace.judge)
         if rubric is None:
             dismissed = workspace.store.dismissed(prompt_id(prompt))
             rubric = outcome(
                 derive_rubric(prompt, Analyst(llm, workspace.similarity, never), dismissed=dismissed), show
             )
         judge = workspace.judge_by(llm.name)
-        return rubric, marked(outcome(evaluate(1, prompt, draft, rubric, judge), show), workspace.home)
+        return rubric, marked(outcome(evaluate(1, prompt, draft, rubric, judge), show), workspace.common)
 
 
 def judge_file(workspace: Workspace, rows: Path, out: Path, model: str | None, say: Callable[[str], None]) -> int:
@@ -125,6 +125,8 @@ def _score(workspace: Workspace, row: dict[str, Any], model: str | None, rubrics
         "reward": evaluation.reward,
         "scores": scores,
         "unscored": [name for name, value in scores.items() if value is None],
-        "tokens": workspace.llm(model or workspace.default_model()).count(draft),
+        "judge": evaluation.judge.model,
+        "trust": evaluation.judge.trust,
+        "tokens": workspace.llm(model or workspace.judge).count(draft),
         "seconds": round(time.monotonic() - began, 3),
     }

@@ -134,16 +134,12 @@ class Reader:
             return None
         found = {k: float(f"{v:.6g}") for k, v in named(evidence(text, request, self._embed).numbers, reading).items()}
         self.known[key] = found
-        if self._kept:
-            _append(self._kept, {"key": key, "features": found})
+        try:
+            if self._kept:
+                add_line(self._kept, json.dumps({"key": key, "features": found}).encode())
+        except OSError as error:
+            raise StoreError(f"What was read cannot be kept in {str(self._kept)!r} ({error.strerror}).") from None
         return found
-
-
-def _append(path: Path, row: Mapping[str, Any]) -> None:
-    try:
-        add_line(path, json.dumps(row).encode())
-    except OSError as error:
-        raise StoreError(f"What was read cannot be kept in {str(path)!r} ({error.strerror}).") from None
 
 
 def read_at(model: str, home: Path) -> Path:
@@ -169,11 +165,11 @@ def gather(data: Path, reader: Reader, say: Say, cancel: Cancel) -> Gathered:
     """Return what a fit is made from; a text that the model cannot read is left out.
 
     Raises:
-        WriterError: the data cannot be used, or it was stopped; what was read is kept.
+        WriterError: the data cannot be used, the model cannot read it, or it was stopped; what was read is kept.
     """
-    rated, data_digest = read_rated(data)
+    given, data_digest = read_rated(data)
     known = known_pairs()
-    wanted = dict.fromkeys([(r.request, r.text) for r in rated] + [(p.request, t) for p in known for t in p[2:4]])
+    wanted = dict.fromkeys([(r.request, r.text) for r in given] + [(p.request, t) for p in known for t in p[2:4]])
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for done, (request, text) in enumerate(wanted, 1):
         found = reader.read(request, text, cancel)
@@ -182,7 +178,12 @@ def gather(data: Path, reader: Reader, say: Say, cancel: Cancel) -> Gathered:
         if found is not None:
             rows[request, text] = found
         say(done, len(wanted))
-    rated = [r for r in rated if (r.request, r.text) in rows]
+    rated = [r for r in given if (r.request, r.text) in rows]
+    if len(rated) < FEWEST:
+        raise WriterError(
+            f"The model could read {len(rated)} of {len(given)} rated texts, and a fit needs {FEWEST}; calibrate a "
+            "model whose file is on this machine: a server does not say how a text reads to its model."
+        )
     known = [p for p in known if (p.request, p.better) in rows and (p.request, p.worse) in rows]
     return Gathered(rated, known, rows, data_digest)
 
@@ -194,12 +195,8 @@ def calibrate(data: Path, llm: LLM | None, embed: Embed, kept: Path | None, say:
         WriterError: as `gather`.
     """
     found = gather(data, Reader(llm, embed, kept), say, cancel)
-    facts = {
-        "model": llm.name if llm else NO_MODEL,
-        "prompt_hash": prompt_hash("judge"),
-        "data_digest": found.data_digest,
-        "scale": SCALE,
-    }
+    name = llm.name if llm else NO_MODEL
+    facts = {"model": name, "prompt_hash": prompt_hash("judge"), "data_digest": found.data_digest, "scale": SCALE}
     made = fit(as_texts(found.rated, found.rows), found.ratings, facts, as_pairs(found.known, found.rows))
     usual = {"usual_rating": float(np.mean([_usual(made, found.rows, texts) for texts in _sound()]))}
     return made.model_copy(update=usual | (trust_in_verdicts(llm, cancel) if llm else {}))

@@ -30,6 +30,7 @@ ABOUT = {
     "relevance": "The piece does what the request asked for, and what it asked for is in it.",
 }
 NO_MODEL = "none"  # the name of the calibration that needs no model
+NOT_FITTED = "not fitted to readers"  # what is said of a judge that it stands in for
 SOUND = 0.6  # the score of a usual sound text: readers' scales have no zero that a writer could use
 USUAL_NEAR, NEAR_WEIGHT = 0.6, 0.1  # how near such a text comes to a criterion's words, and what that counts
 SHARPNESS = 0.1  # of a criterion's likeness to what readers rated: nearer ones count more
@@ -194,6 +195,20 @@ def calibration_of(model: str, home: Path) -> Calibration | None:
         if path.exists() and ((fit := read(path)).prompt_hash == prompt_hash("judge") or not fit.needs_model):
             return fit
     return None
+
+
+def fit_id(model: str, home: Path) -> str:
+    """Return the id of the fit with which a model judges now; empty where there is none that can be read."""
+    try:
+        fit = calibration_of(model, home)
+    except StoreError:
+        return ""
+    return fit.id if fit else ""
+
+
+def unfitted(calibration: str) -> bool:
+    """Return whether the fit of this id is the one that needs no model, in the place of the judge's own."""
+    return calibration.rpartition("-")[0] == NO_MODEL
 
 
 def kept_in(home: Path, model: str) -> Path:

@@ -30,6 +30,8 @@ from writer_r1.flags import count as _count
 from writer_r1.flags import json_flag as _json_flag
 from writer_r1.flags import model_flag as _model_flag
 
+_JUDGE = "the judge chosen in the settings, else the best ready"  # the usual `--model` of what judges
+
 EXAMPLES = """examples:
   writer-r1 models pull starter
   writer-r1 criteria "A farewell letter from a lighthouse to its last keeper" --json
@@ -137,7 +139,7 @@ def _add_judging(parent: Any) -> None:
     judge.add_argument("--prompt", required=True, metavar="TEXT", help="the request, or @FILE")
     judge.add_argument("--draft", required=True, metavar="@FILE", help="the draft: @FILE, or the text itself")
     judge.add_argument("--rubric", type=Path, metavar="FILE", help="criteria (JSON); default: made for the request")
-    _model_flag(judge)
+    _model_flag(judge, _JUDGE)
     _json_flag(judge)
     many = _command(
         parent, "judge-many", judge_commands.judge_many_command, "Score many drafts; rows already in OUT are skipped."
@@ -146,7 +148,7 @@ def _add_judging(parent: Any) -> None:
         "--in", dest="rows", required=True, type=Path, metavar="ROWS", help="JSON lines: id, prompt, draft"
     )
     many.add_argument("--out", required=True, type=Path, metavar="SCORES", help="JSON lines, written in input order")
-    _model_flag(many)
+    _model_flag(many, _JUDGE)
     fit = _command(
         parent,
         "calibrate",
@@ -180,7 +182,7 @@ def _add_qualify(parent: Any) -> None:
         "--per-set", type=_count, default=60, metavar="N", help="texts of each rated set, about (default 60)"
     )
     measure.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
-    _model_flag(measure)
+    _model_flag(measure, _JUDGE)
     _json_flag(measure)
 
 
@@ -193,7 +195,10 @@ def _add_history(parent: Any) -> None:
     show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
-    about = "Print what was chosen in reviews and blind comparisons as pairs of texts to train on, a JSON line each."
+    about = (
+        "Print what was chosen in reviews and blind comparisons, or scored higher by yourself, as pairs of texts to "
+        "train on, a JSON line each."
+    )
     _command(sub, "preferences", commands.history_preferences, about)
     export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
@@ -285,4 +290,4 @@ def _add_bench(parent: Any) -> None:
     whose.add_argument("--requests", type=_count, default=40, metavar="N", help="requests compared (default 40)")
     whose.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
     whose.add_argument("--out", type=Path, metavar="DIR", help="where result and figure go (default: your home)")
-    _model_flag(whose)
+    _model_flag(whose, _JUDGE)

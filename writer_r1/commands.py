@@ -214,9 +214,11 @@ def history_list(args: argparse.Namespace) -> int:
 
 def history_show(args: argparse.Namespace) -> int:
     """Print one run with its rounds."""
+    from writer_r1.qualification import marked_since
     from writer_r1.workspace import Workspace
 
-    trajectory = Workspace().store.trajectory(args.id)
+    workspace = Workspace()
+    trajectory = marked_since(workspace.store.trajectory(args.id), workspace.common)
     if args.json:
         print(trajectory.model_dump_json())
         return 0
@@ -224,9 +226,18 @@ def history_show(args: argparse.Namespace) -> int:
     for a in trajectory.attempts:
         reward = a.evaluation.reward if a.evaluation else None
         score = "not scored" if reward is None else f"{1 + 9 * reward:.1f}"
+        if a.evaluation:
+            score += f" ({trusted(a.evaluation.judge)})"
         best = ", best" if a.number == trajectory.best else ""
         print(f"\n--- round {a.number - 1}: {score}{best} ({a.why or 'unfinished'})\n{a.text}")
     return 0
+
+
+def trusted(judge: Any) -> str:
+    """Return how far the scores of a judge can be trusted, as the commands say it."""
+    from writer_r1.calibration import NOT_FITTED, unfitted
+
+    return f"trust: {judge.trust}" + (f", {NOT_FITTED}" if unfitted(judge.calibration) else "")
 
 
 def history_export(args: argparse.Namespace) -> int:

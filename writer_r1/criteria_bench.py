@@ -191,16 +191,19 @@ def _result(bench: Bench, texts: Sequence[Rated], scores: Mapping[str, Scores]) 
         way: {arm: _over(by_arm[OURS], by_arm[arm], people["mean"], groups) for arm in ARMS if arm != OURS}
         for way, by_arm in scores.items()
     }
+    found["whole_over_verdict"] = {
+        arm: _over(scores[MIXED][arm], scores[ALONE][arm], people["mean"], groups) for arm in ARMS
+    }
     found["no_worse_than_readers"] = {way: rows[READERS]["lo"] > -MARGIN for way, rows in found["ours_over"].items()}
     found["better_than_placebo"] = {way: rows[OTHER]["lo"] > 0 for way, rows in found["ours_over"].items()}
     found["better_than_none"] = {way: rows[NONE]["lo"] > 0 for way, rows in found["ours_over"].items()}
     return found
 
 
-def _over(ours_: Rows, theirs: Rows, people: Rows, groups: Sequence[str]) -> dict[str, float]:
-    """Return by how much ours agrees better, with the paired interval over requests."""
-    lo, hi = interval(lambda at: spearman(ours_[at], people[at]) - spearman(theirs[at], people[at]), groups)
-    gain = spearman(ours_, people) - spearman(theirs, people)
+def _over(these: Rows, others: Rows, people: Rows, groups: Sequence[str]) -> dict[str, float]:
+    """Return by how much these scores agree better, with the paired interval over requests."""
+    lo, hi = interval(lambda at: spearman(these[at], people[at]) - spearman(others[at], people[at]), groups)
+    gain = spearman(these, people) - spearman(others, people)
     return {"gain": rounded(gain), "lo": lo, "hi": hi}
 
 

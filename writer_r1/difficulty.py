@@ -9,7 +9,7 @@ more than the judge's own noise. That R2-Write filters by difficulty is known at
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from writer_r1.acceptance import judge_range
 from writer_r1.checks import faults
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.drafting import Writer, draft_request, reply_tokens
-from writer_r1.errors import RequestTooLong
+from writer_r1.errors import RequestTooLong, WriterError
 from writer_r1.events import outcome
 from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, scored
@@ -111,7 +111,7 @@ def key_of(example: Example) -> str:
 
 
 def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wish: Wish) -> None:
-    row: dict[str, Any] = {"id": key, "prompt": example.prompt}
+    row: dict[str, Any] = {"id": key, "prompt": example.prompt} | _tried_with(wish)
     try:
         rubric = example.rubric or outcome(
             derive_rubric(example.prompt, Analyst(judge.llm, judge.similarity, judge.cancel, wish.seed))
@@ -125,11 +125,43 @@ def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wis
     row |= {"rewards": list(found.rewards), "noise": found.noise}
     row |= {"mean": found.mean, "spread": round(found.spread, 4)} if found.rewards else {}
     # Of what is dropped, too: by other limits it may stay.
-    row |= {"rubric": json.loads(rubric.model_dump_json()), "policy": wish.policy, "judge": wish.judge}
+    row |= {"rubric": json.loads(rubric.model_dump_json())}
     if why := unfit(found, wish.limits):
         files.drop(row | {"reason": why})
     else:
         files.keep(row)
+
+
+def _tried_with(wish: Wish) -> dict[str, Any]:
+    worn = wish.adapter.parent.name if wish.adapter else ""
+    return {"policy": wish.policy, "adapter": worn, "judge": wish.judge, "drafts": wish.drafts}
+
+
+def refuse_others(files: Pair, wish: Wish) -> None:
+    """Return where all that was tried before was tried as it is wished now, as far as its rows say.
+
+    Raises:
+        WriterError: some was tried otherwise, and says nothing of these drafts.
+    """
+    now = _tried_with(wish)
+    for row in (*files.kept, *files.dropped):
+        other = {key: row[key] for key in now if row.get(key, now[key]) != now[key]}
+        if other:
+            before, asked = _said(other), _said({key: now[key] for key in other})
+            raise WriterError(
+                f"The requests in {str(files.out)!r} were tried with {before}, not with {asked}; name another file "
+                "with --out."
+            )
+
+
+def _said(made: Mapping[str, Any]) -> str:
+    words = {
+        "policy": "the model {!r}",
+        "adapter": "the adapter {!r}",
+        "judge": "the judge {!r}",
+        "drafts": "{} drafts",
+    }
+    return " and ".join(words[key].format(value) if value else f"no {key}" for key, value in made.items())
 
 
 def tried(example: Example, rubric: Rubric, policy: LLM, judge: Judge, wish: Wish) -> Spread:
@@ -162,15 +194,41 @@ def sort_out(rows: Sequence[Row], limits: Limits) -> Sorted:
     """Return how these limits part the rows of requests that were tried; nothing is written anew."""
     kept, reasons = list[Row](), Counter[str]()
     for row in rows:
-        why = str(row.get("reason", UNSCORED))
-        if row.get("rewards"):
-            why = unfit(Spread(tuple(row["rewards"]), float(row.get("noise", 0.0))), limits) or ""
-        if why:
+        if why := _why_out(row, limits):
             reasons[why] += 1
         else:
             kept.append(row)
     means = ([float(row["mean"]) for row in some if "mean" in row] for some in (rows, kept))
     return Sorted(tuple(kept), dict(reasons.most_common()), *map(histogram, means))
+
+
+def _why_out(row: Row, limits: Limits) -> str:
+    """Return why these limits leave out a request that was tried; an empty string where it stays."""
+    if not row.get("rewards"):
+        return str(row.get("reason", UNSCORED))
+    return unfit(Spread(tuple(row["rewards"]), float(row.get("noise", 0.0))), limits) or ""
+
+
+def part_anew(files: Pair, limits: Limits) -> str:
+    """Return what these limits changed of what was tried before, as a sentence; both files are then written anew.
+
+    An empty string where nothing changed.
+    """
+    kept, dropped = list[Row](), list[Row]()
+    for row in {str(row["id"]): row for row in (*files.kept, *files.dropped)}.values():
+        bare, why = {key: value for key, value in row.items() if key != "reason"}, _why_out(row, limits)
+        if why:
+            dropped.append(bare | {"reason": why})
+        else:
+            kept.append(bare)
+    if (kept, dropped) == (files.kept, files.dropped):
+        return ""
+    before, now = ({str(row["id"]) for row in rows} for rows in (files.kept, kept))
+    files.part(kept, dropped)
+    return (
+        f"What was tried before was parted anew by these limits ({len(now - before)} more kept, {len(before - now)} "
+        "more dropped), and both files were written anew."
+    )
 
 
 def summary(files: Pair) -> dict[str, Any]:

@@ -12,13 +12,13 @@ def command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], he
     return parser
 
 
-def model_flag(parser: argparse.ArgumentParser) -> None:
-    """Add `--model`."""
+def model_flag(parser: argparse.ArgumentParser, usual: str = "the best ready") -> None:
+    """Add `--model`; `usual` says which one it is by default."""
     parser.add_argument(
         "--model",
         metavar="M",
         help="a name from `models list` (starter, standard), a path to a GGUF, hf:OWNER/NAME, or URL#NAME of a server "
-        "(default: the best ready)",
+        f"(default: {usual})",
     )
 
 

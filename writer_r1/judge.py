@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple
 
 from writer_r1.calibration import Calibration, Opinion, Readers, on_scale
-from writer_r1.checks import evidence, measure, notes
+from writer_r1.checks import evidence, measure, notes, sentences_around
 from writer_r1.checks.addressed import note_of, unaddressed
 from writer_r1.events import Evaluated, Event, Scored, outcome
 from writer_r1.llm import LLM, Cancel
@@ -34,6 +34,7 @@ QUESTIONS = (
     "Grade how far this is true of the draft: 1 means it is false, 9 means it could not be truer.",
 )
 GATES: tuple[Check, ...] = (Check(type="completeness"), Check(type="repetition"), Check(type="relevance"))
+OF_NARRATION = ("person", "tense")  # checks whose words ("I", "was") are too small to be quoted alone
 OF_THE_WHOLE = ("length", "must_include")  # checks of a whole text, which one scene of it cannot meet or fail
 NOT_OF_A_PART = "This is asked of the whole text; a part of it was judged."
 
@@ -85,7 +86,7 @@ def evaluate(
             scores[criterion.id] = score
             yield Scored(attempt=attempt, score=score)
     if reasons:
-        scores = yield from explained(attempt, prompt, seen, rubric, scores, judge.llm, judge.cancel)
+        scores = yield from explained(attempt, prompt, draft, rubric, scores, judge.llm, judge.cancel)
     evaluation = settled(rubric, scores, judge.info, before)
     if opinion is not None:
         readers = {name: on_scale(rating) for name, rating in opinion.ratings.items()}
@@ -127,7 +128,10 @@ def gates(prompt: str, draft: str, similarity: Similarity | None) -> dict[str, f
 def measured_score(criterion: Criterion, check: Check, prompt: str, draft: str, similarity: Similarity | None) -> Score:
     """Return a score that needs no model; its range is a point."""
     found = measure(check, draft, prompt, similarity)
-    quote = draft[slice(*found.spans[0])][:160] if found.spans else None
+    first = next(iter(found.spans), None)
+    if first and check.type in OF_NARRATION:
+        first = sentences_around(draft, *first)
+    quote = draft[slice(*first)][:160] if first else None
     return Score(
         criterion_id=criterion.id,
         value=found.value,

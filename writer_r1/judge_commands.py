@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from writer_r1.commands import asked, rubric_of, said, text_of
+from writer_r1.commands import asked, rubric_of, said, text_of, trusted
 from writer_r1.errors import WriterError
 from writer_r1.progress import Line
 
@@ -32,7 +32,8 @@ def judge_command(args: argparse.Namespace) -> int:
     for score in evaluation.scores:
         shown = "not scored" if score.value is None else f"{1 + 9 * score.value:.1f}"
         print(f"{rubric.criterion(score.criterion_id).name}: {shown}  {score.reason}")
-    print(f"A guide, not a verdict (trust in {evaluation.judge.model}: {evaluation.judge.trust}).", file=sys.stderr)
+    judge = evaluation.judge
+    print(f"A guide, not a verdict ({judge.model}, {trusted(judge)}).", file=sys.stderr)
     return 0
 
 
@@ -178,11 +179,18 @@ def _told(found: Any) -> Iterator[str]:
         for name, row in rated.items():
             match row:
                 case Agreement():
-                    yield f"{of + ' ' + name:<32} {_share(row.rho, row.lo, row.hi)} rho with readers"
+                    held = row.rho_given_length
+                    told = "" if held is None else f", {held:.2f} with length held fixed"
+                    yield f"{of + ' ' + name:<32} {_share(row.rho, row.lo, row.hi)} rho with readers{told}"
                 case Accuracy():
                     yield f"{of + ' ' + name:<32} {_share(row.accuracy, row.lo, row.hi)} of pairs as readers"
                 case _:
                     yield f"{of + ' ' + name:<32} {row:5.2f}"
+    if found.position_consistency is not None:
+        yield f"{'two wordings of the question':<32} {found.position_consistency:5.2f} of steps ordered alike"
+    if found.entropy is not None:
+        yield f"{'entropy of the scores':<32} {found.entropy:5.2f} bits"
+    yield f"{'scores that are missing':<32} {found.unscored:5.2f} of all"
     if found.failing:
         yield f"Below the pass mark: {', '.join(found.failing)}"
 

@@ -8,6 +8,7 @@ from writer_r1.errors import StoreError, WriterError
 
 if TYPE_CHECKING:
     from writer_r1.store import Piece, Store
+    from writer_r1.workspace import Workspace
 
 MANUSCRIPTS = ("docx", "md", "txt", "epub")
 OF_A_SESSION = ("report", "session")
@@ -21,12 +22,13 @@ def export_command(args: argparse.Namespace) -> int:
     from writer_r1.session_file import session_json
     from writer_r1.workspace import Workspace
 
-    store = Workspace().store
+    workspace = Workspace()
+    store = workspace.store
     if args.form in MANUSCRIPTS:
         data = piece_file(_piece(store, args.piece), args.form)
     else:
         run_id = _session(store, args.piece)
-        data = (_report(store, run_id) if args.form == "report" else session_json(store, run_id)).encode()
+        data = (_report(workspace, run_id) if args.form == "report" else session_json(store, run_id)).encode()
     _write_new(args.out, data)
     print(args.out)
     return 0
@@ -102,10 +104,10 @@ def _session(store: "Store", named: str) -> str:
     return newest
 
 
-def _report(store: "Store", run_id: str) -> str:
+def _report(workspace: "Workspace", run_id: str) -> str:
     from writer_r1.ui.files import report_of
 
-    return report_of(store, run_id)
+    return report_of(workspace, run_id)
 
 
 def _write_new(path: Path, data: bytes) -> None:

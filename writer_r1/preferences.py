@@ -1,8 +1,8 @@
-"""What was accepted, rejected or reworded in reviews, or preferred blind -> pairs of texts to train a model on.
+"""What was decided in reviews, preferred blind, or scored by the writer -> pairs of texts to train a model on.
 
 Of each change one pair: the paragraph with the words that its writer chose, and with those that they did not; around
 the change it is as it was in the manuscript. Where one of the two is blank there is nothing to compare. Of two texts
-that were compared blind, the pair is the texts themselves.
+that were compared blind, or that their writer scored differently on one criterion, the pair is the texts themselves.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypedDict
 
 from writer_r1.proposals import Decision, Proposal
-from writer_r1.store import BlindPair, Choice, Piece, Store
+from writer_r1.store import BlindPair, Choice, Piece, ScoredPair, Store
 
 AROUND = 2000  # characters on each side of a change, where a paragraph is longer
 BLANK = re.compile(r"\r?\n[^\S\n]*\n")
@@ -26,12 +26,13 @@ class Review(NamedTuple):
 
 
 class Preference(TypedDict):
-    """A line of a file to train on."""
+    """A line of a file to train on; `source` is what it comes from, in words."""
 
     prompt: str
     chosen: str
     rejected: str
     criterion: str
+    source: str
 
 
 def choices(piece: Piece, found: Iterable[Proposal], decisions: Mapping[str, Decision], review: Review) -> list[Choice]:
@@ -68,7 +69,8 @@ def preferences(chosen: Iterable[Choice]) -> Iterator[Preference]:
         of_two = {"accept": (one.new, one.old), "reject": (one.old, one.new), "edit": (one.own, one.new)}
         better, worse = (f"{one.lead}{words}{one.trail}".strip() for words in of_two[one.verdict])
         if better and worse and better != worse:
-            yield Preference(prompt=one.prompt, chosen=better, rejected=worse, criterion=one.criterion)
+            source = f"review of {one.source}"
+            yield Preference(prompt=one.prompt, chosen=better, rejected=worse, criterion=one.criterion, source=source)
 
 
 def decided_paragraphs(chosen: Iterable[Choice]) -> Iterator[tuple[Choice, str]]:
@@ -97,7 +99,22 @@ def blind_preferences(pairs: Iterable[BlindPair]) -> Iterator[Preference]:
         both = {"adapter": (pair.adapter_text, pair.base_text), "base": (pair.base_text, pair.adapter_text)}
         better, worse = both.get(pair.choice, ("", ""))
         if better and worse and better != worse:
-            yield Preference(prompt=pair.prompt, chosen=better, rejected=worse, criterion="")
+            source = f"blind comparison {pair.id}"
+            yield Preference(prompt=pair.prompt, chosen=better, rejected=worse, criterion="", source=source)
+
+
+def scored_preferences(pairs: Iterable[ScoredPair]) -> Iterator[Preference]:
+    """Yield a pair for each two texts of a run that their writer scored differently on one criterion."""
+    for pair in pairs:
+        better, worse = pair.better_text.strip(), pair.worse_text.strip()
+        if better and worse and better != worse:
+            yield Preference(
+                prompt=pair.prompt,
+                chosen=better,
+                rejected=worse,
+                criterion=pair.criterion.name,
+                source=f"own scores of run {pair.run_id}, text {pair.better} over {pair.worse}",
+            )
 
 
 def preference_lines(store: Store) -> str:
@@ -106,5 +123,9 @@ def preference_lines(store: Store) -> str:
     Raises:
         StoreError: the library cannot be read.
     """
-    found = [*preferences(store.decisions()), *blind_preferences(store.blind_pairs())]
+    found = [
+        *preferences(store.decisions()),
+        *blind_preferences(store.blind_pairs()),
+        *scored_preferences(store.scored_pairs()),
+    ]
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in found)

@@ -10,9 +10,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from writer_r1.calibration import fit_id
 from writer_r1.places import data
 from writer_r1.prompts import prompt_hash
-from writer_r1.trajectory import Evaluation, Noun
+from writer_r1.trajectory import Attempt, Evaluation, JudgeInfo, Noun, Trajectory
 
 Trust = Literal["high", "some", "low", "none"]
 
@@ -105,17 +106,20 @@ def trust_in(order: float | None, readers: Rated | None, entropy: float | None, 
     return "some" if mean >= FAIR else "low"
 
 
-def missed(sets: Mapping[str, Rated], order: float | None, consistency: float | None) -> tuple[str, ...]:
+def missed(
+    sets: Mapping[str, Rated], order: float | None, consistency: float | None, resisted: float | None
+) -> tuple[str, ...]:
     """Return what misses its pass mark; sets without one (TTCW, WQRM, Confederacy) are reported only."""
     hanna = [m.rho_given_length or 0.0 for m in sets.get("hanna", {}).values() if isinstance(m, Agreement)]
     marks = {
         "ladders": order is not None and order >= ORDERLY,
         "position_consistency": consistency is not None and consistency >= ALIKE,
+        "adversarial": resisted == 1,  # a text made to please never beats the honest one
         READERS: all(number(sets.get(READERS, {}), k) > mark for k, mark in ((MEAN, FAIR), ("relevance", RELEVANCE))),
         "hanna": bool(hanna) and sum(hanna) / len(hanna) >= GIVEN_LENGTH,
         "lamp": number(sets.get("lamp", {}), "pairs") > EDITED,
     }
-    measured = {"ladders", "position_consistency", *sets}
+    measured = {"ladders", "position_consistency", "adversarial", *sets}
     return tuple(name for name, passed in marks.items() if name in measured and not passed)
 
 
@@ -176,7 +180,12 @@ def result_at(model: str, home: Path) -> Path:
 
 
 def qualification_of(model: str, home: Path) -> Qualification | None:
-    """Return what is known of a model as a judge, or None where nothing is that holds for the judge prompt of today.
+    """Return what is known of a model as it judges now; None where nothing was measured with its prompt and fit."""
+    return measured_with(prompt_hash("judge"), fit_id(model, home), model, home)
+
+
+def measured_with(prompt: str, fit: str, model: str, home: Path) -> Qualification | None:
+    """Return what was measured of a model with exactly this prompt and fit: here, else before the studio was shipped.
 
     A file that is damaged counts as none: the model can be measured again.
     """
@@ -185,15 +194,35 @@ def qualification_of(model: str, home: Path) -> Qualification | None:
             found = Qualification.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             continue
-        if found.prompt_hash == prompt_hash("judge"):
+        if (found.prompt_hash, found.calibration) == (prompt, fit):
             return found
     return None
 
 
 def marked(evaluation: Evaluation, home: Path) -> Evaluation:
     """Return the evaluation with how far its judge was measured to be trusted."""
-    judge = evaluation.judge
-    found = qualification_of(judge.model, home)
-    if found is None or (found.prompt_hash, found.calibration) != (judge.prompt_hash, judge.calibration):
-        return evaluation
-    return evaluation.model_copy(update={"judge": judge.model_copy(update={"trust": found.trust})})
+    return evaluation.model_copy(update={"judge": _told(evaluation.judge, home)})
+
+
+def _told(judge: JudgeInfo, home: Path) -> JudgeInfo:
+    found = measured_with(judge.prompt_hash, judge.calibration, judge.model, home)
+    return judge.model_copy(update={"trust": found.trust}) if found else judge
+
+
+def marked_since(now: Trajectory, home: Path) -> Trajectory:
+    """Return the run; what was scored before its judge was measured says what was measured since.
+
+    A word that was earned stays. Each judge is looked up once, since a page asks for this at every update.
+    """
+    waiting = {a.evaluation.judge for a in now.attempts if a.evaluation and a.evaluation.judge.trust == "unmeasured"}
+    told = {judge: known for judge in waiting if (known := _told(judge, home)) != judge}
+    if not told:
+        return now
+    return now.model_copy(update={"attempts": tuple(_attempt_told(a, told) for a in now.attempts)})
+
+
+def _attempt_told(attempt: Attempt, told: Mapping[JudgeInfo, JudgeInfo]) -> Attempt:
+    given = attempt.evaluation
+    if given is None or given.judge not in told:
+        return attempt
+    return attempt.model_copy(update={"evaluation": given.model_copy(update={"judge": told[given.judge]})})

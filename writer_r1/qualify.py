@@ -31,8 +31,8 @@ from writer_r1.qualification import (
     Ladder,
     Qualification,
     Rated,
+    measured_with,
     missed,
-    qualification_of,
     result_at,
     trust_in,
 )
@@ -95,7 +95,8 @@ def qualify(model: str, wanted: Wanted, host: Host, say: Say, cancel: Cancel) ->
     if any(case.key(judge_id) not in found for case in plan.cases()):
         return None
     looked = {case: found[case.key(judge_id)] for case in plan.cases()}
-    made = _measured(name, wanted.seed, plan, looked, qualification_of(name, host.home), fit)
+    earlier = measured_with(prompt_hash("judge"), fit.id if fit else "", name, host.home)
+    made = _measured(name, wanted.seed, plan, looked, earlier, fit)
     path = result_at(name, host.home)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +168,7 @@ def _measured(
     earlier: Qualification | None,
     fit: Calibration | None,
 ) -> Qualification:
-    """Return the result; what readers' ratings showed before of the same judge and prompt still holds."""
+    """Return the result; what readers' ratings showed before of the same judge, prompt and fit still holds."""
     look = found.__getitem__
     sets = (earlier.sets if earlier else {}) | {name: rated(of, look) for name, of in plan.sets.items()}
     own = fit is not None and fit.model == model  # that of no model in particular says nothing of this one
@@ -176,19 +177,19 @@ def _measured(
     scores = [row.scores[c.name] for case, row in found.items() for c in case.rubric.criteria if c.check is None]
     given = [score for score in scores if score is not None]
     order, entropy, unscored = ladders[ALL].il, bits(given), rounded(1 - len(given) / len(scores))
-    consistency = alike(plan.ladders, look)
+    consistency, pleasing = alike(plan.ladders, look), _by_name(plan.pleasing, lambda rows: resisted(rows, look))
     return Qualification(
         judge=model,
         prompt_hash=prompt_hash("judge"),
         calibration=fit.id if fit else "",
         trust=trust_in(order, sets.get(READERS), entropy, unscored),
         ladders=ladders,
-        adversarial=_by_name(plan.pleasing, lambda rows: resisted(rows, look)),
+        adversarial=pleasing,
         sets=sets,
         position_consistency=consistency,
         entropy=entropy,
         unscored=unscored,
-        failing=missed(sets, order, consistency),
+        failing=missed(sets, order, consistency, pleasing[ALL].accuracy),
         left_out={name: why for name, why in plan.left_out.items() if name not in sets},
         originals=plan.originals,
         seed=seed,

@@ -67,8 +67,7 @@ def explained_run(run: Trajectory, llm: LLM, cancel: Cancel) -> Iterator[Event]:
             continue
         told = {s.criterion_id: s for s in attempt.scores if s.reason}  # some may be there from before a kill
         before = {s.criterion_id: told.get(s.criterion_id, s) for s in given.scores}
-        seen = unaddressed(attempt.text)
-        found = yield from explained(attempt.number, run.prompt, seen, run.rubric, before, llm, cancel)
+        found = yield from explained(attempt.number, run.prompt, attempt.text, run.rubric, before, llm, cancel)
         rows = tuple(found[s.criterion_id] for s in given.scores)
         if rows != given.scores:
             yield Evaluated(attempt=attempt.number, evaluation=given.model_copy(update={"scores": rows}))
@@ -78,9 +77,10 @@ def with_reason(score: Score, criterion: Criterion, prompt: str, draft: str, llm
     """Return the score with a one-sentence reason and the words it quotes, marked if they are not in the draft.
 
     A low score without words to show for it says so. A reason that a stop cut is none, so that it can still be asked
-    for.
+    for. Words are looked up in the draft itself: those that were x-ed out before the model read it are none of it.
     """
-    asked = render("reason", request=prompt, draft=draft, name=criterion.name, description=criterion.description)
+    seen = unaddressed(draft)
+    asked = render("reason", request=prompt, draft=seen, name=criterion.name, description=criterion.description)
     sampling = Sampling(max_tokens=40, temperature=0.0, repeat_penalty=1.05, stop=("\n",))
     text, finish = complete(llm, asked.request, sampling, cancel)
     if finish.reason == "cancelled":

@@ -156,8 +156,15 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
             return say(where, f"Leave this out entirely: {', '.join(check.items)}.")
         case "person" | "tense" | "language":  # of the whole text, so of each paragraph
             told = TOLD.get(check.value or "", criterion.description)
-            return [advice for k in range(1, last + 1) for advice in say(k, told)]
+            return [_where_it_stands(a, text[slice(*spans[k - 1])]) for k in range(1, last + 1) for a in say(k, told)]
         case "voice":
             return say(where, f"Tell the same in the writer's own manner. {score.reason}")
         case "relevance":
             return say(longest, "Tie it to what was asked for.")
+
+
+def _where_it_stands(advice: Advice, paragraph: str) -> Advice:
+    """Return the advice, without its quote where that stands in another paragraph."""
+    if advice.quote is None or advice.quote in paragraph:
+        return advice
+    return advice.model_copy(update={"quote": None, "quote_found": False})

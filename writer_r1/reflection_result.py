@@ -113,12 +113,16 @@ def _at(played: Played, rounds: int) -> Attempt:
 
 
 def _curve(rows: Sequence[tuple[str, Played]], rounds: int) -> dict[str, list[float | None]]:
-    """Return by outcome the mean after 0, 1, … rounds, of the accepted texts."""
+    """Return by outcome the mean after 0, 1, … rounds, of the accepted texts.
+
+    Each mean is of the same requests: those of which the outcome is known after every round.
+    """
+    told = [[outcomes(p, _at(one, n)) for n in range(rounds + 1)] for p, one in rows]
     found: dict[str, list[float | None]] = {}
     for name in (*VERIFIED, OWN):
-        points = [[outcomes(p, _at(one, n))[name] for p, one in rows] for n in range(rounds + 1)]
-        known = [[v for v in values if v is not None] for values in points]
-        found[name] = [rounded(mean(values)) if values else None for values in known]
+        known = [[v for at in one if (v := at[name]) is not None] for one in told]
+        whole = [values for values in known if len(values) == rounds + 1]
+        found[name] = [rounded(mean(values)) for values in zip(*whole, strict=True)] if whole else [None] * (rounds + 1)
     return found
 
 
@@ -127,16 +131,19 @@ def _sweep(loops: Sequence[Played], prompts: Sequence[str], rounds: int) -> Iter
     for target in TARGETS if loops else ():
         for most in range(rounds + 1):
             ended = [_ended(one, target, most) for one in loops]
-            met = [
-                v for p, (a, _) in zip(prompts, ended, strict=True) if (v := outcomes(p, a)[CONSTRAINTS]) is not None
-            ]
+            told = [outcomes(p, a) for p, (a, _) in zip(prompts, ended, strict=True)]
             yield {
                 "target": round(target, 3),
                 "rounds": most,
                 "used": rounded(mean(float(n) for _, n in ended)),
-                OWN: rounded(mean((a.evaluation.reward or 0.0) if a.evaluation else 0.0 for a, _ in ended)),
-                CONSTRAINTS: rounded(mean(met)) if met else None,
+                **{name: _mean_known([one[name] for one in told]) for name in (OWN, CONSTRAINTS)},
             }
+
+
+def _mean_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what is known, or None where nothing is."""
+    known = [v for v in values if v is not None]
+    return rounded(mean(known)) if known else None
 
 
 def _ended(played: Played, target: float, most: int) -> tuple[Attempt, int]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from writer_r1.errors import WriterError
 from writer_r1.lines import add_line, finished
+from writer_r1.whole_file import write_whole
 
 HEAD = b'{"id": '  # how each row begins
 T = TypeVar("T")
@@ -28,8 +29,8 @@ class Pair:
     """The two files; what they hold already is read, and a line that a kill cut short is taken out."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._beside = out, beside(out)
-        self.kept, self.dropped = _begun(self._out), _begun(self._beside)
+        self.out, self._beside = out, beside(out)
+        self.kept, self.dropped = _begun(self.out), _begun(self._beside)
 
     @property
     def done(self) -> set[str]:
@@ -38,13 +39,20 @@ class Pair:
 
     def keep(self, row: Row) -> None:
         """Add a row, which begins with its id."""
-        _add(self._out, row)
+        _add(self.out, row)
         self.kept.append(row)
 
     def drop(self, row: Row) -> None:
         """Add a row that says with a `reason` why nothing was kept."""
         _add(self._beside, row)
         self.dropped.append(row)
+
+    def part(self, kept: list[Row], dropped: list[Row]) -> None:
+        """Write both files anew with these rows, which are all that there are."""
+        # What changes its file is in both for a moment, so that a kill loses none of it.
+        for path, some in ((self._beside, [*dropped, *kept]), (self.out, kept), (self._beside, dropped)):
+            _write(path, some)
+        self.kept, self.dropped = kept, dropped
 
 
 def in_turn(todo: Sequence[T], total: int, say: Say) -> Iterator[tuple[T, Callable[[str], None]]]:
@@ -69,9 +77,20 @@ def _begun(path: Path) -> list[Row]:
     return found
 
 
+def _line(row: Row) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _write(path: Path, some: Sequence[Row]) -> None:
+    try:
+        write_whole(path, b"".join(_line(row) + b"\n" for row in some))
+    except OSError as error:
+        raise WriterError(f"The file {str(path)!r} cannot be written ({error.strerror}).") from error
+
+
 def _add(path: Path, row: Row) -> None:
     try:
-        add_line(path, json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+        add_line(path, _line(row))
     except OSError as error:
         raise WriterError(
             f"The file {str(path)!r} cannot be written ({error.strerror}); run again when it can: "

@@ -23,6 +23,7 @@ from writer_r1.room import Doing, Host, work_off
 from writer_r1.row_files import Pair, Row, Say
 from writer_r1.store import Store
 from writer_r1.thinking import (
+    NO_TEXT,
     Limits,
     NoThought,
     Voice,
@@ -175,22 +176,28 @@ def from_history(
     similarity: Similarity | None,
     say: Say,
     cancel: Cancel = never,
+    most: int | None = None,
 ) -> int:
-    """Make a thought of every run of the library that has none yet, without a model; return how many were looked at."""
-    runs = [run for run in store.runs(EVERY) if run.state in ("finished", "stopped")]
+    """Make a thought of every run of the library that has none yet, without a model; return how many were looked at.
+
+    Of one that failed or was broken off, what was judged counts as ever. `most` leaves out all but the oldest runs.
+    """
+    runs = [run for run in reversed(store.runs(EVERY)) if run.state != "running"][:most]
     looked = 0
-    for number, listed in enumerate(reversed(runs)):
+    for number, listed in enumerate(runs):
         if cancel():
             return looked
         say(number, len(runs), None, "reading the library")
         run = store.trajectory(listed.id)
         key = f"h-{run.id}-{run.best}"  # a run that goes on and gets better is another
-        if run.rubric is None or run.best is None or key in outcomes.done:
+        if key in outcomes.done:
             continue
         looked += 1
         try:
             if part_of(event for _, event in store.events(listed.id)):
                 raise NoThought(A_SCENE)
+            if run.rubric is None or run.best is None:
+                raise NoThought(NO_TEXT)
             plan = plain_plan(run.prompt, run.rubric.criteria)
             trace = thought(run, plan, lambda before, after, _: plainly(after, before), limits, similarity)
             refuse_twins(trace, outcomes.pieces(), similarity)

@@ -37,12 +37,10 @@ def add(parent: Any) -> None:
     synth.add_argument(
         "--out", type=Path, required=True, metavar="OUT", help="JSON lines; what is dropped lies beside it"
     )
-    synth.add_argument("--limit", type=count, metavar="N", help="only the first N requests")
-    synth.add_argument(
-        "--rounds", type=count, default=ROUNDS, metavar="N", help=f"revisions at most (default {ROUNDS})"
-    )
+    synth.add_argument("--limit", type=count, metavar="N", help="only the first N requests, or runs of the library")
+    synth.add_argument("--rounds", type=count, metavar="N", help=f"revisions at most (default {ROUNDS})")
     synth.add_argument("--judge", metavar="M", help="another model to judge with")
-    synth.add_argument("--seed", type=count, default=0, metavar="N", help="seed of the models' choices (default 0)")
+    synth.add_argument("--seed", type=count, metavar="N", help="seed of the models' choices (default 0)")
     least = f"reward of the piece at least, from 0 to 1 (default {LEAST:g})"
     synth.add_argument("--least", type=share, default=LEAST, metavar="X", help=least)
     synth.add_argument(
@@ -81,8 +79,16 @@ def synth_command(args: argparse.Namespace) -> int:
 
     if args.report:
         return _say(read_outcomes(args.out), args.json)
+    if args.from_history:
+        _refuse_models(args)
     outcomes = Outcomes(args.out)
     return _followed(lambda say: _make(args, outcomes, say), lambda: _say(outcomes.summary(), args.json))
+
+
+def _refuse_models(args: argparse.Namespace) -> None:
+    given = [f"--{name}" for name in ("rounds", "seed", "judge", "model") if getattr(args, name) is not None]
+    if given:
+        raise WriterError(f"Leave out {' and '.join(given)}: --from-history takes what was written and asks no model.")
 
 
 def _followed(make: Callable[[Say], object], say: Callable[[], int]) -> int:
@@ -114,9 +120,10 @@ def _make(args: argparse.Namespace, outcomes: Any, say: Say) -> None:
     workspace, limits = Workspace(), Limits(args.least, args.words)
     try:
         if args.from_history:
-            from_history(workspace.store, outcomes, limits, workspace.similarity, say)
+            from_history(workspace.store, outcomes, limits, workspace.similarity, say, never, args.limit)
             return
-        wish = Wish(*_models(args, workspace), args.rounds, args.seed, limits)
+        rounds = ROUNDS if args.rounds is None else args.rounds
+        wish = Wish(*_models(args, workspace), rounds, args.seed or 0, limits)
         synthesise(workspace, _requests(args), outcomes, wish, say, never)
     finally:
         workspace.close()
@@ -139,7 +146,7 @@ def _models(args: argparse.Namespace, workspace: "Workspace") -> tuple[str, str]
 
 
 def difficulty_command(args: argparse.Namespace) -> int:
-    """Keep the requests whose drafts have something to teach; what was tried before a stop is not tried again."""
+    """Keep the requests whose drafts have something to teach; what was tried is not tried again, but parted anew."""
     from writer_r1.difficulty import summary
     from writer_r1.row_files import Pair
 
@@ -155,7 +162,7 @@ def difficulty_command(args: argparse.Namespace) -> int:
 
 def _choose(args: argparse.Namespace, files: "Pair", say: Say) -> None:
     from writer_r1 import adapters
-    from writer_r1.difficulty import Limits, Wish, choose
+    from writer_r1.difficulty import Limits, Wish, choose, part_anew, refuse_others
     from writer_r1.llm import never
     from writer_r1.workspace import Workspace
 
@@ -168,6 +175,9 @@ def _choose(args: argparse.Namespace, files: "Pair", say: Say) -> None:
         policy, judge = _models(args, workspace)
         worn = adapters.worn_by(policy, args.adapter, workspace.models, workspace.home)
         wish = Wish(policy, judge, args.drafts, args.seed, Limits(args.low, args.high, args.noise), worn)
+        refuse_others(files, wish)
+        if said := part_anew(files, wish.limits):
+            print(said, file=sys.stderr)
         choose(workspace, _requests(args), files, wish, say, never)
     finally:
         workspace.close()

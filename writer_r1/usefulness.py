@@ -17,6 +17,7 @@ from writer_r1.trajectory import Noun
 Label = Literal["useful", "redundant", "harmful"]
 LABELS: tuple[Label, ...] = ("useful", "redundant", "harmful")
 ANCHORS = {"useful": 0.55, "harmful": 0.10}  # what is told of R2-Write: more than, and about
+FEWER_TOKENS = 0.20  # and about as much shorter with its process reward
 ALIKE = 0.85  # cosine from which two reflections say the same
 NAMED = 2  # content words of the place that a reflection has in common with it, or it could stand anywhere
 STANDS = 0.5  # share of a revision's words that are in the piece, from which on it was applied

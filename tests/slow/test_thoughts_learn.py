@@ -24,6 +24,7 @@ from writer_r1.agreement import interval
 from writer_r1.drafting import Writer
 from writer_r1.events import Thought
 from writer_r1.facts import measured_criteria, read_facts
+from writer_r1.figure import Line, lines
 from writer_r1.judge import Judge
 from writer_r1.llm import never
 from writer_r1.llm.llamacpp import LlamaCpp
@@ -46,7 +47,8 @@ UPDATES = 12
 FORM: tuple[str, int] = ("form", 0)  # what SFT taught, told by thirty requests before any update
 REQUESTS_OF_FORM, DRAWS = 30, 2
 
-RUNS = [(arm, seed) for seed in range(3) for arm in ("outcome", "credits")]
+PAIRS = 3  # seeds, each with both arms
+RUNS = [(arm, seed) for seed in range(PAIRS) for arm in ("outcome", "credits")]
 WELL_FORMED = 0.9  # share of the replies that are thoughts with a reflection
 SHORTER = 0.15  # of the reflection tokens, with "credits" against "outcome"
 KEPT = ("step", "split", "reward", "rewards", "kl", "entropy", "words", "finished", "tokens", "groups_flat", "seconds")
@@ -191,6 +193,16 @@ def figures(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]
     return found
 
 
+def drawn(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
+    """Return a picture of how long reflections were in training, a line for each arm and seed."""
+    name = "thoughts/reflection_tokens"
+    curves = [
+        Line(f"{arm}, seed {seed}", [(float(r["step"]), r[name]) for r in kept if "split" not in r and name in r])
+        for (arm, seed), kept in runs.items()
+    ]
+    return lines("Tokens of reflection in a thought, by updates", [c for c in curves if c.points], "updates")
+
+
 @pytest.mark.slow
 def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: pytest.CaptureFixture[str]) -> None:
     runs, form = {run: kept for run in RUNS if (kept := told(*run))}, told(*FORM)
@@ -199,10 +211,13 @@ def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: p
     page = json.loads((REPORT / "thoughts-form-page.json").read_text("utf-8"))
     found = {"form": held_out(form, 0), "form on the page": page} | figures(runs)
     (REPORT / "thoughts.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    if runs:
+        (REPORT / "thoughts.svg").write_text(drawn(runs), "utf-8")
     with capsys.disabled():
         print("\n" + json.dumps(found, indent=1))
     assert page["read"] >= WELL_FORMED  # of the replies, two to each request
     pairs = [row for name, row in found.items() if "against" in name]
-    if len(pairs) == 3:
-        assert fmean(row["shorter"] for row in pairs) >= SHORTER, pairs
-        assert fmean(row["gain"] for row in pairs) >= 0, pairs
+    if len(pairs) < PAIRS:
+        pytest.skip(f"{len(pairs)} of {PAIRS} pairs are kept so far; the tests above make the rest")
+    assert fmean(row["shorter"] for row in pairs) >= SHORTER, pairs
+    assert fmean(row["gain"] for row in pairs) >= 0, pairs

@@ -56,7 +56,10 @@ def size(text: str, unit: LengthUnit) -> int:
 
 
 def completeness(text: str, form: str | None = None) -> Measure:
-    """Return 1 for a finished text, 0.5 for an open quotation or a blank left to fill in, 0 for one that breaks off."""
+    """Return 1 for a finished text, 0.5 for an open quotation or a blank left to fill in, 0 for one that breaks off.
+
+    Source: ours.
+    """
     rows = paragraphs(text)
     if not rows:
         return Measure(value=0.0, reason="There is no text.")

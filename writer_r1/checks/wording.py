@@ -4,12 +4,13 @@ Person and tense are counted in English narration only (speech is left out), and
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from writer_r1.checks.text import MAX_SPANS, Measure, Span, paragraphs, words
+from writer_r1.checks.text import MAX_SPANS, Measure, Span, paragraphs
 from writer_r1.facts.language import LANGUAGES, WORD, detect_language
 
 MAX_PARAGRAPHS = 400  # whose language is told; a longer draft has drifted by then or will not
+WELL = 0.7  # from here on no words are shown: a narrator who says "I" may meet a "he"
 
 _SPEECH = re.compile(r"“[^”\n]{0,2000}”?|\"[^\"\n]{0,2000}\"?|(?<!\w)‘[^’\n]{0,400}’(?!\w)")
 _FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "i'm", "i've", "i'd", "i'll"})
@@ -17,6 +18,7 @@ _SECOND = frozenset({"you", "your", "yours", "yourself", "you're", "you've", "yo
 _THIRD = frozenset(
     {"he", "him", "his", "himself", "she", "her", "hers", "herself", "they", "them", "their", "it", "its"}
 )
+_PERSONS = {"first": _FIRST, "second": _SECOND, "third": _THIRD}
 _VERBS = {
     "past": (
         "was were had did said went came saw took made thought knew got felt found told left gave kept stood sat ran "
@@ -37,7 +39,10 @@ _VERB_SETS = {name: frozenset(verbs.split()) for name, verbs in _VERBS.items()}
 
 
 def must_include(text: str, items: Sequence[str], where: str | None = None) -> Measure:
-    """Return the share of `items` the text has; `where` ("start", "end") also says at which end they must stand."""
+    """Return the share of `items` the text has; `where` ("start", "end") also says at which end they must stand.
+
+    Source: ours.
+    """
     places = {item: standing(text, item) for item in items}
     if where:
         places = {item: [s for s in spans if _stands_at(text, s, where)] for item, spans in places.items()}
@@ -52,7 +57,10 @@ def must_include(text: str, items: Sequence[str], where: str | None = None) -> M
 
 
 def must_not(text: str, items: Sequence[str], letters: bool = False) -> Measure:
-    """Return the share of `items` the text keeps out; for letters, 1 less ten times the share of words with one."""
+    """Return the share of `items` the text keeps out; for letters, 1 less ten times the share of words with one.
+
+    Source: ours.
+    """
     if not text.strip() or not items:
         return Measure(value=None, reason="Not measured: there is no text or nothing to keep out.")
     if letters:
@@ -116,7 +124,10 @@ def _stands_at(text: str, span: Span, where: str) -> bool:
 
 
 def language(text: str, asked: str) -> Measure:
-    """Return the share of the text that is in the language asked for, by paragraph; too short ones count as it."""
+    """Return the share of the text that is in the language asked for, by paragraph; too short ones count as it.
+
+    Source: ours; what language a paragraph is in, `facts.language`.
+    """
     whole = detect_language(text)
     rows = [(span, detect_language(text[slice(*span)])) for span in paragraphs(text)[:MAX_PARAGRAPHS]]
     if whole is None and not any(code for _, code in rows):
@@ -133,30 +144,38 @@ def language(text: str, asked: str) -> Measure:
 
 
 def person(text: str, asked: str) -> Measure:
-    """Return how far English narration is in the person asked for, or None where that is unclear."""
+    """Return how far English narration is in the person asked for, or None where that is unclear.
+
+    Source: ours. Three words in two hundred make a narrator; one who says "I" meets others, so the third is the rest.
+    """
     found = _narration(text)
-    first, second, third = (sum(w in group for w in found) for group in (_FIRST, _SECOND, _THIRD))
-    if detect_language(text) != "en" or first + second + third < 5:
+    counts = {name: sum(word in group for word, _ in found) for name, group in _PERSONS.items()}
+    if detect_language(text) != "en" or sum(counts.values()) < 5:
         return Measure(value=None, reason="Not measured: too few pronouns, or not in English.")
     per_hundred = 100 / len(found)
-    rates = {"first": first * per_hundred / 1.5, "second": second * per_hundred / 1.5}
+    rates = {name: counts[name] * per_hundred / 1.5 for name in ("first", "second")}
     rates["third"] = 1 - rates["first"] - rates["second"]
     value = max(0.0, min(1.0, rates.get(asked, 0.5)))
-    counts = f"outside speech, {first} words in the first person, {second} in the second, {third} in the third"
-    return _if_clear(value, counts)
+    told = "{first} words in the first person, {second} in the second, {third} in the third".format(**counts)
+    others = [span for word, span in found if _kind(word, _PERSONS) not in (None, asked)]
+    return _if_clear(value, f"outside speech, {told}", others)
 
 
 def tense(text: str, asked: str) -> Measure:
-    """Return how far English narration is in the tense asked for, or None where that is unclear."""
+    """Return how far English narration is in the tense asked for, or None where that is unclear.
+
+    Source: ours. Below a fifth of the verbs is nothing of it, from four fifths on all; a future is told half in others.
+    """
     found = _narration(text)
-    past = sum(w in _VERB_SETS["past"] or _ends_like_past(w) for w in found)
-    present, future = (sum(w in _VERB_SETS[name] for w in found) for name in ("present", "future"))
+    kinds = [(_kind(word, _VERB_SETS) or ("past" if _ends_like_past(word) else None), span) for word, span in found]
+    past, present, future = (sum(kind == name for kind, _ in kinds) for name in _VERB_SETS)
     total = past + present + future
     if detect_language(text) != "en" or total < 8:
         return Measure(value=None, reason="Not measured: too few verbs, or not in English.")
     shares = {"past": past / total, "present": present / total, "future": 2 * future / total}
     value = max(0.0, min(1.0, (shares.get(asked, 0.5) - 0.2) / 0.6))
-    return _if_clear(value, f"outside speech, {past} verbs look past, {present} present, {future} future")
+    counts = f"outside speech, {past} verbs look past, {present} present, {future} future"
+    return _if_clear(value, counts, [span for kind, span in kinds if kind not in (None, asked)])
 
 
 def _ends_like_past(word: str) -> bool:
@@ -166,11 +185,18 @@ def _ends_like_past(word: str) -> bool:
     return len(word) > 4 and word.endswith("ed") and word not in _NO_VERBS
 
 
-def _if_clear(value: float, counts: str) -> Measure:
+def _kind(word: str, groups: Mapping[str, frozenset[str]]) -> str | None:
+    return next((name for name, group in groups.items() if word in group), None)
+
+
+def _if_clear(value: float, counts: str, others: Sequence[Span]) -> Measure:
     if 0.35 < value < 0.65:
         return Measure(value=None, reason=f"Unclear: {counts}.")
-    return Measure(value=value, reason=f"{counts[0].upper()}{counts[1:]}.")
+    spans = tuple(others[:MAX_SPANS]) if value < WELL else ()
+    return Measure(value=value, spans=spans, reason=f"{counts[0].upper()}{counts[1:]}.")
 
 
-def _narration(text: str) -> list[str]:
-    return words(_SPEECH.sub(" ", text).replace("’", "'"))
+def _narration(text: str) -> list[tuple[str, Span]]:
+    """Return the words outside speech in small letters, each with where it stands in the text."""
+    silent = _SPEECH.sub(lambda m: " " * len(m.group()), text).replace("’", "'")
+    return [(m.group().lower(), m.span()) for m in WORD.finditer(silent)]

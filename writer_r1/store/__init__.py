@@ -20,7 +20,7 @@ from writer_r1.store.choices import Choice, Choices
 from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
 from writer_r1.store.file import MIGRATIONS, WRITE
-from writer_r1.store.own_scores import OwnScore, OwnScores
+from writer_r1.store.own_scores import OwnScore, OwnScores, ScoredPair
 from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.protections import Protected, Protections
 from writer_r1.store.rubrics import SavedRubric, SavedRubrics
@@ -42,6 +42,7 @@ __all__ = [
     "Protected",
     "Run",
     "SavedRubric",
+    "ScoredPair",
     "Source",
     "StaleSave",
     "State",

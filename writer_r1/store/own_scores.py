@@ -14,11 +14,16 @@ from writer_r1.errors import StoreError
 from writer_r1.events import Started
 from writer_r1.folding import fold
 from writer_r1.store.file import READ, WRITE, File, as_json
-from writer_r1.store.runs import no_session, stored
+from writer_r1.store.runs import LISTED, no_session, stored
 from writer_r1.trajectory import Attempt, Criterion, Trajectory
 
 OWN_SCORES = """SELECT trajectory_id, attempt, criterion, score, value, judge, prompt, own_scores.created
     FROM own_scores JOIN runs ON runs.id = trajectory_id WHERE trajectory_id = ? ORDER BY attempt, own_scores.created"""
+PAIRS = f"""FROM own_scores AS better JOIN own_scores AS worse USING (trajectory_id, criterion_id)
+    JOIN runs ON runs.id = better.trajectory_id
+    JOIN texts AS more ON (more.trajectory_id, more.attempt) = (runs.id, better.attempt)
+    JOIN texts AS less ON (less.trajectory_id, less.attempt) = (runs.id, worse.attempt)
+    WHERE better.score > worse.score AND {LISTED}"""
 
 
 class OwnScore(NamedTuple):
@@ -37,8 +42,40 @@ class OwnScore(NamedTuple):
     created: float
 
 
+class ScoredPair(NamedTuple):
+    """Two texts of a run that the writer scored differently on one criterion, told by their attempts."""
+
+    run_id: str
+    prompt: str
+    criterion: Criterion
+    better: int
+    better_text: str
+    worse: int
+    worse_text: str
+
+
 class OwnScores(File):
     """The scores that the writer gave."""
+
+    def scored_pairs(self) -> list[ScoredPair]:
+        """Return every two texts of a run that were scored differently on one criterion, oldest run first.
+
+        Those of deleted pieces are not among them.
+        """
+        which = "runs.id, prompt, better.criterion, better.attempt, more.text, worse.attempt, less.text"
+        order = "ORDER BY runs.created, runs.id, criterion_id, better.attempt, worse.attempt"
+        with self._transaction(READ) as db:
+            rows = db.execute(f"SELECT {which} {PAIRS} {order}").fetchall()
+        found = []
+        for id_, prompt, line, *rest in rows:
+            with suppress(ValidationError):  # as for one run
+                found.append(ScoredPair(id_, prompt, Criterion.model_validate_json(line), *rest))
+        return found
+
+    def scored_pair_count(self) -> int:
+        """Return how many there are."""
+        with self._transaction(READ) as db:
+            return int(db.execute(f"SELECT count(*) {PAIRS}").fetchone()[0])
 
     def own_scores(self, run_id: str) -> list[OwnScore]:
         """Return the writer's scores of this run, by attempt, oldest first."""

@@ -32,6 +32,9 @@ CONTAINS = "SELECT trajectory_id FROM texts WHERE instr(folded(text), folded(?))
 # A run that is being written (or was killed while it was) is not in the index yet.
 INDEXED = f"""SELECT trajectory_id FROM texts WHERE id IN (SELECT rowid FROM found WHERE found MATCH ?)
     UNION {CONTAINS} AND trajectory_id IN (SELECT id FROM runs WHERE state = 'running')"""
+LOOKED = 200  # newest runs among which thoughts are looked for
+THOUGHT = """EXISTS (SELECT 1 FROM events WHERE trajectory_id = runs.id
+    AND instr(substr(line, 1, 60), '"event":"thought"'))"""  # near the beginning, behind the time
 
 
 class Run(NamedTuple):
@@ -172,6 +175,11 @@ class Runs(File):
     def passage_run(self, piece_id: str) -> Run | None:
         """Return the newest run about a passage of this piece."""
         return next(iter(self._runs(f"WHERE piece_id = ? AND passage {NEWEST} LIMIT 1", piece_id)), None)
+
+    def thoughts(self, limit: int) -> list[Run]:
+        """Return the newest runs that thought in one go and are over, newest first, of the last `LOOKED` there are."""
+        last = f"SELECT id FROM runs WHERE {LISTED} {NEWEST} LIMIT {LOOKED}"
+        return self._runs(f"WHERE id IN ({last}) AND state != 'running' AND {THOUGHT} {NEWEST} LIMIT ?", limit)
 
     def loose_runs(self, limit: int = 50) -> list[Run]:
         """Return the newest runs that belong to no piece, newest first."""

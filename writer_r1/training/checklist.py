@@ -156,9 +156,8 @@ def _thoughts(config: Config) -> list[Check]:
         said = f"A thought that is cut off earns nothing, and there is little room: {', '.join(short)}."
         found.append(Check("Thoughts", "note", said, "numbers"))
     if not config.adapter:
-        said = (
-            "A base hardly writes a whole thought. Teach it the form first: train on thinking traces, then begin with that run."
-        )
+        said = "A base hardly writes a whole thought. Teach it the form first: train on thinking traces, then begin "
+        said += "with that run."
         found.append(Check("Form", "note", said, "start"))
     return found
 

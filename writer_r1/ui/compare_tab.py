@@ -10,10 +10,12 @@ from functools import lru_cache
 from html import escape
 from typing import Any, NamedTuple
 
+from writer_r1.acceptance import least_gain
 from writer_r1.checks import word_count
 from writer_r1.errors import WriterError
+from writer_r1.qualification import marked_since
 from writer_r1.store import Run, Store
-from writer_r1.trajectory import Attempt, Criterion, Trajectory
+from writer_r1.trajectory import Attempt, Criterion, Evaluation, Trajectory
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import QUIET
 from writer_r1.ui.prose import columns, differing, longer, plural
@@ -76,7 +78,7 @@ def on_compare(workspace: Workspace, left: str | None, right: str | None) -> str
     if not left or not right:
         return f'<p class="compare quiet">{NOTHING}</p>'
     try:
-        return comparison(_side(workspace.store, left), _side(workspace.store, right))
+        return comparison(_side(workspace, left), _side(workspace, right))
     except WriterError as error:
         return f'<section class="card" role="alert"><p>{escape(str(error))}</p></section>'
 
@@ -161,6 +163,17 @@ def _cautions(left: Side, right: Side) -> Iterator[str]:
         yield "The two were judged by different criteria, so their overall scores do not compare."
     if one and two and one.judge.model != two.judge.model:
         yield "The two were judged by different models, so a small difference says little."
+    if one and two and _alike(left.now, one, two):
+        yield "No clear difference between the two overall scores."
+
+
+def _alike(now: Trajectory, one: Evaluation, two: Evaluation) -> bool:
+    """Return whether the overall scores by one judge and the same criteria lie nearer than its ranges part."""
+    if now.rubric is None or one.reward is None or two.reward is None or not one.judge.same(two.judge):
+        return False
+    if not now.rubric.id == one.rubric_id == two.rubric_id:
+        return False
+    return abs(one.reward - two.reward) < least_gain(now.rubric, one, two)
 
 
 def _texts(store: Store) -> list[Text]:
@@ -183,13 +196,14 @@ def _texts_of(store: Store, name: str, run: Run) -> tuple[Text, ...]:
     )
 
 
-def _side(store: Store, value: str) -> Side:
+def _side(workspace: Workspace, value: str) -> Side:
+    store = workspace.store
     run_id, _, number = value.rpartition("/")
     run, piece_id = store.run(run_id), store.piece_of(run_id)
     piece = store.piece(piece_id) if piece_id else None
     if run is None or bool(piece_id) != bool(piece):
         raise WriterError(GONE)
-    now = store.trajectory(run_id)
+    now = marked_since(store.trajectory(run_id), workspace.common)
     attempt = now.attempt(int(number)) if number.isdecimal() else None
     if attempt is None:
         raise WriterError(GONE)

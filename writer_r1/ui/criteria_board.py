@@ -23,7 +23,7 @@ from writer_r1.ui.criteria_dialogs import (
 from writer_r1.ui.criteria_found import found, from_codes, lessons
 from writer_r1.ui.evidence import noted
 from writer_r1.ui.own_scores import choice, yours
-from writer_r1.ui.scores import bar, because, change, details, overall, score_of, ten
+from writer_r1.ui.scores import bar, because, change, details, guide, overall, score_of, ten
 from writer_r1.ui.view import View, judged, own_of, shown, title
 
 ORIGIN = {
@@ -162,11 +162,13 @@ def _judged(view: View) -> Attempt | None:
 def _mean(attempt: Attempt | None, settled: bool, judging: bool) -> str:
     if attempt is None:
         return ""
-    said = overall(attempt) if settled else ""
-    if not settled and judging:
-        again = " again" if attempt.evaluation else ""
-        said = f'<p class="overall pending">Being judged{again} …</p>'
-    said += noted(attempt) if settled else ""
+    given = attempt.evaluation
+    if settled:
+        said = overall(attempt) + noted(attempt)
+    else:
+        parts = [f"Being judged{' again' if given else ''} …"] if judging else []
+        parts += [guide(given.judge if given else None)] if attempt.scores else []
+        said = f'<p class="overall{" pending" if judging else ""}">{" · ".join(parts)}</p>' if parts else ""
     return f'<div class="mean-of"><span class="quiet">{title(attempt)}</span>{said}</div>'
 
 

@@ -32,10 +32,17 @@ class Band(NamedTuple):
     high: Points
 
 
-def plot(title: str, series: Sequence[Series], *, band: Band | None = None, marks: Sequence[float] = ()) -> str:
+def plot(
+    title: str,
+    series: Sequence[Series],
+    *,
+    band: Band | None = None,
+    marks: Sequence[float] = (),
+    unit: str = "step",
+) -> str:
     """Return a figure of the lines, with upright rules at the steps `marks`; an empty string where no line has a point.
 
-    The last value of each line stands at its name.
+    The last value of each line stands at its name. A step is called `unit`.
     """
     drawn = [s for s in series if s.points]
     if not drawn:
@@ -64,7 +71,7 @@ def plot(title: str, series: Sequence[Series], *, band: Band | None = None, mark
         f'<div class="plot"><span class="top">{figure(high)}</span><span class="bottom">{figure(low)}</span>'
         f'<svg viewBox="0 0 {WIDE:g} {HIGH:g}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(f"{title}. {said}.")}">{"".join(lines)}</svg></div>'
-        f'<p class="steps"><span>step {left:g}</span><span>{right:g}</span></p></figure>'
+        f'<p class="steps"><span>{escape(unit)} {left:g}</span><span>{right:g}</span></p></figure>'
     )
 
 

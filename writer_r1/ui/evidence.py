@@ -2,7 +2,7 @@
 
 from html import escape
 
-from writer_r1.calibration import NO_MODEL
+from writer_r1.calibration import unfitted
 from writer_r1.checks.notes import GOOD
 from writer_r1.qualification import PLAIN
 from writer_r1.trajectory import Attempt, Evaluation, Note
@@ -44,7 +44,7 @@ def _readers(evaluation: Evaluation) -> str:
         f'<i class="fill" style="width:{max(value, 0.02):.1%}"></i></span><span class="value">{ten(value)}</span></li>'
         for name, value in ((PLAIN.get(aspect, aspect), value) for aspect, value in evaluation.readers.items())
     )
-    told = UNFITTED if evaluation.judge.calibration.startswith(f"{NO_MODEL}-") else READERS
+    told = UNFITTED if unfitted(evaluation.judge.calibration) else READERS
     return f'<p class="quiet">{told}</p><ul class="plain readers">{rows}</ul>' if rows else ""
 
 

@@ -27,6 +27,7 @@ from writer_r1.manuscript_file import MOST_BYTES
 from writer_r1.piece_files import FORMS, NOTED, Form, file_name, piece_file, take_in
 from writer_r1.preferences import preference_lines
 from writer_r1.provenance import told
+from writer_r1.qualification import marked_since
 from writer_r1.session_file import session_json
 from writer_r1.store import Store, no_session
 from writer_r1.trajectory import Trajectory
@@ -49,7 +50,10 @@ KINDS = {
 }
 NO_PIECE = "There is nothing to export yet; write or open a piece first."
 NO_SESSION = "This piece has no session yet; press Start or “Judge my text”, then export it."
-NO_PREFERENCES = "No two texts were told apart in a review or a blind comparison yet, so there is nothing to export."
+NO_PREFERENCES = (
+    "No two texts were told apart in a review, in a blind comparison or by your own scores yet, so there is nothing to "
+    "export."
+)
 LEAVING = "leaving-"  # how folders begin that a download lies in while it is sent
 
 Answer = Callable[[Workspace, Request], Awaitable[Response]]
@@ -90,7 +94,7 @@ async def on_export(workspace: Workspace, request: Request) -> Response:
     asked = request.query_params
     extras = Extras(asked.get("shares") == "yes", asked.get("radar") == "yes")
     form, piece_id, run_id = (asked.get(field, "") for field in ("as", "piece", "run"))
-    return await run_in_threadpool(exported, workspace.store, form, piece_id, run_id, extras)
+    return await run_in_threadpool(exported, workspace, form, piece_id, run_id, extras)
 
 
 class Extras(NamedTuple):
@@ -103,12 +107,13 @@ class Extras(NamedTuple):
 PLAIN = Extras()
 
 
-def exported(store: Store, form: str, piece_id: str, run_id: str, extras: Extras = PLAIN) -> Response:
+def exported(workspace: Workspace, form: str, piece_id: str, run_id: str, extras: Extras = PLAIN) -> Response:
     """Return a piece, or one of its sessions, as a file of this form.
 
     Raises:
         WriterError: there is no such piece or session, or nothing in it.
     """
+    store = workspace.store
     if form in FORMS:
         piece = store.piece(piece_id)
         if piece is None:
@@ -123,21 +128,23 @@ def exported(store: Store, form: str, piece_id: str, run_id: str, extras: Extras
         raise WriterError(NO_SESSION)
     name = _name(store, run_id)
     if form == "report":
-        return _file(report_of(store, run_id, extras).encode(), file_name(f"{name} - critique", "html"))
+        return _file(report_of(workspace, run_id, extras).encode(), file_name(f"{name} - critique", "html"))
     return _file(session_json(store, run_id).encode(), file_name(f"{name} - session", "json"))
 
 
-def report_of(store: Store, run_id: str, extras: Extras = PLAIN) -> str:
+def report_of(workspace: Workspace, run_id: str, extras: Extras = PLAIN) -> str:
     """Return the critique report of a run.
 
     Raises:
         StoreError: there is no such run.
     """
+    store = workspace.store
     run = store.run(run_id)
     if run is None:
         raise no_session(run_id)
     view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
     view = view._replace(own=tuple(store.own_scores(run.id)), ended=run.state != "running")
+    view = view._replace(now=marked_since(view.now, workspace.common))
     piece_id = store.piece_of(run_id)
     shares = told(written_by(store, piece_id)) if extras.shares and piece_id else ""
     return report(view, _name(store, run_id), run.created, shares=shares, picture=extras.radar)
@@ -157,7 +164,7 @@ def _called(name: str) -> dict[str, str]:
 
 
 async def on_preferences(workspace: Workspace, request: Request) -> Response:
-    """Return what was decided in reviews and preferred blind as pairs of texts to train on."""
+    """Return what was decided in reviews, preferred blind or scored higher as pairs of texts to train on."""
     lines = await run_in_threadpool(preference_lines, workspace.store)
     if not lines:
         raise WriterError(NO_PREFERENCES)

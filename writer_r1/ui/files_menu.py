@@ -2,6 +2,8 @@
 
 from html import escape
 
+from writer_r1.qualification import listed
+
 MANUSCRIPT = {"docx": "Word (.docx)", "md": "Markdown (.md)", "txt": "Plain text (.txt)", "epub": "E-book (.epub)"}
 SESSION = {"report": "Critique report, to print (.html)", "session": "Session, for another machine (.json)"}
 SHARES = "With who wrote what, in per cent (Word, Markdown, report)"
@@ -35,16 +37,21 @@ def import_button() -> str:
     return f'<button type="button" class="bring" data-import="{TAKEN}" title="{about}">Import</button>'
 
 
-def preferences_part(reviewed: int, blind: int = 0) -> str:
-    """Return how many decisions of reviews and blind choices are kept, and the button that takes them out."""
-    if not reviewed + blind:
+def preferences_part(reviewed: int, blind: int = 0, scored: int = 0) -> str:
+    """Return how many decisions, blind choices and differing scores are kept, and the button that takes them out."""
+    total = reviewed + blind + scored
+    if not total:
         return (
-            '<p class="quiet">What you accept and reject in reviews, and prefer in blind comparisons, is kept here, to '
-            "train a model on if you like.</p>"
+            '<p class="quiet">What you accept and reject in reviews, prefer in blind comparisons and score higher '
+            "yourself is kept here, to train a model on if you like.</p>"
         )
-    rows = ["1 decision of your reviews" if reviewed == 1 else f"{reviewed:,} decisions of your reviews"]
-    rows = (rows if reviewed else []) + ([f"{blind:,} blind choice{'s' if blind > 1 else ''}"] if blind else [])
-    kept = f"{' and '.join(rows)} {'is' if reviewed + blind == 1 else 'are'}"
+    counts = (
+        (reviewed, "decision{s} of your reviews"),
+        (blind, "blind choice{s}"),
+        (scored, "pair{s} of texts by your own scores"),
+    )
+    rows = [f"{n:,} {words.format(s='s' if n > 1 else '')}" for n, words in counts if n]
+    kept = f"{listed(rows, 'and')} {'is' if total == 1 else 'are'}"
     about = f"{kept} kept on this machine; a model can be trained on them. A line a pair: brief, chosen, rejected."
     button = '<button type="button" data-library="preferences">Export decisions (.jsonl)</button>'
     return f'<div class="library-files"><p>{about}</p><p>{button}</p></div>'

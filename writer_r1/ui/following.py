@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
+from writer_r1.qualification import marked_since
 from writer_r1.rubric_edits import Deleted
 from writer_r1.store import Piece, Run
 from writer_r1.trajectory import Trajectory, prompt_id
@@ -19,11 +20,13 @@ from writer_r1.ui.criteria_dialogs import Stock
 from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.story import corrected
-from writer_r1.ui.view import View, advance, over
+from writer_r1.ui.thought import came_to
+from writer_r1.ui.view import Earlier, View, advance, over
 from writer_r1.workspace import Workspace
 
 POLL_S = 0.125  # a browser falls behind above about ten updates a second
 PRESSED = 3  # buttons, the last parts of a page
+THOUGHTS = 20  # of the library that one which has ended is shown among
 
 
 class Page(NamedTuple):
@@ -145,6 +148,7 @@ def criteria_now(workspace: Workspace, piece_id: str, run_id: str, gone: Deleted
     if run:
         view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), store.events(run.id))
         view = view._replace(ended=run.state != "running", own=tuple(store.own_scores(run.id)))
+        view = view._replace(now=marked_since(view.now, workspace.common))
     return criteria_board(
         view,
         rubric=piece.rubric if piece else None,
@@ -161,14 +165,26 @@ def _views(workspace: Workspace, run: Run, piece_id: str) -> Iterator[tuple[View
         yield view, 0.0
     for batch in workspace.jobs.follow_batches(run.id, poll_s=POLL_S):
         view, first = advance(view, batch)._replace(trouble=workspace.jobs.trouble(run.id)), not view.seen
-        view = view._replace(own=tuple(workspace.store.own_scores(run.id)))
+        own = tuple(workspace.store.own_scores(run.id))
+        view = view._replace(own=own, now=marked_since(view.now, workspace.common))
         if batch and first:
             began = run.updated - view.t  # a run that goes on lay still for a while
         yield view, time.time() - began
     edited = workspace.store.edited_round(piece_id, run.id) if piece_id else None
     story = corrected(workspace, piece_id, view.story)
     own = tuple(workspace.store.own_scores(run.id))
-    yield view._replace(ended=True, own=own, edited=edited, story=story), view.t
+    lately = _lately(workspace) if view.thought else ()
+    yield view._replace(ended=True, own=own, edited=edited, story=story, lately=lately), view.t
+
+
+def _lately(workspace: Workspace) -> tuple[Earlier, ...]:
+    """Return the library's newest thoughts in one go, oldest first."""
+    found = list[Earlier]()
+    for run in reversed(workspace.store.thoughts(THOUGHTS)):
+        view = advance(View(Trajectory(id=run.id, prompt=run.prompt)), workspace.store.events(run.id))
+        if view.thought:
+            found.append(Earlier(view.thought.tokens, tuple(came_to(view.now).values())))
+    return tuple(found)
 
 
 def buttons(busy: bool) -> list[Any]:

@@ -22,7 +22,12 @@ GLOSSARY = (
         "Your score",
         "What you give a text for a criterion, in its opened row: it stands beside the judge's, never over it.",
     ),
-    ("Range", "How sure the judge was: a wide range means that it would nearly as soon have given another score."),
+    (
+        "Range",
+        "How far a score may be off: mostly the least difference from which on 19 in 20 pairs of known order were in "
+        "order, and how far two wordings of the question differ.",
+    ),
+    ("=", "No clear difference: the ranges overlap."),
     ("Trust", "How far the judge was found to agree with readers, and to see what is broken in a text."),
     ("Measured", "A criterion that is counted instead of judged, such as length or words that must appear."),
     ("Not scored", "The judge gave no usable answer; that is left out of the overall score and never counts as zero."),

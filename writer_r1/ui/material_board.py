@@ -13,7 +13,7 @@ from writer_r1.preparing import THOUGHT, Asked, Kind, Progress
 from writer_r1.room import WAITING
 from writer_r1.ui.model_cards import meter, time_words
 from writer_r1.ui.prose import plural
-from writer_r1.usefulness import LABELS
+from writer_r1.usefulness import ANCHORS, LABELS
 
 REASONS = {
     thinking.NO_TEXT: "Nothing was written that could be judged.",
@@ -43,6 +43,10 @@ ABOUT: dict[Kind, str] = {
 }
 TITLE: dict[Kind, str] = {"thoughts": "Thinking traces", "difficulty": "Requests of the right difficulty"}
 DONE: dict[Kind, str] = {"thoughts": "done", "difficulty": "tried"}
+SECOND_HAND = (
+    f"R2-Write’s, known to us at second hand: over {ANCHORS['useful']:.0%} useful, "
+    f"about {ANCHORS['harmful']:.0%} harmful."
+)
 WAITS = "waiting for the model: it is loading, or somebody is writing with it"
 OTHER: dict[Kind, str] = {
     "thoughts": "Thinking traces are being made; one thing is made at a time on this machine.",
@@ -124,7 +128,8 @@ def thoughts_result(found: Made) -> str:
     ]
     if told["reflections"]:
         shares = ", ".join(f"{told[label]:.0%} {label}" for label in LABELS)
-        parts.append(f'<p class="quiet">Of {plural(told["reflections"], "reflection")} that were tried: {shares}.</p>')
+        ours = f"Of {plural(told['reflections'], 'reflection')} that were tried: {shares}."
+        parts.append(f'<p class="quiet">{ours} {SECOND_HAND}</p>')
     if told["traces"]:
         parts.append(_act("learn", "Train on these", "thoughts-learn", main=True))
     return f'<section class="material made" aria-label="Traces so far">{"".join(parts)}</section>'

@@ -115,8 +115,9 @@ def as_judge(model: Model, shelf: Shelf) -> str:
         said = f"Being tested as a judge: {far}{STOPPING if test.stopping else left}"
         return meter(f"Test of {model.label} as a judge", test.done / max(test.total, 1), said)
     wrong = f'<p class="wrong">{escape(test.message)}</p>' if test and test.state == "failed" else ""
+    said = known(shelf.judges.get(model.name), shelf.fits.get(model.name, ""))
     stopped = " · the test was stopped, what was read is kept" if model.name in shelf.begun else ""
-    return f'{wrong}<p class="state">{escape(known(shelf.judges.get(model.name)))}{stopped}</p>'
+    return f'{wrong}<p class="state">{escape(said)}{stopped}</p>'
 
 
 def judge_buttons(model: Model, shelf: Shelf) -> list[str]:

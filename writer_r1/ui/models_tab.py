@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from writer_r1 import adapters, catalog
+from writer_r1.calibration import fit_id
 from writer_r1.catalog import Model
 from writer_r1.errors import Busy, WriterError
 from writer_r1.joining import Asked, joins_into
@@ -70,6 +71,7 @@ def look(workspace: Workspace) -> Shelf:
         {name: test for name in ready if (test := workspace.qualifying.progress(name))},
         [name for name in ready if begun(name, workspace.common)],
         joins_into(workspace.models).running(),
+        {name: fit_id(name, workspace.common) for name in ready},
     )
 
 

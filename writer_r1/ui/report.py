@@ -13,7 +13,7 @@ from writer_r1.ui.own_scores import yours
 from writer_r1.ui.prose import chip, plural, prose
 from writer_r1.ui.radar import radar_of
 from writer_r1.ui.scores import GUIDE, bar, score_of, ten
-from writer_r1.ui.trust import HONEST, LABEL, MEANING
+from writer_r1.ui.trust import HONEST, label, meaning
 from writer_r1.ui.view import View, own_of, phase_of, title, wearing
 
 STYLE = Path(__file__).with_name("report.css")
@@ -48,8 +48,9 @@ def _head(view: View, name: str, begun: float, shares: str) -> str:
     models += f", criteria by {escape(view.analyst)}" if view.analyst else ""
     models += f", advice by {escape(view.critic)}" if view.critic else ""
     facts = " · ".join(part for part in (f"{moment.day} {moment:%B %Y}", models, escape(phase_of(view))) if part)
-    trusts = dict.fromkeys(a.evaluation.judge.trust for a in view.now.attempts if a.evaluation)
-    trusted = "".join(f"<p><b>{LABEL[t].capitalize()}.</b> {escape(MEANING[t])}</p>" for t in trusts)
+    judges = [a.evaluation.judge for a in view.now.attempts if a.evaluation]
+    words = dict.fromkeys((label(judge).capitalize(), meaning(judge)) for judge in judges)
+    trusted = "".join(f"<p><b>{word}.</b> {escape(means)}</p>" for word, means in words)
     return (
         f'<header><p class="kind">Critique report</p><h1 dir="auto">{escape(name)}</h1><p class="quiet">{facts}</p>'
         f'<h2>What was asked for</h2><div class="request">{prose(view.now.prompt)}</div>'
@@ -106,7 +107,7 @@ def _round(view: View, rubric: Rubric | None, attempt: Attempt) -> str:
     why = f'<p class="quiet" dir="auto">{kept}{escape(attempt.why)}</p>' if attempt.parent and kept else ""
     mean = ""
     if given is not None:
-        mean = f'<p class="mean"><b>{ten(given.reward)}</b> of 10 overall, {GUIDE} · {LABEL[given.judge.trust]}</p>'
+        mean = f'<p class="mean"><b>{ten(given.reward)}</b> of 10 overall, {GUIDE} · {label(given.judge)}</p>'
     own = own_of(view, attempt)
     rows = "".join(_score(c, score_of(attempt, c), own.get(c.id)) for c in rubric.criteria) if rubric else ""
     notes = "".join(f'<li dir="auto">{escape(note.reason)}</li>' for note in given.notes) if given else ""

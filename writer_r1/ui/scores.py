@@ -4,7 +4,7 @@ from html import escape
 
 from writer_r1.trajectory import Attempt, Criterion, JudgeInfo, Score
 from writer_r1.ui.own_scores import on_track
-from writer_r1.ui.trust import LABEL, MEANING
+from writer_r1.ui.trust import label, meaning
 
 GUIDE = "a guide, not a verdict"
 SAME = "No clear difference"
@@ -16,9 +16,9 @@ def guide(judge: JudgeInfo | None) -> str:
     """Return what stands beside every overall score: what to take it for, and how far its judge can be trusted."""
     if judge is None:
         return f'<span class="guide">{GUIDE}</span>'
-    meaning = escape(MEANING[judge.trust])
-    word = f'{LABEL[judge.trust]}<span class="unseen">. {meaning}</span>'
-    return f'<span class="guide">{GUIDE} · <span class="trust" title="{meaning}">{word}</span></span>'
+    means = escape(meaning(judge))
+    word = f'{label(judge)}<span class="unseen">. {means}</span>'
+    return f'<span class="guide">{GUIDE} · <span class="trust" title="{means}">{word}</span></span>'
 
 
 def score_of(attempt: Attempt | None, criterion: Criterion) -> Score | None:

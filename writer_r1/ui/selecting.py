@@ -21,7 +21,7 @@ from writer_r1.loop import Team
 from writer_r1.passage import AROUND, Passage, located, one_line_end, places
 from writer_r1.proposals import Proposal
 from writer_r1.protection import alters, spans_in
-from writer_r1.qualification import marked
+from writer_r1.qualification import marked, marked_since
 from writer_r1.store import Piece, Run, Source
 from writer_r1.ui.answers import Answer, Asked
 from writer_r1.ui.passage_board import Shown, parts, protections, short, shown_of
@@ -222,7 +222,8 @@ def _ended(workspace: Workspace, piece: Piece, choice: Choice) -> Shown:
 
 
 def _shown(workspace: Workspace, run: Run) -> Shown:
-    return shown_of(run.id, run.prompt, run.state, [event for _, event in workspace.store.events(run.id)])
+    shown = shown_of(run.id, run.prompt, run.state, [event for _, event in workspace.store.events(run.id)])
+    return shown._replace(now=marked_since(shown.now, workspace.common))
 
 
 def _refuse_protected(workspace: Workspace, piece: Piece, start: int, end: int, text: str) -> None:

@@ -13,6 +13,7 @@ import gradio as gr
 import psutil
 
 from writer_r1 import catalog
+from writer_r1.calibration import fit_id
 from writer_r1.catalog import amount
 from writer_r1.errors import WriterError
 from writer_r1.qualification import qualification_of
@@ -68,7 +69,8 @@ def trust_in_judge(workspace: Workspace) -> str:
         judge = catalog.find(workspace.judge, workspace.models)
     except WriterError as error:
         return answer(str(error), wrong=True)
-    return page(judge.label, qualification_of(judge.name, workspace.common))
+    common = workspace.common
+    return page(judge.label, qualification_of(judge.name, common), fit_id(judge.name, common))
 
 
 def on_choice(workspace: Workspace, name: str, value: object) -> None:
@@ -133,7 +135,8 @@ def library_facts(workspace: Workspace) -> str:
             size += path.stat().st_size
     try:
         count = plural(len(workspace.store.pieces()), "piece")
-        decided = preferences_part(workspace.store.decision_count(), workspace.store.blind_count())
+        store = workspace.store
+        decided = preferences_part(store.decision_count(), store.blind_count(), store.scored_pair_count())
     except WriterError as error:
         return answer(str(error), wrong=True)
     kept = workspace.store.kept_backups()

@@ -15,7 +15,7 @@ from writer_r1.roles import Role
 class Shelf(NamedTuple):
     """All that the cards show: `kept` bytes of partial files, and for each role the model in use and the one chosen.
 
-    Of models as judges: what is known, the tests of this studio, and which were begun and not brought to an end.
+    Of models as judges: what is known, the tests of this studio, which were begun and not brought to an end, and fits.
     """
 
     models: tuple[Model, ...]
@@ -28,6 +28,7 @@ class Shelf(NamedTuple):
     tests: Mapping[str, Measuring] = {}
     begun: Collection[str] = ()
     asking: Collection[str] = ()  # servers that are being asked, by address or listed name
+    fits: Mapping[str, str] = {}  # the id of what each judges with
 
     def named(self, name: str) -> Model | None:
         return next((m for m in self.models if m.name == name), None)

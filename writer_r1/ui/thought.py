@@ -1,14 +1,27 @@
-"""View -> HTML: a thought in one go as a timeline, folded: plan, draft, what was noticed, and what came of it. Pure."""
+"""View -> HTML: a thought in one go as a timeline, folded: plan, draft, what was noticed, and what came of it. Pure.
 
+Below it, folded too, what came of the reflections of the library's newest thoughts, in the order of time.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
 from html import escape
 
+from writer_r1.checks import paragraphs
+from writer_r1.differences import Change
 from writer_r1.thinking import tried
+from writer_r1.traces import changes_between
 from writer_r1.trajectory import Attempt, Trajectory
-from writer_r1.ui.prose import plural
-from writer_r1.ui.scores import details, ten
-from writer_r1.ui.view import View, title
+from writer_r1.ui.curves import Series, plot
+from writer_r1.ui.prose import differing, marked, plural
+from writer_r1.ui.scores import details, guide, ten
+from writer_r1.ui.view import Earlier, View, title
+from writer_r1.usefulness import ANCHORS, FEWER_TOKENS, Tried, shares
 
 CAME_OF_IT = {"useful": "it helped", "redundant": "no clear difference", "harmful": "it did harm"}
+DRAWN = {"useful": "helped", "harmful": "harmed"}
+LEAST_DRAWN = 3  # thoughts from which on a line through them says something
+TOGETHER = 5  # thoughts whose reflections make one point: a thought alone has too few
 
 
 def timeline(view: View) -> str:
@@ -17,16 +30,32 @@ def timeline(view: View) -> str:
     if thought is None:
         return ""
     steps = [("Plan", f'<p dir="auto">{escape(thought.plan)}</p>')] if thought.plan else []
-    labels = _labels(view.now)
-    steps += [(_name(a), _step(view.now, a, labels)) for a in view.now.attempts if a.text]
+    worth = came_to(view.now)
+    steps += [(_name(a), _step(view.now, a, worth)) for a in view.now.attempts if a.text]
     rows = "".join(f"<li><h4>{escape(name)}</h4>{body}</li>" for name, body in steps)
     cut = ""
     if thought.refused:
         kept = "what was whole of it is kept" if steps else "nothing of it could be kept; start again, or use rounds"
         cut = f'<p class="quiet">The thought broke off ({escape(thought.refused)}); {kept}.</p>'
     count = sum(a.reflection is not None for a in view.now.attempts)
-    summary = f"The thought: {plural(count, 'reflection')}, {plural(thought.tokens, 'token')}"
-    return f'<div class="thought">{details("thought", summary, f"<ol>{rows}</ol>" + cut)}</div>'
+    said = f"The thought: {plural(count, 'reflection')}, {plural(thought.tokens, 'token')}"
+    if worth and len(worth) == count:
+        said += f" · {_counted(worth.values())}"
+    judges = [a.evaluation.judge for a in view.now.attempts if a.evaluation]
+    trust = f'<p class="quiet">The scores: {guide(judges[-1])}</p>' if judges else ""
+    body = f"<ol>{rows}</ol>{trust}{cut}"
+    return f'<div class="thought">{details("thought", said, body)}{_lately(view.lately)}</div>'
+
+
+def came_to(now: Trajectory) -> dict[int, Tried]:
+    """Return by number of the text what its reflection came to, once it is judged."""
+    acted = [a for a in now.attempts if a.reflection is not None and a.reflection.advice and a.parent is not None]
+    return {a.number: t for a, t in zip(acted, tried(now), strict=True) if a.accepted is not None}
+
+
+def _counted(tries: Collection[Tried]) -> str:
+    counts = Counter(one.label for one in tries)
+    return f"{counts['useful'] or 'none'} of {len(tries)} helped, {counts['harmful'] or 'none'} harmed"
 
 
 def _name(attempt: Attempt) -> str:
@@ -35,22 +64,64 @@ def _name(attempt: Attempt) -> str:
     return f"Reflection {attempt.number - 1}" if attempt.reflection else "The piece, in other words"
 
 
-def _labels(now: Trajectory) -> dict[int, str]:
-    """Return by number of the text what its reflection was worth, once it is judged."""
-    judged = [a for a in now.attempts if a.reflection is not None and a.reflection.advice and a.parent is not None]
-    return {a.number: t.label for a, t in zip(judged, tried(now), strict=True) if a.accepted is not None}
-
-
-def _step(now: Trajectory, attempt: Attempt, labels: dict[int, str]) -> str:
+def _step(now: Trajectory, attempt: Attempt, worth: dict[int, Tried]) -> str:
     said = dict.fromkeys(advice.edit for advice in attempt.reflection.advice) if attempt.reflection else {}
     words = "".join(f'<p dir="auto">{escape(text)}</p>' for text in said)
     after = attempt.evaluation.reward if attempt.evaluation else None
+    way = f'<p><button type="button" class="go" data-go="{attempt.number}">Go to {title(attempt)}</button></p>'
     parent = now.attempt(attempt.parent) if attempt.parent is not None else None
     if parent is None:
-        return f'{words}<p class="score"><b>{ten(after)}</b> of 10</p>'
+        return f'{words}<p class="score"><b>{ten(after)}</b> of 10</p>{way}'
     before = parent.evaluation.reward if parent.evaluation else None
-    label = labels.get(attempt.number, "")
+    label = worth[attempt.number].label if attempt.number in worth else ""
     told = f' <span class="{label}">{CAME_OF_IT[label]}</span>' if label else ""
     arrow = '<span aria-hidden="true">→</span><span class="unseen">, then </span>'
     score = f'<p class="score"><b>{ten(before)}</b> {arrow} <b>{ten(after)}</b> of 10{told}</p>'
-    return f'{words}{score}<p class="quiet">Its text is {escape(title(attempt))}, below.</p>'
+    return f"{words}{score}{details(f'changed-{attempt.number}', 'What it changed', _changed(parent, attempt))}{way}"
+
+
+def _changed(before: Attempt, after: Attempt) -> str:
+    """Return the paragraphs that a revision wrote, as they differ; the texts where that cannot be told by paragraph."""
+    names, spans = (title(before), title(after)), paragraphs(before.text)
+    rows = ""
+    for change in changes_between(before.text, after.text) or ():
+        old = before.text[slice(*spans[change.paragraph - 1])]
+        if change.operation == "rewrite":
+            rows += f'<p class="quiet">Paragraph {change.paragraph}</p>{differing(old, change.text, names)}'
+        else:
+            added = marked(Change("insert", change.text))
+            rows += f'<p class="quiet">After paragraph {change.paragraph}</p><p class="marked" dir="auto">{added}</p>'
+    return rows or differing(before.text, after.text, names)
+
+
+# All thoughts so far
+
+
+def _lately(lately: Sequence[Earlier]) -> str:
+    """Return what came of the reflections of these thoughts, folded; empty where there is nothing to compare."""
+    told = shares(t for one in lately for t in one.tried)
+    if len(lately) < 2 or not told["reflections"]:
+        return ""
+    drawn, many = _curve(lately), plural(told["reflections"], "reflection")
+    head = f"Your last {len(lately)} thoughts: {told['useful']:.0%} of {many} helped, {told['harmful']:.0%} harmed"
+    mean = round(sum(one.tokens for one in lately) / len(lately))
+    body = (
+        f"R2-Write’s, known to us at second hand{' (the faint lines)' if drawn else ''}: over {ANCHORS['useful']:.0%} "
+        f"helped, about {ANCHORS['harmful']:.0%} harmed. A thought took {plural(mean, 'token')} on average; "
+        f"R2-Write’s process reward is said to save about {FEWER_TOKENS:.0%} of a thought’s tokens."
+    )
+    return details("thoughts", head, f'<p class="quiet">{body}</p>{drawn}')
+
+
+def _curve(lately: Sequence[Earlier]) -> str:
+    """Return the shares over time as a picture; empty for few thoughts."""
+    if len(lately) < LEAST_DRAWN:
+        return ""
+    points: dict[str, list[tuple[float, float]]] = {label: [] for label in DRAWN}
+    for number in range(1, len(lately) + 1):
+        told = shares(t for one in lately[max(0, number - TOGETHER) : number] for t in one.tried)
+        for label in points if told["reflections"] else ():
+            points[label].append((number, 100 * told[label]))
+    paper = [Series("", [(x, 100 * ANCHORS[label]) for x in (1, len(lately))], faint=True) for label in DRAWN]
+    ours = [Series(name, points[label]) for label, name in DRAWN.items()]
+    return plot(f"Reflections, in %, of {TOGETHER} thoughts at a time", [*paper, *ours], unit="thought")

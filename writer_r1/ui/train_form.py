@@ -282,10 +282,7 @@ def values_of(workspace: Workspace, plan: Plan) -> list[Any]:
 
 
 def shown(workspace: Workspace, plan: Plan) -> list[dict[str, Any]]:
-    """Return whether path, kinds of own work, reward, thoughts and beginning have a say in this plan.
-
-    What was chosen in them stays, but for the beginning, which is of one base.
-    """
+    """Return whether path, own work, reward, thoughts and beginning have a say in this plan; what was chosen stays."""
     practice = plan.goal == "mrpo"
     seen = [gr.update(visible=v) for v in (plan.source == "file", plan.source == "own", practice, practice)]
     found = beginnings(workspace, plan)

@@ -8,6 +8,7 @@ from datetime import date
 from html import escape
 from typing import Literal, NamedTuple
 
+from writer_r1.calibration import NOT_FITTED, unfitted
 from writer_r1.qualification import (
     ALL,
     MEAN,
@@ -20,6 +21,7 @@ from writer_r1.qualification import (
     of_100,
     sentence,
 )
+from writer_r1.trajectory import JudgeInfo, mean
 
 Trust = Literal["high", "some", "low", "none", "unmeasured"]
 
@@ -37,6 +39,9 @@ MEANING: dict[Trust, str] = {
     "none": "The judge tells spoiled texts from sound ones hardly better than chance; do not go by its scores.",
     "unmeasured": "Nobody has measured how far this judge can be trusted; the Models page has a test for it.",
 }
+UNFITTED = (
+    "This model was never fitted to what readers say, so only what needs no model tells what they might say of a text."
+)
 HONEST = (
     "At its best a judge is one reader among many, and its score a guide, not a verdict. "
     "What you think of your text counts for more."
@@ -59,11 +64,23 @@ SETS = {
     "wqrm": "Drafts scored by experts (WQRM)",
 }
 PAIRS = {"lamp": "Paragraphs edited by experts (LAMP)", "wqrm": "Drafts ranked by experts (WQRM)"}
+MARKS = {
+    "ladders": "spoiled texts in order",
+    "position_consistency": "both wordings alike",
+    "adversarial": "never taken in by texts made to please",
+    READERS: "agreement with teachers",
+    "hanna": "agreement with length held fixed (HANNA)",
+    "lamp": "paragraphs edited by experts (LAMP)",
+}
+HELD = "with length held fixed"
 MODELS = '<button type="button" class="link" data-tab="models">{}</button>'
 
 
 class Figure(NamedTuple):
-    """A row: its name, a share or a correlation with its interval, how far chance comes, and a part of what it is."""
+    """A row: its name, a share or a correlation with its interval, how far chance comes, and a part of what it is.
+
+    `held` is a correlation with length held fixed.
+    """
 
     name: str
     value: float | None
@@ -71,15 +88,27 @@ class Figure(NamedTuple):
     hi: float | None
     chance: float = 0.0
     kind: Literal["", "whole", "part"] = ""
+    held: float | None = None
 
 
-def known(found: Qualification | None) -> str:
-    """Return what is known of a model as a judge, in a line."""
+def label(judge: JudgeInfo) -> str:
+    """Return how far the scores of a judge can be trusted, in a few words; that no fit of its own made them, too."""
+    return LABEL[judge.trust] + (f" · {NOT_FITTED}" if unfitted(judge.calibration) else "")
+
+
+def meaning(judge: JudgeInfo) -> str:
+    """Return what those words mean, in a sentence or two."""
+    return MEANING[judge.trust] + (f" {UNFITTED}" if unfitted(judge.calibration) else "")
+
+
+def known(found: Qualification | None, fit: str = "") -> str:
+    """Return what is known of a model as a judge that judges with the fit of this id, in a line."""
+    fitted = f" · {NOT_FITTED}" if unfitted(fit) else ""
     if found is None:
-        return "As a judge: not measured"
+        return f"As a judge: not measured{fitted}"
     order = found.ladders[ALL].il
     ordered = "orders no texts" if order is None else f"orders spoiled texts {of_100(order)} of 100"
-    return f"As a judge: {LABEL[found.trust]} · {ordered} · measured {day(found.measured)}"
+    return f"As a judge: {LABEL[found.trust]} · {ordered} · measured {day(found.measured)}{fitted}"
 
 
 def day(iso: str) -> str:
@@ -92,16 +121,16 @@ def day(iso: str) -> str:
     return f"{moment.day} {moment:%b}{year}"
 
 
-def page(judge: str, found: Qualification | None) -> str:
-    """Return how far the judge in use can be trusted, by what that was measured, and what the words mean."""
-    name = f'<b dir="auto">{escape(judge)}</b>'
+def page(judge: str, found: Qualification | None, fit: str = "") -> str:
+    """Return how far the judge in use, with the fit of this id, can be trusted, and what the words for it mean."""
+    name, fitted = f'<b dir="auto">{escape(judge)}</b>', f" {UNFITTED}" if unfitted(fit) else ""
     if found is None:
-        said = f"<p>{name} judges. {MEANING['unmeasured']} {MODELS.format('Go to Models')}</p>"
+        said = f"<p>{name} judges. {MEANING['unmeasured']}{fitted} {MODELS.format('Go to Models')}</p>"
     else:
         tables = f"<div>{_table('Spoiled on purpose', 'of 100 steps in order', _ladders(found))}</div><div>"
         tables += _table("Rated by people", "agreement, from 0 to 1", list(_readers(found)))
         tables += f"{_table('Preferred by experts', 'of 100 pairs', list(_pairs(found)))}</div>"
-        head = f"<p>{name} judges, with <b>{LABEL[found.trust]}</b>. {escape(sentence(found))}</p>"
+        head = f"<p>{name} judges, with <b>{LABEL[found.trust]}</b>. {escape(sentence(found))}{fitted}</p>"
         said = f'{head}<div class="measured">{tables}</div><p class="quiet">{escape(_how(found))}</p>'
     words = "".join(f"<dt>{LABEL[word].capitalize()}</dt><dd>{MEANING[word]}</dd>" for word in LABEL)
     return (
@@ -127,12 +156,16 @@ def _readers(found: Qualification) -> Iterator[Figure]:
         single = {k: m for k, m in rated.items() if isinstance(m, Agreement)}
         if MEAN in rated:
             lo, hi = (number(rated, key) if key in rated else None for key in ("mean_lo", "mean_hi"))
-            yield Figure(SETS.get(of, of), number(rated, MEAN), lo, hi, kind="whole" if of == READERS else "")
+            kind: Literal["", "whole"] = "whole" if of == READERS else ""
+            held = [m.rho_given_length for m in single.values() if m.rho_given_length is not None]
+            of_all = mean(held) if held else None
+            yield Figure(SETS.get(of, of), number(rated, MEAN), lo, hi, kind=kind, held=of_all)
         for name, m in single.items():
             if MEAN not in rated:
-                yield Figure(SETS.get(of, of), m.rho, m.lo, m.hi)
+                yield Figure(SETS.get(of, of), m.rho, m.lo, m.hi, held=m.rho_given_length)
             elif of == READERS:
-                yield Figure(PLAIN.get(name, name).capitalize(), m.rho, m.lo, m.hi, kind="part")
+                called = PLAIN.get(name, name).capitalize()
+                yield Figure(called, m.rho, m.lo, m.hi, kind="part", held=m.rho_given_length)
 
 
 def _pairs(found: Qualification) -> Iterator[Figure]:
@@ -142,12 +175,15 @@ def _pairs(found: Qualification) -> Iterator[Figure]:
 
 
 def _table(caption: str, unit: str, rows: list[Figure]) -> str:
-    body = "".join(map(_row, rows))
+    held = any(row.held is not None for row in rows)
+    body = "".join(_row(row, held) for row in rows)
     head = f'<caption>{caption} <span class="quiet">{unit}</span></caption>'
+    if held:
+        head += f'<thead><tr><td colspan="4"></td><th scope="col" class="quiet">{HELD}</th></tr></thead>'
     return f'<table class="figures">{head}<tbody>{body}</tbody></table>' if rows else ""
 
 
-def _row(figure: Figure) -> str:
+def _row(figure: Figure, with_held: bool) -> str:
     """Return the bar with its interval as a line, and both as numbers; shares in hundredths, correlations as such."""
     between, line = "", ""
     if figure.lo is not None and figure.hi is not None:
@@ -156,10 +192,11 @@ def _row(figure: Figure) -> str:
         line = f'<i class="range" style="left:{left:.1%};width:{right - left:.1%}"></i>'
     fill = f'<i class="fill" style="width:{max(0.0, figure.value or 0.0):.1%}"></i>'
     notch = f'<i class="chance" style="left:{figure.chance:.0%}"></i>' if figure.chance else ""
+    held = f'<td class="held quiet">{_shown(figure, figure.held)}</td>' if with_held else ""
     return (
         f'<tr class="{figure.kind}"><th scope="row">{escape(figure.name)}</th>'
         f'<td class="bar" aria-hidden="true"><span class="track">{fill}{notch}{line}</span></td>'
-        f'<td class="value">{_shown(figure, figure.value)}</td><td class="quiet">{between}</td></tr>'
+        f'<td class="value">{_shown(figure, figure.value)}</td><td class="quiet">{between}</td>{held}</tr>'
     )
 
 
@@ -177,5 +214,6 @@ def _how(found: Qualification) -> str:
     if found.entropy is not None:
         said.append(f"its scores carry {found.entropy:.1f} bits")
     said.append(f"{of_100(found.unscored)} of 100 scores are missing")
+    short = f" Below the pass mark: {', '.join(MARKS.get(k, k) for k in found.failing)}." if found.failing else ""
     lines = "Lines are 95 % intervals, notches what chance would reach."
-    return f"{'; '.join(said)}. {lines}"
+    return f"{'; '.join(said)}.{short} {lines}"

@@ -21,6 +21,7 @@ from writer_r1.folding import fold
 from writer_r1.reasons import GIVING
 from writer_r1.store import OwnScore
 from writer_r1.trajectory import Attempt, Trajectory
+from writer_r1.usefulness import Tried
 
 ENDINGS = {
     "target reached": "Done: the scores reached the target",
@@ -36,6 +37,13 @@ ENDINGS = {
     "not scored": "Done: the model could not score your text; another model may (see Models)",
 }
 INTERRUPTED = "Interrupted; the text so far is kept"
+
+
+class Earlier(NamedTuple):
+    """A thought in one go of the library: what it cost, and what its reflections came to."""
+
+    tokens: int
+    tried: tuple[Tried, ...]
 
 
 class View(NamedTuple):
@@ -60,6 +68,7 @@ class View(NamedTuple):
     part: Part | None = None  # the scene it works on; None: the whole manuscript
     story: tuple[Summary, ...] = ()  # what the models were told of the rest of it
     thought: Thought | None = None  # where the model thought in one go
+    lately: tuple[Earlier, ...] = ()  # then, once it has ended, the library's newest thoughts, oldest first
     edited: int | None = None  # the text that the manuscript was made of and changed since; see `Versions.edited_round`
 
 

@@ -33,6 +33,8 @@ from writer_r1.workspace import Workspace
 
 CHANGED_ELSEWHERE = "This piece was changed in another tab; choose there or here which text to keep, then start."
 NO_TEXT = "Your manuscript is empty; write or paste a text into it, then press “Judge my text”."
+NOT_YOURS = "“Think in one go” is for a text that the model writes; yours is judged as ever."
+NOT_A_SCENE = "“Think in one go” is for a whole text; this scene is written in rounds."
 WITH_PLACE = "async (...given) => [...given.slice(0, -1), await window.studio.flush()]"
 AT_ONCE = WITH_PLACE.replace("flush()", "flush(true)")
 WITH_PART = """async (...given) => {
@@ -66,6 +68,8 @@ def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wis
         run_id = workspace.start(task, piece_id=piece.id if piece else None)
     except WriterError as error:
         return refused(str(error))
+    if task.one_go and task.stop_after != "criteria" and (task.text or task.part):  # `loop.write` goes by rounds
+        gr.Info(NOT_YOURS if task.text else NOT_A_SCENE)
     shelf = library(workspace.store, Shelf(piece.id if piece else ""))
     return Desk(mark(piece, run_id), gr.skip(), gr.skip(), ticket(piece, run_id), shelf)
 
