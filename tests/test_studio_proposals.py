@@ -280,7 +280,7 @@ def test_the_changes_to_an_earlier_version_are_reviewed_and_the_words_are_whose_
             page.locator("[data-library=preferences]").click()
         assert download.value.suggested_filename.endswith(".jsonl")
         rows = [json.loads(line) for line in download.value.path().read_text("utf-8").splitlines()]
-        assert {"prompt", "chosen", "rejected", "criterion"} == set(rows[0])
+        assert {"prompt", "chosen", "rejected", "criterion", "source"} == set(rows[0])
         assert any("small scissors" in r["chosen"] and "old shears" in r["rejected"] for r in rows)
 
 
