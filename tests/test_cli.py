@@ -356,6 +356,6 @@ def test_judging_many_goes_on_where_a_kill_cut_it_off(desk: Path) -> None:
     assert f"{3 - kept.count(chr(10))} rows scored" in err
     assert [f["id"] for f in found] == [r["id"] for r in rows]
     for f in found:
-        assert list(f) == ["id", "reward", "scores", "unscored", "tokens", "seconds"]
+        assert list(f) == ["id", "reward", "scores", "unscored", "judge", "trust", "tokens", "seconds"]
         assert list(f["scores"]) == ["Kettle's pride"] and f["tokens"] > 20 and f["seconds"] > 0
         assert f["unscored"] == [k for k, v in f["scores"].items() if v is None]
