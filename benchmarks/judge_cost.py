@@ -12,6 +12,7 @@ import time
 from statistics import median
 
 from writer_r1 import embedding
+from writer_r1.bench import NAMES
 from writer_r1.checks import evidence
 from writer_r1.checks.addressed import unaddressed
 from writer_r1.checks.text import sentences, word_count
@@ -23,7 +24,6 @@ from writer_r1.trajectory import Criterion, Rubric
 from writer_r1.workspace import Workspace
 
 WORDS, DRAFTS = 306, 5
-NAMES = ("Concrete scene", "A turn", "Voice", "Earned ending", "Pace", "A clear wish", "Solitude", "Fresh words")
 CRITERIA = tuple(Criterion(name=n, description=f"The text shows {n.lower()} throughout.") for n in NAMES)
 
 

@@ -68,9 +68,7 @@ def preferences(chosen: Iterable[Choice]) -> Iterator[Preference]:
     for one in chosen:
         of_two = {"accept": (one.new, one.old), "reject": (one.old, one.new), "edit": (one.own, one.new)}
         better, worse = (f"{one.lead}{words}{one.trail}".strip() for words in of_two[one.verdict])
-        if better and worse and better != worse:
-            source = f"review of {one.source}"
-            yield Preference(prompt=one.prompt, chosen=better, rejected=worse, criterion=one.criterion, source=source)
+        yield from _told_apart(one.prompt, better, worse, one.criterion, f"review of {one.source}")
 
 
 def decided_paragraphs(chosen: Iterable[Choice]) -> Iterator[tuple[Choice, str]]:
@@ -98,23 +96,21 @@ def blind_preferences(pairs: Iterable[BlindPair]) -> Iterator[Preference]:
     for pair in pairs:
         both = {"adapter": (pair.adapter_text, pair.base_text), "base": (pair.base_text, pair.adapter_text)}
         better, worse = both.get(pair.choice, ("", ""))
-        if better and worse and better != worse:
-            source = f"blind comparison {pair.id}"
-            yield Preference(prompt=pair.prompt, chosen=better, rejected=worse, criterion="", source=source)
+        yield from _told_apart(pair.prompt, better, worse, "", f"blind comparison {pair.id}")
 
 
 def scored_preferences(pairs: Iterable[ScoredPair]) -> Iterator[Preference]:
     """Yield a pair for each two texts of a run that their writer scored differently on one criterion."""
     for pair in pairs:
-        better, worse = pair.better_text.strip(), pair.worse_text.strip()
-        if better and worse and better != worse:
-            yield Preference(
-                prompt=pair.prompt,
-                chosen=better,
-                rejected=worse,
-                criterion=pair.criterion.name,
-                source=f"own scores of run {pair.run_id}, text {pair.better} over {pair.worse}",
-            )
+        source = f"own scores of run {pair.run_id}, text {pair.better} over {pair.worse}"
+        texts = pair.better_text.strip(), pair.worse_text.strip()
+        yield from _told_apart(pair.prompt, *texts, pair.criterion.name, source)
+
+
+def _told_apart(prompt: str, better: str, worse: str, criterion: str, source: str) -> Iterator[Preference]:
+    """Yield the pair, unless one of the two is blank or they are the same."""
+    if better and worse and better != worse:
+        yield Preference(prompt=prompt, chosen=better, rejected=worse, criterion=criterion, source=source)
 
 
 def preference_lines(store: Store) -> str:

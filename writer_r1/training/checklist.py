@@ -139,10 +139,8 @@ def _start(plan: Plan, home: Path, models: Path) -> list[Check]:
         return [Check("Begins with", "fault", str(error), "start", ANOTHER)]
     with suppress(WriterError):  # told beside the base
         if (base := catalog.find(plan.base, models).name) != start.base:
-            said = (
-                f"“{start.title}” was trained on {start.base}, and the base is {base}; choose its base, or begin with "
-            )
-            return [Check("Begins with", "fault", f"{said}the base itself.", "start", ANOTHER)]
+            said = f"“{start.title}” was trained on {start.base}, and the base is {base}; choose its base, or begin "
+            return [Check("Begins with", "fault", f"{said}with the base itself.", "start", ANOTHER)]
     return [Check("Begins with", "good", f"What “{start.title}” learned; it goes on from there.")]
 
 
@@ -165,10 +163,9 @@ def _thoughts(config: Config) -> list[Check]:
 def _length(data: Read, config: Config) -> Check:
     words = max(word_count(e.text or e.prompt) for e in data.examples)
     tokens, room = round(words * TOKENS_A_WORD), config.text_tokens
-    if config.thoughts != "off":
-        return Check("Length", "good", f"Thoughts of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
     if config.kind == "mrpo":
-        return Check("Length", "good", f"Drafts of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
+        what = "Drafts" if config.thoughts == "off" else "Thoughts"
+        return Check("Length", "good", f"{what} of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
     said = f"The longest piece has {words} words, about {tokens} tokens; {room} fit."
     if tokens <= room:
         return Check("Length", "good", said)

@@ -154,12 +154,13 @@ def _place_practice(plan: Plan) -> tuple[gr.Radio, gr.Dropdown]:
 
 
 def _place_start(workspace: Workspace, plan: Plan) -> gr.Dropdown:
+    found = beginnings(workspace, plan)
     return gr.Dropdown(
-        beginnings(workspace, plan),
+        found,
         value=plan.adapter or "",
         label="Begins with",
         info="A run can go on from what an earlier one on this base learned.",
-        visible=len(beginnings(workspace, plan)) > 1,
+        visible=len(found) > 1,
         elem_id="train-start-with",
     )
 
