@@ -30,6 +30,7 @@ from writer_r1.events import (
     Started,
     Status,
     Stopped,
+    ThoughtDelta,
 )
 from writer_r1.folding import fold
 from writer_r1.trajectory import Advice, Category, Code, Lesson, Reflection, Rubric, Score, Trajectory
@@ -69,6 +70,7 @@ EVENTS = st.one_of(
     st.builds(Proposed, name=TEXT, description=TEXT),
     st.builds(RubricReady, rubric=st.just(RUBRIC), dropped=st.lists(TEXT, max_size=2).map(tuple)),
     st.builds(Recalled, lesson=LESSON, origin=st.sampled_from(["recalled", "learned"])),
+    st.builds(ThoughtDelta, part=NUMBER, name=st.sampled_from(["plan", "revision"]), text=TEXT, paragraph=NUMBER),
     st.builds(DraftDelta, attempt=NUMBER, text=TEXT, parent=st.none() | NUMBER),
     st.builds(Drafted, attempt=NUMBER, text=TEXT, parent=st.none() | NUMBER, faults=FAULTS, seconds=T),
     st.builds(Scored, attempt=NUMBER, score=SCORE),
@@ -132,6 +134,7 @@ def test_every_kind_of_event_keeps_the_name_that_scripts_rely_on() -> None:
         "edited",
         "story",
         "thought",
+        "thinking",
         "passage",
         "chosen",
     }

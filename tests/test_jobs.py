@@ -18,7 +18,18 @@ from hypothesis import strategies as st
 from scripted import criterion, rubric_of
 
 from writer_r1.errors import Busy, ModelError, StoreError
-from writer_r1.events import Accepted, DraftDelta, Drafted, Edited, Event, Failed, Finished, Status, Stopped
+from writer_r1.events import (
+    Accepted,
+    DraftDelta,
+    Drafted,
+    Edited,
+    Event,
+    Failed,
+    Finished,
+    Status,
+    Stopped,
+    ThoughtDelta,
+)
 from writer_r1.job import BUG, DELTA_CHARS, KEPT, WAITING
 from writer_r1.jobs import Jobs
 from writer_r1.store import Store, this_process
@@ -103,6 +114,24 @@ def test_a_flood_of_tokens_becomes_few_rows_and_the_same_text(jobs: Jobs, store:
     deltas = [e for _, e in store.events(run_id) if isinstance(e, DraftDelta)]
     assert len(deltas) <= 2 + (len(one.text) + len(two.text)) / DELTA_CHARS + 1
     assert all(len(d.text) < DELTA_CHARS + 10 for d in deltas)
+
+
+def test_a_thought_becomes_few_rows_too_and_its_parts_stay_apart(jobs: Jobs, store: Store) -> None:
+    def work(stop: Stop) -> Iterator[Event]:
+        for i in range(300):
+            yield ThoughtDelta(part=1, name="plan", text=f"{i} ")
+        yield DraftDelta(attempt=1, text="draft ")
+        for i in range(300):
+            yield ThoughtDelta(part=3 + i // 200, name="reflection", text=f"{i} ")
+        yield end()
+
+    run_id = jobs.start("prompt", "fake", work)
+    events(jobs, run_id)
+    deltas = [e for _, e in store.events(run_id) if isinstance(e, ThoughtDelta)]
+    of_parts = {part: "".join(d.text for d in deltas if d.part == part) for part in (1, 3, 4)}
+    assert of_parts[1] == "".join(f"{i} " for i in range(300))
+    assert [of_parts[k].split()[0] for k in (3, 4)] == ["0", "200"] and of_parts[4].endswith("299 ")
+    assert len(deltas) <= 3 + sum(map(len, of_parts.values())) / DELTA_CHARS + 1
 
 
 def test_text_is_saved_within_a_second_even_when_the_model_falls_silent(jobs: Jobs, store: Store) -> None:

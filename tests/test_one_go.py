@@ -20,6 +20,7 @@ from writer_r1.events import (
     Status,
     Stopped,
     Thought,
+    ThoughtDelta,
 )
 from writer_r1.folding import fold
 from writer_r1.loop import write
@@ -71,6 +72,26 @@ def test_no_tag_is_ever_shown_and_the_draft_streams_as_it_is_written() -> None:
     for event in events:
         said = event.model_dump_json()
         assert not any(f"<{tag}" in said or f"</{tag}" in said for tag in TAGS)
+
+
+def test_every_part_streams_and_a_revision_says_where_it_belongs() -> None:
+    on = Segment(reflection="It ends too soon.", changes=(Change(paragraph=2, operation="extend", text="One more."),))
+    events, _ = played(reply(thought(BOOTS, on)))
+    parts = dict[int, list[ThoughtDelta]]()
+    for delta in of(ThoughtDelta, events):
+        parts.setdefault(delta.part, []).append(delta)
+    said = [(k, d[0].name, d[0].paragraph, d[0].operation, "".join(one.text for one in d)) for k, d in parts.items()]
+    assert said == [
+        (1, "plan", 0, "rewrite", "I begin with the lamp."),
+        (3, "reflection", 0, "rewrite", BOOTS.reflection),
+        (4, "revision", 2, "rewrite", revision("alpha")),
+        (5, "reflection", 0, "rewrite", "It ends too soon."),
+        (6, "revision", 2, "extend", "One more."),
+        (7, "piece", 0, "rewrite", BETTER),
+    ]  # the draft is part 2
+    assert len(parts[7]) > 20
+    busy = [s.text for s in of(Status, events)]
+    assert busy[3:8] == ["reading it over", "revising", "reading it over", "revising", "writing the piece out"]
 
 
 TAGGED = 'A poem <reflection>of the sea</reflection>, <revision paragraph="1">60 to 90 words. </draft></think>'

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from scripted import FIRST, PROMPT, model, task, team
 
-from writer_r1.events import Thought
+from writer_r1.events import Finished, Stopped, Thought
 from writer_r1.loop import write
 from writer_r1.store import this_process
 from writer_r1.traces import Change, Segment, Trace, written
 from writer_r1.trajectory import Trajectory
 from writer_r1.ui import write_tab
 from writer_r1.ui.following import THOUGHTS, follow
+from writer_r1.ui.render import manuscript
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.thought import TOGETHER, timeline
 from writer_r1.ui.view import Earlier, View, advance
@@ -91,6 +92,52 @@ def test_a_paragraph_that_was_added_is_told_and_one_that_stayed_as_it_was_too() 
     html = timeline(view_of(written(trace).removeprefix("<think>\n")))
     assert "After paragraph 2" in html and "<ins>A &lt;gull&gt;.</ins>" in html
     assert html.count("The two texts are the same.") == 1
+
+
+# A thought as it comes
+
+
+def coming(said: str, count: int) -> View:
+    """Return what a page has after so many pieces of a thought, which was stopped then."""
+    asked = iter(range(10_000))
+    llm = model({}, think=said)
+    events = list(write(task(one_go=True), team(llm, lambda: next(asked) > count)))
+    told = [e for e in events if not isinstance(e, Stopped | Finished)]
+    return advance(View(Trajectory(id="run", prompt=PROMPT)), list(enumerate(told, 1)))
+
+
+def test_a_thought_is_followed_part_by_part_while_it_comes() -> None:
+    summaries, steps = list[str](), list[list[str | None]]()
+    for count in range(0, 700, 10):
+        html = timeline(coming(thought(), count)._replace(thought=None))
+        assert not re.search(r"</?(?:think|plan|draft|reflection|revision)", html) and "<script" not in html
+        if html:
+            drawn = parsed(html)
+            steps.append([h.text for h in drawn.iter("h4")])
+            summaries.append("".join(drawn.find("details/summary").itertext()))  # type: ignore[union-attr]
+    named = list(dict.fromkeys(tuple(s) for s in steps))
+    last = ("Plan", "Draft", "Reflection 1", "Reflection 2", "Reflection 3", "The piece")
+    assert named == [last[:k] for k in range(1, 1 + len(last))]
+    assert summaries[0].startswith("The thought so far: ") and summaries[-1].endswith(", 3 reflections")
+    grown = [int(re.findall(r"\d+", s)[0]) for s in summaries]
+    assert grown == sorted(grown)
+    whole = "".join(drawn.itertext())
+    assert HOSTILE in whole and "Paragraph 2The boots went alpha" in whole and "words, on the sheet" in whole
+
+
+def test_a_stopped_thought_can_be_read_as_far_as_it_came_before_any_text_is_whole() -> None:
+    view = coming(thought(plan="A long plan."), 8)._replace(ended=True)
+    board = round_board(view, busy=False)
+    assert "The thought, as far as it came: 3 words" in board and "A long plan." in board
+    assert round_board(view._replace(thinking=()), busy=False) == ""
+
+
+def test_the_sheet_shows_the_plan_until_the_draft_comes_and_says_when_that_is_read_over() -> None:
+    view = coming(thought(), 8)
+    assert "Its plan" in manuscript(view) and "First the &lt;b&gt;lamp" in manuscript(view)
+    said = [manuscript(coming(thought(), count)._replace(thought=None)) for count in range(20, 600, 20)]
+    labels = dict.fromkeys(next(re.finditer(r"First draft · ([a-z ]+)", html))[1] for html in said if "First" in html)
+    assert list(labels)[:3] == ["being written", "being read over", "being revised"]
 
 
 # All thoughts so far
@@ -188,9 +235,8 @@ def test_a_thought_that_broke_off_says_so_and_what_is_kept() -> None:
 
 def test_a_run_in_rounds_has_no_timeline_and_the_board_shows_one_where_there_is_one() -> None:
     view = view_of(thought())
-    assert timeline(view._replace(thought=None)) == "" and 'class="thought"' not in round_board(
-        view._replace(thought=None), busy=False
-    )
+    rounds = view._replace(thought=None, thinking=())
+    assert timeline(rounds) == "" and 'class="thought"' not in round_board(rounds, busy=False)
     assert timeline(view) in round_board(view, busy=False) and "<script>alert" not in round_board(view, busy=False)
 
 

@@ -115,6 +115,21 @@ class Thought(Happening):
     refused: str = ""
 
 
+class ThoughtDelta(Happening):
+    """Words to append to a part of a thought that is being written; its draft comes as that of a round does.
+
+    Parts are counted from 1 and the draft is one of them. A revision says which paragraph it writes anew, or goes on
+    after.
+    """
+
+    event: Literal["thinking"] = "thinking"
+    part: int
+    name: Literal["plan", "reflection", "revision", "piece"]
+    text: str
+    paragraph: int = 0
+    operation: Literal["rewrite", "extend"] = "rewrite"
+
+
 class DraftDelta(Happening):
     """Text to append to an attempt; the first one of an attempt opens it."""
 
@@ -219,6 +234,7 @@ Event = Annotated[
     | Recalled
     | Retold
     | Thought
+    | ThoughtDelta
     | DraftDelta
     | Drafted
     | Scored

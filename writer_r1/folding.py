@@ -26,6 +26,7 @@ from writer_r1.events import (
     Status,
     Stopped,
     Thought,
+    ThoughtDelta,
 )
 from writer_r1.trajectory import Attempt, Rubric, Trajectory
 
@@ -59,7 +60,7 @@ def _step(now: Trajectory, event: Event) -> Trajectory:
             return now.model_copy(update={"finished": True, "status": "", "error": event.message})
         case Edited():
             return _edited(now, event.rubric)
-        case Proposed() | Retold() | Thought() | Marked() | Chosen():
+        case Proposed() | Retold() | Thought() | ThoughtDelta() | Marked() | Chosen():
             return now
         case _:
             return _step_attempt(now, event)

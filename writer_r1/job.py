@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 from writer_r1.errors import Busy, StoreError, WriterError
-from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped
+from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped, ThoughtDelta
 from writer_r1.folding import fold
 from writer_r1.llm import Cancel
 from writer_r1.store import Store, whole
@@ -62,7 +62,7 @@ class Job:
         self._news = threading.Condition(self._guard)  # more may be seen, or nothing more will come
         self._events: list[Event] = list(earlier)
         self._earlier = self._saved = self._shown = len(earlier)
-        self._held: DraftDelta | None = None
+        self._held: DraftDelta | ThoughtDelta | None = None
         self._held_since = 0.0
         self._wake = threading.Event()
         self._began = time.monotonic() - max((e.t for e in earlier), default=0.0)
@@ -188,14 +188,14 @@ class Job:
         event = whole(event.model_copy(update={"t": round(time.monotonic() - self._began, 3)}))
         with self._guard:
             held = self._held
-            if isinstance(event, DraftDelta) and held and held.attempt == event.attempt:
+            if not isinstance(event, DraftDelta | ThoughtDelta):
+                self._let_go()
+                self._events.append(event)
+            elif held and _appended_to(held) == _appended_to(event):
                 self._held = held.model_copy(update={"text": held.text + event.text})
             else:
                 self._let_go()
-                if isinstance(event, DraftDelta):
-                    self._held, self._held_since = event, time.monotonic()
-                else:
-                    self._events.append(event)
+                self._held, self._held_since = event, time.monotonic()
             if self._held is None or len(self._held.text) >= DELTA_CHARS:
                 self._let_go()
                 self._wake.set()
@@ -245,6 +245,11 @@ class Job:
         if self.stop.is_set() and now.stopped is None:
             self._add(Stopped(why=BY_USER))
         self._add(Finished(trajectory_id=self.id, best_attempt=now.best, rounds=len(now.attempts)))
+
+
+def _appended_to(delta: DraftDelta | ThoughtDelta) -> tuple[str, int]:
+    """Return what the words of a delta belong to."""
+    return delta.event, delta.attempt if isinstance(delta, DraftDelta) else delta.part
 
 
 def waiting_words(place: Place) -> str:

@@ -26,6 +26,7 @@ from writer_r1.events import (
     Status,
     Stopped,
     Thought,
+    ThoughtDelta,
 )
 from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, evaluate
@@ -45,12 +46,19 @@ DOING = {
 }
 
 
+PIECE = Tag("piece", False)  # what comes after the thought; no tag says so
+
+
 class SoFar(NamedTuple):
-    """A thought as far as it has come: its whole parts, and the name and the words of the one that is being written."""
+    """A thought as far as it has come: its whole parts, and the one that is being written, if any, with its words."""
 
     whole: tuple[tuple[Tag, str], ...]
-    name: str
+    tag: Tag | None
     words: str
+
+    @property
+    def name(self) -> str:
+        return self.tag.name if self.tag else ""
 
 
 def think_request(prompt: str, writer: Writer | None = None) -> Request:
@@ -68,7 +76,7 @@ def so_far(text: str) -> SoFar:
         except NoTrace:
             break
         if tag == Tag("think", True) and opened is None:
-            return SoFar(tuple(whole), "piece", _safe(text[mark.end() :]))
+            return SoFar(tuple(whole), PIECE, _safe(text[mark.end() :]))
         if opened is None and not tag.closes and tag.name != "think":
             opened, at = tag, mark.end()
         elif opened is not None and tag.closes and tag.name == opened.name:
@@ -76,7 +84,7 @@ def so_far(text: str) -> SoFar:
             opened = None
         elif tag != Tag("think", False):
             break
-    return SoFar(tuple(whole), opened.name if opened else "", _safe(text[at:]) if opened else "")
+    return SoFar(tuple(whole), opened, _safe(text[at:]) if opened else "")
 
 
 def _safe(words: str) -> str:
@@ -113,7 +121,7 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     found = parse(text, prompt) if finish.reason == "stop" else Refusal("it is longer than a thought may be")
     refused = found.reason if isinstance(found, Refusal) else ""
     trace = salvaged(text, prompt) if isinstance(found, Refusal) else found
-    if trace and finish.reason == "stop" and so_far(text) == SoFar(so_far(text).whole, "piece", ""):
+    if trace and finish.reason == "stop" and so_far(text) == SoFar(so_far(text).whole, PIECE, ""):
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
     plan = trace.plan if trace else ""
@@ -127,7 +135,7 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
 
 
 def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, Finish]]:
-    """Return the whole reply; of it the draft is shown as it is written, and never a tag."""
+    """Return the whole reply; its parts are shown as they are written, and never a tag."""
     yield Status(text="thinking")
     request = think_request(prompt, writer)._replace(answer=OPENS)
     sampling = Sampling(
@@ -136,24 +144,38 @@ def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, 
         repeat_penalty=1.05,
         seed=writer.seed,
     )
-    stream, text, told, shown, looked = writer.llm.stream(request, sampling, writer.cancel), OPENS, "", 0, 0
+    stream, text, looked = writer.llm.stream(request, sampling, writer.cancel), OPENS, 0
+    told: list[int] = []  # how many signs of each part
     while True:
         try:
             text += next(stream)
         except StopIteration as end:
             return text, end.value
         now = so_far(text)
-        if now.name and now.name != told:
-            told = now.name
-            yield Status(text=DOING[told])
-        if now.name == "draft" and len(now.words) > shown and not any(t.name == "draft" for t, _ in now.whole):
-            yield DraftDelta(attempt=1, text=now.words[shown:])
-            shown = len(now.words)
+        yield from _news(now, told)
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)
             if is_looping(now.words):
                 stream.close()
                 return text, Finish("length", 0, writer.llm.count(text))
+
+
+def _news(now: SoFar, told: list[int]) -> Iterator[Event]:
+    """Yield what has come of each part since it was told, and keep in `told` how much that was."""
+    parts = [*now.whole, *([(now.tag, now.words)] if now.tag else [])]
+    for number, (tag, words) in enumerate(parts, 1):
+        if number > len(told):
+            told.append(0)
+            yield Status(text=DOING[tag.name])
+        fresh = words.strip()[told[number - 1] :]
+        told[number - 1] += len(fresh)
+        if not fresh:
+            continue
+        if tag.name != "draft":
+            place = {"paragraph": tag.paragraph, "operation": tag.operation or "rewrite"}
+            yield ThoughtDelta.model_validate({"part": number, "name": tag.name, "text": fresh} | place)
+        elif all(t.name != "draft" for t, _ in parts[: number - 1]):  # a second one is none of a thought's
+            yield DraftDelta(attempt=1, text=fresh)
 
 
 def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: bool) -> Iterator[Event]:

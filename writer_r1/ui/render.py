@@ -14,6 +14,9 @@ CORRECT = """<template data-dialog="summary"><form method="dialog" data-act="sum
 <footer><button type="button" data-close>Cancel</button><button class="main">Keep</button></footer></form></template>"""
 RATE_AFTER_S = 2.0  # before that, words per second would jump about
 BRIEF_CHARS = 160
+DRAFTING = "being written"
+# Of a thought that is past its draft; the thought itself stands below.
+WRITING = {"reflection": "being read over", "revision": "being revised", "piece": "being revised"}
 
 
 def phase(view: View | None, elapsed_s: float = 0.0) -> str:
@@ -77,15 +80,17 @@ def manuscript(view: View | None) -> str:
         wait = "Nothing was written." if over(view) else "The draft comes after the criteria."
         if view.now.stopped == CRITERIA_READY:
             wait = "Look at the criteria and change what you like; press Start and the draft comes here."
+        if view.thinking:
+            return f'<div class="sheet">{head}<p class="label">Its plan</p>{prose(view.thinking[0].text)}</div>'
         return f'<div class="sheet">{head}<p class="quiet">{wait}</p></div>'
     state = "best so far" if attempt.number == view.now.best else ""
     if not attempt.complete:
-        state = "unfinished" if over(view) else "being written"
+        state = "unfinished" if over(view) else WRITING.get(view.thinking[-1].name if view.thinking else "", DRAFTING)
     elif over(view) and state:
         state = "best" if sum(a.complete for a in view.now.attempts) > 1 else ""
     part = f" · {escape(view.part.label)}" if view.part else ""
     label = f'<p class="label" dir="auto">{title(attempt)}{part}{f" · {state}" if state else ""}</p>'
-    busy = " writing" if state == "being written" else ""
+    busy = " writing" if state == DRAFTING else ""
     use = f"Use this for {escape(view.part.label)}" if view.part else "Use this as my manuscript"
     take = f'<p class="take"><button type="button" data-use="{attempt.number}">{use}</button></p>'
     take = take if over(view) and attempt.complete else ""

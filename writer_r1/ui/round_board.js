@@ -126,7 +126,7 @@ const again = (nodes) => {
 };
 const settle = () => {
   const now = board();
-  if (!now) return;
+  if (!now) return again([]); // a thought as it comes
   if (now.dataset.run !== state.run) {
     Object.assign(state, { run: now.dataset.run, words: {}, tops: {}, left: 0, focus: "", quote: null });
     waiting.clear();

@@ -31,13 +31,13 @@ LINE_WIDTH, LINE_HEIGHT, DOT = 72, 22, 2.5  # a sparkline, in its own units
 
 
 def round_board(view: View | None, *, busy: bool, drawn: Drawn | None = None) -> str:
-    """Return every text of the run side by side, or an empty string before the first is written.
+    """Return every text of the run side by side; before the first is written a thought as it comes, or nothing.
 
     `busy` says that a job works on this run: what a round is used for then has to wait. `drawn` keeps from one update
     to the next what does not change.
     """
     if view is None or not any(a.complete for a in view.now.attempts):
-        return ""
+        return f'<section class="thinking">{timeline(view)}</section>' if view and view.thinking else ""
     now, drawn, ended = view.now, drawn or Drawn(), over(view)
     judged = (now.rubric, tuple((a.parent, a.scores, a.evaluation) for a in now.attempts))
     marks = drawn.part("marks", judged, lambda: stills(now))

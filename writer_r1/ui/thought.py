@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from html import escape
 
-from writer_r1.checks import paragraphs
+from writer_r1.checks import paragraphs, word_count
 from writer_r1.differences import Change
 from writer_r1.thinking import tried
 from writer_r1.traces import changes_between
@@ -15,7 +15,7 @@ from writer_r1.trajectory import Attempt, Trajectory
 from writer_r1.ui.curves import Series, plot
 from writer_r1.ui.prose import differing, marked, plural
 from writer_r1.ui.scores import details, guide, ten
-from writer_r1.ui.view import Earlier, View, title
+from writer_r1.ui.view import Earlier, View, over, title
 from writer_r1.usefulness import ANCHORS, FEWER_TOKENS, Tried, shares
 
 CAME_OF_IT = {"useful": "it helped", "redundant": "no clear difference", "harmful": "it did harm"}
@@ -25,14 +25,13 @@ TOGETHER = 5  # thoughts whose reflections make one point: a thought alone has t
 
 
 def timeline(view: View) -> str:
-    """Return the thought of a run that thought in one go; an empty string for any other."""
+    """Return the thought of a run that thought in one go, also while it comes; an empty string for any other."""
     thought = view.thought
     if thought is None:
-        return ""
+        return _coming(view) if view.thinking else ""
     steps = [("Plan", f'<p dir="auto">{escape(thought.plan)}</p>')] if thought.plan else []
     worth = came_to(view.now)
     steps += [(_name(a), _step(view.now, a, worth)) for a in view.now.attempts if a.text]
-    rows = "".join(f"<li><h4>{escape(name)}</h4>{body}</li>" for name, body in steps)
     cut = ""
     if thought.refused:
         kept = "what was whole of it is kept" if steps else "nothing of it could be kept; start again, or use rounds"
@@ -43,8 +42,39 @@ def timeline(view: View) -> str:
         said += f" · {_counted(worth.values())}"
     judges = [a.evaluation.judge for a in view.now.attempts if a.evaluation]
     trust = f'<p class="quiet">The scores: {guide(judges[-1])}</p>' if judges else ""
-    body = f"<ol>{rows}</ol>{trust}{cut}"
+    body = f"{_steps(steps)}{trust}{cut}"
     return f'<div class="thought">{details("thought", said, body)}{_lately(view.lately)}</div>'
+
+
+def _coming(view: View) -> str:
+    """Return a thought that is being written, or that was stopped, by its parts so far."""
+    steps, reflections = list[tuple[str, str]](), 0
+    draft = view.now.attempts[0].text if view.now.attempts else ""
+    written = [("Draft", f'<p class="quiet">{plural(word_count(draft), "word")}, on the sheet</p>')] if draft else []
+    for part in view.thinking:
+        words = f'<p dir="auto">{escape(part.text)}</p>'
+        if part.name == "revision" and len(steps) > 1:
+            name, said = steps.pop()
+            steps.append((name, f"{said}{_place(part.paragraph, part.operation)}{words}"))
+            continue
+        if part.name != "plan" and written:
+            steps.append(written.pop())
+        reflections += part.name == "reflection"
+        name = {"plan": "Plan", "piece": "The piece"}.get(part.name, f"Reflection {reflections}")
+        steps.append((name, words))
+    total = sum(word_count(part.text) for part in view.thinking) + word_count(draft)
+    so_far = "The thought, as far as it came" if over(view) else "The thought so far"
+    said = f"{so_far}: {plural(total, 'word')}" + (f", {plural(reflections, 'reflection')}" if reflections else "")
+    return f'<div class="thought">{details("thought", said, _steps([*steps, *written]))}</div>'
+
+
+def _steps(steps: Sequence[tuple[str, str]]) -> str:
+    return f"<ol>{''.join(f'<li><h4>{escape(name)}</h4>{body}</li>' for name, body in steps)}</ol>"
+
+
+def _place(paragraph: int, operation: str) -> str:
+    """Return which paragraph a revision writes anew, or goes on after."""
+    return f'<p class="quiet">{"After paragraph" if operation == "extend" else "Paragraph"} {paragraph}</p>'
 
 
 def came_to(now: Trajectory) -> dict[int, Tried]:
@@ -85,12 +115,12 @@ def _changed(before: Attempt, after: Attempt) -> str:
     names, spans = (title(before), title(after)), paragraphs(before.text)
     rows = ""
     for change in changes_between(before.text, after.text) or ():
-        old = before.text[slice(*spans[change.paragraph - 1])]
+        old, place = before.text[slice(*spans[change.paragraph - 1])], _place(change.paragraph, change.operation)
         if change.operation == "rewrite":
-            rows += f'<p class="quiet">Paragraph {change.paragraph}</p>{differing(old, change.text, names)}'
+            rows += f"{place}{differing(old, change.text, names)}"
         else:
             added = marked(Change("insert", change.text))
-            rows += f'<p class="quiet">After paragraph {change.paragraph}</p><p class="marked" dir="auto">{added}</p>'
+            rows += f'{place}<p class="marked" dir="auto">{added}</p>'
     return rows or differing(before.text, after.text, names)
 
 

@@ -16,6 +16,7 @@ from writer_r1.events import (
     Started,
     Summary,
     Thought,
+    ThoughtDelta,
 )
 from writer_r1.folding import fold
 from writer_r1.reasons import GIVING
@@ -67,7 +68,8 @@ class View(NamedTuple):
     ended: bool = False  # nothing more will come, even where no event said so
     part: Part | None = None  # the scene it works on; None: the whole manuscript
     story: tuple[Summary, ...] = ()  # what the models were told of the rest of it
-    thought: Thought | None = None  # where the model thought in one go
+    thinking: tuple[ThoughtDelta, ...] = ()  # a thought in one go as it comes, by its parts; the draft is an attempt
+    thought: Thought | None = None  # how it came out
     lately: tuple[Earlier, ...] = ()  # then, once it has ended, the library's newest thoughts, oldest first
     edited: int | None = None  # the text that the manuscript was made of and changed since; see `Versions.edited_round`
 
@@ -84,6 +86,8 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
                 view = view._replace(story=event.summaries)
             case Thought():
                 view = view._replace(thought=event)
+            case ThoughtDelta():
+                view = view._replace(thinking=_thinking(view.thinking, event))
             case Proposed():
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():
@@ -99,6 +103,13 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
     if batch:
         view = view._replace(seen=batch[-1][0], t=batch[-1][1].t)
     return view._replace(now=fold((e for _, e in batch), view.now))
+
+
+def _thinking(parts: tuple[ThoughtDelta, ...], more: ThoughtDelta) -> tuple[ThoughtDelta, ...]:
+    """Return the parts of a thought with these words at the end of theirs."""
+    if not parts or parts[-1].part != more.part:
+        return (*parts, more)
+    return (*parts[:-1], more.model_copy(update={"text": parts[-1].text + more.text}))
 
 
 def over(view: View) -> bool:
