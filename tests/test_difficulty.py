@@ -195,7 +195,7 @@ def test_a_kill_while_the_files_are_written_anew_loses_no_row(
         ({"drafts": 8}, "with 4 drafts, not with 8 drafts;"),
         ({"judge": "b"}, "with the judge 'fake', not with the judge 'b';"),
         ({"policy": "b", "drafts": 3}, "with the model 'fake' and 4 drafts, not with the model 'b' and 3 drafts;"),
-        ({"adapter": Path("/x/salt/adapter.gguf")}, "with no adapter, not with the adapter 'salt';"),
+        ({"worn": "salt"}, "with no adapter, not with the adapter 'salt';"),
     ],
 )
 def test_what_others_tried_is_not_mixed_with_it(

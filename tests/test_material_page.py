@@ -154,11 +154,15 @@ def test_limits_part_at_once_and_what_stays_is_practised_on(trying: Workspace) -
     page = look(trying)
     assert "<b>1 of 4 requests</b> stays." in page[3] and "All done" in page[2] or "Go on" in page[2]
     trying._loaded.clear()  # nothing is written anew
-    page = on_bounds(trying, (0.0, 0.7, 4), page[4])
+    page = on_bounds(trying, (0.0, 0.7, None, 4), page[4])
     assert "<b>3 of 4 requests</b> stay." in page[3]
     for odd in (None, "x", 7, float("nan")):
-        on_bounds(trying, (odd, 0.7, 4), NONE_SENT)
+        on_bounds(trying, (odd, 0.7, None, 4), NONE_SENT)
     assert read_bounds(trying.home) == Bounds(drafts=4, low=0.0, high=0.7)
+    page = on_bounds(trying, (0.0, 0.7, 0.9, 4), page[4])
+    assert "<b>0 of 4 requests</b> stay." in page[3] and "or the spread you set" in page[3]
+    page = on_bounds(trying, (0.0, 0.7, None, 4), page[4])
+    assert "<b>3 of 4 requests</b> stay." in page[3] and read_bounds(trying.home).noise is None
     assert on_act(trying, {"act": "practise"})
     plan = read_plan(trying.home)
     assert (plan.goal, plan.path) == ("mrpo", str(chosen_at(trying.home)))

@@ -17,7 +17,7 @@ from preparing_child import LIMITS, writer
 from scripted import overlap, station, task
 from test_synthesis import THINGS, asked, kept
 
-from writer_r1 import material, preparing, room
+from writer_r1 import catalog, material, preparing, room
 from writer_r1.difficulty import EASY, FLAT, HARD, sort_out
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.events import Finished
@@ -25,6 +25,7 @@ from writer_r1.llm import Request
 from writer_r1.material import Bounds, chosen_at, keep_bounds, made, read_bounds, thoughts_at, write_chosen
 from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, Progress, tried_by
 from writer_r1.room import WAITING
+from writer_r1.training import job
 from writer_r1.training.data import read, read_prompts
 from writer_r1.training.plan import Plan, keep_plan
 from writer_r1.ui.settings_tab import WORD, on_delete
@@ -242,6 +243,45 @@ def test_what_is_being_tried_stays_what_it_was_while_the_form_changes(trying: Wo
         now = tried_now(trying)
     assert over(trying.preparing, TRYING).state == "done" and len(made(now).rows) == 4
     assert trying.preparing.wish().policy == "another" and made(tried_now(trying)).rows == []
+
+
+def left_by(run: str, home: Path, base: str = "fake", weights: bytes = b"one") -> Path:
+    """Return the folder of the adapter of a run that is over."""
+    folder = job.runs_in(home) / run
+    (folder / "adapter").mkdir(parents=True, exist_ok=True)
+    (folder / "adapter" / "adapter_model.safetensors").write_bytes(weights)
+    told = {"version": 1, "created": 1.0, "base": {"name": base}, "config": {"kind": "sft"}}
+    (folder / "run.json").write_text(json.dumps(told), "utf-8")
+    return folder / "adapter"
+
+
+def test_the_base_drafts_with_what_it_begins_with(trying: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = catalog.find("starter", trying.models).model_copy(update={"path": trying.home})
+    monkeypatch.setattr(catalog, "find", lambda name, folder: model)
+    monkeypatch.setattr(preparing, "is_weights_folder", lambda path: True)
+    bare, folder = tried_now(trying), left_by("sea", trying.home)
+    keep_plan(trying.home, Plan(base="fake", goal="mrpo", adapter=str(folder)))
+    assert trying.preparing.wish().worn == "sea" and tried_now(trying) != bare
+    trying.preparing.start(TRYING)
+    assert over(trying.preparing, TRYING).state == "done"
+    assert set(trying._loaded["fake"].worn) == {(folder, 1.0)}  # type: ignore[attr-defined]
+    found = made(tried_now(trying)).rows
+    assert len(found) == 4 and {row["adapter"] for row in found} == {"sea"} and made(bare).rows == []
+    left_by("sea", trying.home, weights=b"another")  # the run went on
+    assert made(tried_now(trying)).rows == []
+
+
+def test_what_another_base_learned_or_no_run_left_is_not_put_on(trying: Workspace) -> None:
+    keep_plan(trying.home, Plan(base="fake", adapter=str(left_by("sea", trying.home, base="starter"))))
+    trying.preparing.start(TRYING)
+    end = over(trying.preparing, TRYING)
+    assert end.state == "failed" and "“sea” was trained on starter and does not fit fake" in end.message
+    for elsewhere in (trying.home, job.runs_in(trying.home), job.runs_in(trying.home) / ".." / "x" / "adapter"):
+        keep_plan(trying.home, Plan(base="fake", adapter=str(elsewhere)))
+        assert trying.preparing.wish().adapter is None  # the checklist says so
+    keep_plan(trying.home, Plan(base="fake", adapter=str(job.runs_in(trying.home) / "none" / "adapter")))
+    trying.preparing.start(TRYING)
+    assert "is of no run on this list" in over(trying.preparing, TRYING).message
 
 
 def test_own_requests_that_are_not_there_are_told(trying: Workspace) -> None:

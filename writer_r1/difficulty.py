@@ -53,7 +53,8 @@ class Wish(NamedTuple):
     drafts: int
     seed: int
     limits: Limits
-    adapter: Path | None = None
+    adapter: Path | None = None  # a file for llama.cpp, or a folder of PEFT's for a model in transformers
+    worn: str = ""  # what it is called
     strength: float = 1.0
 
 
@@ -133,8 +134,7 @@ def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wis
 
 
 def _tried_with(wish: Wish) -> dict[str, Any]:
-    worn = wish.adapter.parent.name if wish.adapter else ""
-    return {"policy": wish.policy, "adapter": worn, "judge": wish.judge, "drafts": wish.drafts}
+    return {"policy": wish.policy, "adapter": wish.worn, "judge": wish.judge, "drafts": wish.drafts}
 
 
 def refuse_others(files: Pair, wish: Wish) -> None:

@@ -29,16 +29,20 @@ FILE = "bounds.json"
 
 
 class Bounds(Noun):
-    """What the writer chose of the difficulty: drafts a request, and the mean rewards between which one stays."""
+    """What the writer chose of the difficulty: drafts a request, and between which mean rewards a request stays.
+
+    `noise` is the spread of the rewards that is not enough; None takes the judge's own.
+    """
 
     drafts: int = Field(default=8, ge=2, le=32)
     low: float = Field(default=0.3, ge=0.0, le=1.0)
     high: float = Field(default=0.85, ge=0.0, le=1.0)
+    noise: float | None = Field(default=None, ge=0.0, le=1.0)
 
     @property
     def limits(self) -> difficulty.Limits:
-        """Return them as limits, with the judge's own noise."""
-        return difficulty.Limits(self.low, self.high)
+        """Return them as limits."""
+        return difficulty.Limits(self.low, self.high, self.noise)
 
 
 class Made(NamedTuple):
@@ -57,9 +61,12 @@ def thoughts_at(home: Path) -> Path:
     return home / MADE / "thoughts.jsonl"
 
 
-def tried_at(home: Path, policy: str, judge: str, drafts: int) -> Path:
-    """Return the file of the requests that were tried in this way; others say nothing of these and lie elsewhere."""
-    return home / MADE / f"tried-{digest(policy, judge, str(drafts))}.jsonl"
+def tried_at(home: Path, policy: str, judge: str, drafts: int, adapter: str = "") -> Path:
+    """Return the file of the requests that were tried in this way; others say nothing of these and lie elsewhere.
+
+    `adapter` is the digest of what the policy wears.
+    """
+    return home / MADE / f"tried-{digest(policy, judge, str(drafts), *([adapter] if adapter else []))}.jsonl"
 
 
 def chosen_at(home: Path) -> Path:

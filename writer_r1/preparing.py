@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-from writer_r1 import difficulty, synthesis
+from writer_r1 import catalog, difficulty, synthesis
+from writer_r1.adapters import digest_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.llm import Cancel
 from writer_r1.material import Source, delete, read_bounds, requests, thoughts_at, tried_at
@@ -21,12 +22,16 @@ from writer_r1.room import Host as ModelHost
 from writer_r1.row_files import Pair, Say
 from writer_r1.store import Store
 from writer_r1.thinking import Limits
+from writer_r1.training.export import to_gguf_adapter
 from writer_r1.training.plan import read_plan
+from writer_r1.training.starts import called, start_at
+from writer_r1.weights_folder import is_weights_folder
 
 log = logging.getLogger(__name__)
 
 Kind = Literal["thoughts", "difficulty"]
 State = Literal["running", "done", "failed", "stopped"]
+PEFT_WEIGHTS = "adapter_model.safetensors"
 ROUNDS, THOUGHT = 3, Limits(0.5, 900)  # as `writer-r1 synth` has them
 BUSY: dict[Kind, str] = {"thoughts": "Thinking traces are being made", "difficulty": "Requests are being tried"}
 BUG = "The work hit a bug; what was made is kept. Details are in the log."
@@ -36,6 +41,7 @@ class Host(ModelHost, Protocol):
     """What is needed of a workspace."""
 
     home: Path
+    models: Path
     store: Store
 
     @property
@@ -79,9 +85,12 @@ class Progress(NamedTuple):
 
 
 def wish_for(host: Host) -> difficulty.Wish:
-    """Return how requests would be tried now: the base that is chosen to be trained drafts."""
-    bounds, policy = read_bounds(host.home), read_plan(host.home).base
-    return difficulty.Wish(_name(policy, host), _name(host.judge, host), bounds.drafts, 0, bounds.limits)
+    """Return how requests would be tried now: what is chosen to be trained drafts, with what it begins with."""
+    bounds, plan = read_bounds(host.home), read_plan(host.home)
+    names = _name(plan.base, host), _name(host.judge, host)
+    worn = called(plan.adapter, host.home) if plan.adapter else ""
+    folder = Path(plan.adapter) if plan.adapter and worn else None
+    return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits, folder, worn)
 
 
 def _name(model: str, host: Host) -> str:
@@ -93,7 +102,9 @@ def _name(model: str, host: Host) -> str:
 
 def tried_by(wish: difficulty.Wish, home: Path) -> Path:
     """Return the file of the requests that were tried in this way."""
-    return tried_at(home, wish.policy, wish.judge, wish.drafts)
+    weights = wish.adapter / PEFT_WEIGHTS if wish.adapter else None
+    worn = digest_of(weights) if weights and weights.is_file() else ""
+    return tried_at(home, wish.policy, wish.judge, wish.drafts, worn)
 
 
 class Preparing:
@@ -202,7 +213,25 @@ def _thoughts(work: _Work, say: Say, cancel: Cancel) -> None:
 
 def _difficulty(work: _Work, say: Say, cancel: Cancel) -> None:
     host, files = work.host, Pair(_begun(tried_by(work.wish, work.host.home)))
-    difficulty.choose(host, requests(work.asked.source, host.store), files, work.wish, say, cancel)
+    worn = _worn(work.wish, host) if work.wish.adapter else None
+    wish = work.wish._replace(adapter=worn)
+    difficulty.choose(host, requests(work.asked.source, host.store), files, wish, say, cancel)
+
+
+def _worn(wish: difficulty.Wish, host: Host) -> Path:
+    """Return what the model that drafts can put on of the run that it begins with.
+
+    Raises:
+        WriterError: no run of the home left it, it was trained on another model, or it cannot be made ready.
+    """
+    start = start_at(str(wish.adapter), host.home)
+    if start.base != wish.policy:
+        raise WriterError(
+            f"“{start.title}” was trained on {start.base} and does not fit {wish.policy}; choose another beginning "
+            "under “Begins with”."
+        )
+    base = catalog.find(wish.policy, host.models).path
+    return start.folder if is_weights_folder(base) else to_gguf_adapter(start.folder, base)
 
 
 def _begun(out: Path) -> Path:

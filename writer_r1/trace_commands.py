@@ -174,7 +174,7 @@ def _choose(args: argparse.Namespace, files: "Pair", say: Say) -> None:
     try:
         policy, judge = _models(args, workspace)
         worn = adapters.worn_by(policy, args.adapter, workspace.models, workspace.home)
-        wish = Wish(policy, judge, args.drafts, args.seed, Limits(args.low, args.high, args.noise), worn)
+        wish = Wish(policy, judge, args.drafts, args.seed, Limits(args.low, args.high, args.noise), worn, args.adapter)
         refuse_others(files, wish)
         if said := part_anew(files, wish.limits):
             print(said, file=sys.stderr)

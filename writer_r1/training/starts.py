@@ -3,6 +3,7 @@
 Only what a run of this home made counts: whoever sends a path from a browser chooses no other file to be loaded.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,15 @@ def starts(home: Path) -> list[Start]:
                 base: dict[str, Any] = run_folder.record(run).get("base", {})
                 found.append(Start(run_note(run).title or run.name, adapter_in(run)[0], str(base.get("name", ""))))
     return found
+
+
+def called(adapter: str, home: Path) -> str:
+    """Return what the run is called that an adapter's folder belongs to; empty where it belongs to none of the home."""
+    runs, folder = job.runs_in(home), Path(os.path.abspath(adapter))
+    if not folder.is_relative_to(runs) or folder == runs:
+        return ""
+    run = runs / folder.relative_to(runs).parts[0]
+    return run_note(run).title or run.name
 
 
 def start_at(adapter: str, home: Path) -> Start:

@@ -31,15 +31,15 @@ REASONS = {
     synthesis.TOO_LONG: "The request is too long for the model.",
     difficulty.EASY: "Too easy: the drafts are good already.",
     difficulty.HARD: "Too hard: the drafts score too low.",
-    difficulty.FLAT: "The drafts score alike, within the judge’s noise.",
+    difficulty.FLAT: "The drafts score too much alike: within the judge’s noise, or the spread you set.",
     difficulty.UNSCORED: "Fewer than two drafts could be scored.",
 }
 ABOUT: dict[Kind, str] = {
     "thoughts": "A trace is a piece with the thinking that led to it: a plan, a draft, what was noticed in it and what "
     "was changed for it. A model that is trained on traces learns to revise while it thinks, as in “Think in one go”.",
-    "difficulty": "A request whose drafts all score alike teaches nothing. So the base chosen above writes some drafts "
-    "to each; a request stays where their mean lies within your limits, and where they differ by more than the "
-    "judge’s own noise.",
+    "difficulty": "A request whose drafts all score alike teaches nothing. So the base chosen above, with what it "
+    "begins with, writes some drafts to each; a request stays where their mean lies within your limits, and where they "
+    "differ by more than the judge’s own noise, or by a spread that you set.",
 }
 TITLE: dict[Kind, str] = {"thoughts": "Thinking traces", "difficulty": "Requests of the right difficulty"}
 DONE: dict[Kind, str] = {"thoughts": "done", "difficulty": "tried"}

@@ -36,7 +36,7 @@ NONE_SENT = ("", "", "", "", "")
 
 
 class Parts(NamedTuple):
-    """Two cards with what came of each, digests of what was sent last with what ran then, and the three numbers."""
+    """Two cards with what came of each, digests of what was sent last with what ran then, and the four numbers."""
 
     thoughts: Any
     traces: Any
@@ -45,6 +45,7 @@ class Parts(NamedTuple):
     sent: Any
     low: Any
     high: Any
+    noise: Any
     drafts: Any
 
     @property
@@ -53,7 +54,7 @@ class Parts(NamedTuple):
 
     @property
     def numbers(self) -> list[Any]:
-        return [self.low, self.high, self.drafts]
+        return [self.low, self.high, self.noise, self.drafts]
 
 
 def place(workspace: Workspace) -> Parts:
@@ -72,6 +73,16 @@ def place(workspace: Workspace) -> Parts:
                 high = gr.Number(
                     bounds.high, label="Mean at most", minimum=0, maximum=1, step=0.05, min_width=110, elem_id="high"
                 )
+                noise = gr.Number(
+                    bounds.noise,
+                    label="Spread above",
+                    minimum=0,
+                    maximum=1,
+                    step=0.01,
+                    min_width=110,
+                    elem_id="noise",
+                    placeholder="judge’s noise",
+                )
                 drafts = gr.Number(
                     bounds.drafts,
                     label="Drafts a request",
@@ -82,7 +93,7 @@ def place(workspace: Workspace) -> Parts:
                     elem_id="drafts",
                 )
             tried = Board("", elem_id="train-tried", script="keep_focus.js")
-    return Parts(thoughts, traces, trying, tried, gr.State(NONE_SENT), low, high, drafts)
+    return Parts(thoughts, traces, trying, tried, gr.State(NONE_SENT), low, high, noise, drafts)
 
 
 def look(workspace: Workspace, sent: Sequence[str] = NONE_SENT) -> list[Any]:
@@ -139,7 +150,8 @@ def _difficulty(workspace: Workspace) -> tuple[str, str]:
     wish, bounds = workspace.preparing.wish(), read_bounds(workspace.home)
     found = made(tried_by(wish, workspace.home))
     total, left = _counted(found, difficulty.key_of)
-    who = f"{_label(workspace, wish.policy)}, judged by {_label(workspace, wish.judge)}"
+    worn = f", wearing what “{wish.worn}” learned" if wish.worn else ""
+    who = f"{_label(workspace, wish.policy)}{worn}, judged by {_label(workspace, wish.judge)}"
     offers = (
         Offer("library", "The requests of your pieces", "Those you wrote a text for.", "Try mine"),
         Offer("sample", "The sample requests", f"With {who}.", "Try them", total, left),
@@ -206,7 +218,7 @@ def _plan(workspace: Workspace, goal: Goal) -> None:
             works=plan.works,
             base=plan.base,
             preset=plan.preset,
-            adapter=plan.adapter if plan.goal == goal else None,
+            adapter=plan.adapter if goal in (plan.goal, "mrpo") else None,  # requests were tried with it on
             numbers=numbers,
         ),
     )
@@ -214,9 +226,10 @@ def _plan(workspace: Workspace, goal: Goal) -> None:
 
 def on_bounds(workspace: Workspace, values: Sequence[Any], sent: Sequence[str]) -> list[Any]:
     """Keep the numbers, and return the cards by them; while one is being typed that cannot be, the last ones hold."""
-    low, high, drafts = values
+    low, high, noise, drafts = values
+    said = {"low": low, "high": high, "noise": noise, "drafts": drafts}
     try:
-        keep_bounds(workspace.home, Bounds.model_validate({"low": low, "high": high, "drafts": drafts}))
+        keep_bounds(workspace.home, Bounds.model_validate(said))
     except ValidationError:
         pass
     except WriterError as error:
@@ -227,7 +240,7 @@ def on_bounds(workspace: Workspace, values: Sequence[Any], sent: Sequence[str]) 
 def loaded(workspace: Workspace, sent: Sequence[str]) -> list[Any]:
     """Return everything, with the numbers as they are kept."""
     bounds = read_bounds(workspace.home)
-    return [*look(workspace, sent), bounds.low, bounds.high, bounds.drafts]
+    return [*look(workspace, sent), bounds.low, bounds.high, bounds.noise, bounds.drafts]
 
 
 def wire(
@@ -244,11 +257,11 @@ def wire(
         filled = formed() if fill else [gr.skip()] * len(form)
         return [*look(workspace, sent), clock, *filled]
 
-    def changed(low: Any, high: Any, drafts: Any, sent: Sequence[str]) -> list[Any]:
-        return on_bounds(workspace, (low, high, drafts), sent)
+    def changed(low: Any, high: Any, noise: Any, drafts: Any, sent: Sequence[str]) -> list[Any]:
+        return on_bounds(workspace, (low, high, noise, drafts), sent)
 
     for board in parts.followed[:4]:
         board.submit(acted, parts.sent, [*parts.followed, timer, *form], **EACH)
     planned.then(lambda sent: look(workspace, sent), parts.sent, parts.followed, **QUIET)
-    typed = [parts.low.input, parts.high.input, parts.drafts.blur, parts.drafts.submit]
+    typed = [parts.low.input, parts.high.input, parts.noise.input, parts.drafts.blur, parts.drafts.submit]
     gr.on(typed, changed, [*parts.numbers, parts.sent], parts.followed, trigger_mode="always_last", **QUIET)
