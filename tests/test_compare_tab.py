@@ -45,7 +45,8 @@ def test_j4_every_whole_text_of_every_session_can_be_chosen_by_piece_time_round_
     labels = dict((value, label) for label, value in choices(workspace))
     assert list(labels) == ["mine/1", "mine/2", "mine/3"]
     parts = labels["mine/2"].split(" · ")
-    assert parts[0] == "The lamp" and parts[2:] == ["Round 1", "7.8"] and ":" in parts[1]
+    assert parts[0] == "The lamp" and parts[2] == "Round 1" and ":" in parts[1]
+    assert parts[3].startswith("7.8 (") and "trust" in parts[3]
 
 
 def test_a_session_that_went_on_is_read_again(workspace: Workspace) -> None:

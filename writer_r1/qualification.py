@@ -204,6 +204,11 @@ def marked(evaluation: Evaluation, home: Path) -> Evaluation:
     return evaluation.model_copy(update={"judge": _told(evaluation.judge, home)})
 
 
+def told_since(judge: JudgeInfo, home: Path) -> JudgeInfo:
+    """Return the judge with what was measured of it since it gave its scores; a word that was earned stays."""
+    return _told(judge, home) if judge.trust == "unmeasured" else judge
+
+
 def _told(judge: JudgeInfo, home: Path) -> JudgeInfo:
     found = measured_with(judge.prompt_hash, judge.calibration, judge.model, home)
     return judge.model_copy(update={"trust": found.trust}) if found else judge
@@ -212,10 +217,10 @@ def _told(judge: JudgeInfo, home: Path) -> JudgeInfo:
 def marked_since(now: Trajectory, home: Path) -> Trajectory:
     """Return the run; what was scored before its judge was measured says what was measured since.
 
-    A word that was earned stays. Each judge is looked up once, since a page asks for this at every update.
+    Each judge is looked up once, since a page asks for this at every update.
     """
-    waiting = {a.evaluation.judge for a in now.attempts if a.evaluation and a.evaluation.judge.trust == "unmeasured"}
-    told = {judge: known for judge in waiting if (known := _told(judge, home)) != judge}
+    judges = {a.evaluation.judge for a in now.attempts if a.evaluation}
+    told = {judge: known for judge in judges if (known := told_since(judge, home)) != judge}
     if not told:
         return now
     return now.model_copy(update={"attempts": tuple(_attempt_told(a, told) for a in now.attempts)})

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from writer_r1.acceptance import least_gain
 from writer_r1.checks import word_count
 from writer_r1.errors import WriterError
-from writer_r1.qualification import marked_since
+from writer_r1.qualification import marked_since, told_since
 from writer_r1.store import Run, Store
-from writer_r1.trajectory import Attempt, Criterion, Evaluation, Trajectory
+from writer_r1.trajectory import Attempt, Criterion, Evaluation, JudgeInfo, Trajectory
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import QUIET
 from writer_r1.ui.prose import columns, differing, longer, plural
 from writer_r1.ui.scores import bar, change, guide, score_of, ten
+from writer_r1.ui.trust import label
 from writer_r1.ui.view import title
 from writer_r1.workspace import Workspace
 
@@ -36,6 +37,7 @@ class Text(NamedTuple):
     label: str
     run: Run
     best: bool
+    judge: JudgeInfo | None  # that gave the score in the label
 
 
 class Side(NamedTuple):
@@ -57,7 +59,11 @@ class Wiring(NamedTuple):
 
 def choices(workspace: Workspace) -> list[tuple[str, str]]:
     """Return the label and the value of every text that can be compared, by piece, the piece last worked on first."""
-    return [(text.label, text.value) for text in _texts(workspace.store)]
+    texts = _texts(workspace.store)
+    trust = {
+        judge: label(told_since(judge, workspace.common)) for judge in {text.judge for text in texts if text.judge}
+    }
+    return [(f"{t.label} ({trust[t.judge]})" if t.judge else t.label, t.value) for t in texts]
 
 
 def opening(workspace: Workspace) -> tuple[str | None, str | None]:
@@ -105,9 +111,9 @@ def comparison(left: Side, right: Side) -> str:
     old, new = left.attempt.text, right.attempt.text
     names = (_short(left, right), _short(right, left))
     choose = '<fieldset class="ways"><legend class="unseen">Show the texts as</legend>'
-    for way, label in WAYS.items():
+    for way, said in WAYS.items():
         checked = " checked" if way == "marks" else ""
-        choose += f'<label><input type="radio" name="compare-way" value="{way}"{checked}> {label}</label>'
+        choose += f'<label><input type="radio" name="compare-way" value="{way}"{checked}> {said}</label>'
     texts = f'</fieldset><div class="text marks">{differing(old, new, names)}</div>'
     texts += f'<div class="text columns">{columns(old, new, names)}</div>'
     body = f'<div class="texts"><h3>The texts</h3>{choose}{texts}</div>'
@@ -190,7 +196,13 @@ def _texts_of(store: Store, name: str, run: Run) -> tuple[Text, ...]:
     except WriterError:
         return ()  # one run that cannot be read must not keep the others from being compared
     return tuple(
-        Text(f"{run.id}/{a.number}", f"{name} · {_moment(run.created)} · {_called(a)}", run, a.number == now.best)
+        Text(
+            f"{run.id}/{a.number}",
+            f"{name} · {_moment(run.created)} · {_called(a)}",
+            run,
+            a.number == now.best,
+            a.evaluation.judge if a.evaluation and a.evaluation.reward is not None else None,
+        )
         for a in now.attempts
         if a.complete
     )
