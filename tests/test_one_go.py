@@ -139,6 +139,14 @@ def test_of_a_thought_that_breaks_off_what_was_whole_is_kept(said: str, attempts
     assert not any("<" in a.text for a in run.attempts)
 
 
+def test_a_thought_inside_a_part_is_no_word_of_it() -> None:
+    events, run = played("<draft>\nThe sea <think>hm</think> was flat.\n</draft>\n</think>\n\nThe sea was flat.")
+    assert not any(
+        "<" in event.model_dump_json().replace("\\u003c", "<") for event in events if event.event != "started"
+    )
+    assert run.attempts[0].text == "The sea" and of(Thought, events)[0].refused
+
+
 def test_a_draft_that_was_not_ended_is_kept_as_far_as_it_was_written_and_marked() -> None:
     events, run = played("<plan>\nA plan.\n</plan>\n<draft>\n" + FIRST[:200])
     assert run.attempts[0].text == FIRST[:200].strip() and run.attempts[0].faults == ("truncated",) and run.best == 1
@@ -183,7 +191,8 @@ def test_wherever_a_thought_stands_what_is_shown_of_it_is_words_of_it(cut: int) 
 
 @given(st.text(alphabet='<>/\\ \nabdfhiklnoprtvex="1', max_size=60))
 def test_so_far_is_total(text: str) -> None:
-    assert "<" not in so_far(text).words or "\\<" in text
+    now = so_far(text)
+    assert not any("<" in words for words in (now.words, *(said for _, said in now.whole))) or "\\<" in text
     salvaged(text, PROMPT)
 
 

@@ -245,43 +245,62 @@ def test_what_is_being_tried_stays_what_it_was_while_the_form_changes(trying: Wo
     assert trying.preparing.wish().policy == "another" and made(tried_now(trying)).rows == []
 
 
-def left_by(run: str, home: Path, base: str = "fake", weights: bytes = b"one") -> Path:
+def left_by(run: str, home: Path, base: str = "fake", sha256: str = "abc", weights: bytes = b"one") -> Path:
     """Return the folder of the adapter of a run that is over."""
     folder = job.runs_in(home) / run
     (folder / "adapter").mkdir(parents=True, exist_ok=True)
     (folder / "adapter" / "adapter_model.safetensors").write_bytes(weights)
-    told = {"version": 1, "created": 1.0, "base": {"name": base}, "config": {"kind": "sft"}}
+    told = {"version": 1, "created": 1.0, "base": {"name": base, "sha256": sha256}, "config": {"kind": "sft"}}
     (folder / "run.json").write_text(json.dumps(told), "utf-8")
     return folder / "adapter"
 
 
-def test_the_base_drafts_with_what_it_begins_with(trying: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = catalog.find("starter", trying.models).model_copy(update={"path": trying.home})
-    monkeypatch.setattr(catalog, "find", lambda name, folder: model)
-    monkeypatch.setattr(preparing, "is_weights_folder", lambda path: True)
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_the_base_drafts_with_what_it_begins_with(
+    trying: Workspace, monkeypatch: pytest.MonkeyPatch, unpacked: bool
+) -> None:
+    known = catalog.find("starter", trying.models)
+    base = known.model_copy(update={"path": trying.home / "base", "sha256": "abc", "state": "ready"})
+    base.path.mkdir()
+    if unpacked:
+        (base.path / "config.json").write_text("{}", "utf-8")
+        (base.path / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr(catalog, "find", lambda name, folder: base)
     bare, folder = tried_now(trying), left_by("sea", trying.home)
+    if not unpacked:
+        (folder / "adapter.gguf").write_bytes(b"made of them before")
     keep_plan(trying.home, Plan(base="fake", goal="mrpo", adapter=str(folder)))
     assert trying.preparing.wish().worn == "sea" and tried_now(trying) != bare
     trying.preparing.start(TRYING)
     assert over(trying.preparing, TRYING).state == "done"
-    assert set(trying._loaded["fake"].worn) == {(folder, 1.0)}  # type: ignore[attr-defined]
+    worn = folder if unpacked else folder / "adapter.gguf"
+    assert set(trying._loaded["fake"].worn) == {(worn, 1.0)}  # type: ignore[attr-defined]
     found = made(tried_now(trying)).rows
     assert len(found) == 4 and {row["adapter"] for row in found} == {"sea"} and made(bare).rows == []
     left_by("sea", trying.home, weights=b"another")  # the run went on
     assert made(tried_now(trying)).rows == []
 
 
-def test_what_another_base_learned_or_no_run_left_is_not_put_on(trying: Workspace) -> None:
-    keep_plan(trying.home, Plan(base="fake", adapter=str(left_by("sea", trying.home, base="starter"))))
+def test_what_another_base_learned_or_no_run_left_is_not_put_on(
+    trying: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trying.preparing.start(TRYING)
-    end = over(trying.preparing, TRYING)
-    assert end.state == "failed" and "“sea” was trained on starter and does not fit fake" in end.message
-    for elsewhere in (trying.home, job.runs_in(trying.home), job.runs_in(trying.home) / ".." / "x" / "adapter"):
-        keep_plan(trying.home, Plan(base="fake", adapter=str(elsewhere)))
-        assert trying.preparing.wish().adapter is None  # the checklist says so
+    over(trying.preparing, TRYING)
+    assert len(made(tried_now(trying)).rows) == 4
     keep_plan(trying.home, Plan(base="fake", adapter=str(job.runs_in(trying.home) / "none" / "adapter")))
+    assert made(tried_now(trying)).rows == []  # not those of the bare base
     trying.preparing.start(TRYING)
     assert "is of no run on this list" in over(trying.preparing, TRYING).message
+    model = catalog.find("starter", trying.models)
+    monkeypatch.setattr(catalog, "find", lambda name, folder: model)
+    keep_plan(trying.home, Plan(base="fake", adapter=str(left_by("sea", trying.home, base="another"))))
+    trying.preparing.start(TRYING)
+    end = over(trying.preparing, TRYING)
+    assert end.state == "failed" and "“sea” was trained on another and does not fit fake" in end.message
+    elsewhere = (str(trying.home), str(job.runs_in(trying.home)), str(job.runs_in(trying.home) / ".." / "x"), "a\0b")
+    for path in elsewhere:
+        keep_plan(trying.home, Plan(base="fake", adapter=path))
+        assert trying.preparing.wish().adapter is None  # the checklist says so
 
 
 def test_own_requests_that_are_not_there_are_told(trying: Workspace) -> None:

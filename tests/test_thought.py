@@ -125,6 +125,29 @@ def test_a_thought_is_followed_part_by_part_while_it_comes() -> None:
     assert HOSTILE in whole and "Paragraph 2The boots went alpha" in whole and "words, on the sheet" in whole
 
 
+def test_a_thought_of_which_no_text_came_can_be_read_and_says_why() -> None:
+    planned = view_of("<plan>\nFirst the lamp.\n\nThen the stairs.\n</plan>\n<reflection>\nHm.")
+    html = timeline(planned)
+    assert "First the lamp.</p>" in html and "Then the stairs.</p>" in html and "Reflection 1" in html
+    assert "The thought broke off (" in html and "no text came of it; start again, or use rounds." in html
+    assert "Its plan" in manuscript(planned)
+    bare = view_of("</think>\n\nA piece without a thought.")
+    assert "The piece" in timeline(bare) and "Its plan" not in manuscript(bare) and "Nothing was" in manuscript(bare)
+
+
+def test_a_revision_without_a_reflection_says_so_itself() -> None:
+    html = timeline(view_of('<draft>\n</draft>\n<revision after="2">\nMore.\n</revision>\n<reflection>\nHm.'))
+    names = [h.text for h in parsed(html).iter("h4")]
+    assert names == ["Revision", "Reflection 1"] and "After paragraph 2" in html
+
+
+def test_the_pace_of_the_draft_is_told_only_while_it_is_written() -> None:
+    views = [coming(thought(), count)._replace(thought=None) for count in range(20, 600, 20)]
+    last = [v.thinking[-1].name for v in views]
+    assert {v.writing_since is None for v, name in zip(views, last, strict=True) if name == "reflection"} == {True}
+    assert any(v.writing_since is not None for v in views)
+
+
 def test_a_stopped_thought_can_be_read_as_far_as_it_came_before_any_text_is_whole() -> None:
     view = coming(thought(plan="A long plan."), 8)._replace(ended=True)
     board = round_board(view, busy=False)

@@ -11,7 +11,7 @@ from live import eventually
 from test_training_plan import base_folder
 from training_runs import Begin, ended, step
 
-from writer_r1 import room
+from writer_r1 import catalog, room
 from writer_r1.errors import ModelError
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.training import job, run_folder
@@ -98,6 +98,7 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
 def test_what_a_run_learned_is_practised_from_there_and_thoughts_where_it_learned_thoughts(
     workspace: Workspace, begin_run: Begin
 ) -> None:
+    digest = catalog.find("starter", workspace.models).sha256
     for name, text in (("letters", "Dear sea, it is late."), ("thoughts", "<think>\n<plan>\nA letter.\n</plan>")):
         folder = begin_run(name, 1)
         ended(folder)
@@ -105,7 +106,7 @@ def test_what_a_run_learned_is_practised_from_there_and_thoughts_where_it_learne
         rows = [{"prompt": f"A letter, {n}", "text": f"{text} {n} more words for a row to be one"} for n in range(4)]
         data.write_text("".join(json.dumps(row) + "\n" for row in rows))
         config = run_folder.record(folder)["config"] | {"data": str(data)}
-        run_folder.add_facts(folder, base={"name": "smollm2-135m"}, config=config)
+        run_folder.add_facts(folder, base={"name": "smollm2-135m", "sha256": digest}, config=config)
     fields = len(train_form.values_of(workspace, Plan()))
     for name, numbers in (("letters", {}), ("thoughts", {"thoughts": "credits"})):
         adapter = str(job.runs_in(workspace.home) / name / "adapter")

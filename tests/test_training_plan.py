@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from training_runs import Begin, ended
 
+from writer_r1 import catalog
 from writer_r1.errors import TrainingError, WriterError
 from writer_r1.events import Recalled
 from writer_r1.processes import this_process
@@ -186,7 +187,8 @@ def test_a_run_may_go_on_from_what_a_run_of_this_home_learned_and_from_nothing_e
 ) -> None:
     folder = begin_run("sea", 1)
     ended(folder)
-    run_folder.add_facts(folder, base={"name": "smollm2-135m"})
+    starter = catalog.find("starter", tmp_path / "models")
+    run_folder.add_facts(folder, base={"name": starter.name, "sha256": starter.sha256})
     (start,) = starts(home)
     assert (start.title, start.folder, start.base) == ("sea", folder / "adapter", "smollm2-135m")
     plan = Plan(goal="mrpo", name="onward", adapter=str(start.folder), numbers={"thoughts": "credits"})

@@ -54,7 +54,8 @@ class Wish(NamedTuple):
     seed: int
     limits: Limits
     adapter: Path | None = None  # a file for llama.cpp, or a folder of PEFT's for a model in transformers
-    worn: str = ""  # what it is called
+    worn: str = ""  # what it is called, and the digest of its weights
+    weights: str = ""
     strength: float = 1.0
 
 

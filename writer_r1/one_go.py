@@ -82,7 +82,7 @@ def so_far(text: str) -> SoFar:
         elif opened is not None and tag.closes and tag.name == opened.name:
             whole.append((opened, unescaped(text[at : mark.start()])))
             opened = None
-        elif tag != Tag("think", False):
+        elif opened is not None or tag != Tag("think", False):
             break
     return SoFar(tuple(whole), opened, _safe(text[at:]) if opened else "")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from writer_r1 import catalog, difficulty, synthesis
-from writer_r1.adapters import digest_of
+from writer_r1.adapters import WEIGHTS, digest_of
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.llm import Cancel
 from writer_r1.material import Source, delete, read_bounds, requests, thoughts_at, tried_at
@@ -24,7 +24,7 @@ from writer_r1.store import Store
 from writer_r1.thinking import Limits
 from writer_r1.training.export import to_gguf_adapter
 from writer_r1.training.plan import read_plan
-from writer_r1.training.starts import called, start_at
+from writer_r1.training.starts import called, fits, start_at
 from writer_r1.weights_folder import is_weights_folder
 
 log = logging.getLogger(__name__)
@@ -89,8 +89,12 @@ def wish_for(host: Host) -> difficulty.Wish:
     bounds, plan = read_bounds(host.home), read_plan(host.home)
     names = _name(plan.base, host), _name(host.judge, host)
     worn = called(plan.adapter, host.home) if plan.adapter else ""
-    folder = Path(plan.adapter) if plan.adapter and worn else None
-    return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits, folder, worn)
+    if not (plan.adapter and worn):
+        return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits)
+    folder = Path(plan.adapter)
+    there = (folder / PEFT_WEIGHTS).is_file()  # if not, that is said when it is needed
+    weights = digest_of(folder / PEFT_WEIGHTS) if there else "gone"
+    return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits, folder, worn, weights)
 
 
 def _name(model: str, host: Host) -> str:
@@ -102,9 +106,7 @@ def _name(model: str, host: Host) -> str:
 
 def tried_by(wish: difficulty.Wish, home: Path) -> Path:
     """Return the file of the requests that were tried in this way."""
-    weights = wish.adapter / PEFT_WEIGHTS if wish.adapter else None
-    worn = digest_of(weights) if weights and weights.is_file() else ""
-    return tried_at(home, wish.policy, wish.judge, wish.drafts, worn)
+    return tried_at(home, wish.policy, wish.judge, wish.drafts, wish.weights)
 
 
 class Preparing:
@@ -225,13 +227,18 @@ def _worn(wish: difficulty.Wish, host: Host) -> Path:
         WriterError: no run of the home left it, it was trained on another model, or it cannot be made ready.
     """
     start = start_at(str(wish.adapter), host.home)
-    if start.base != wish.policy:
+    if not fits(start, catalog.find(wish.policy, host.models)):
         raise WriterError(
             f"“{start.title}” was trained on {start.base} and does not fit {wish.policy}; choose another beginning "
             "under “Begins with”."
         )
-    base = catalog.find(wish.policy, host.models).path
-    return start.folder if is_weights_folder(base) else to_gguf_adapter(start.folder, base)
+    base = catalog.path_of(wish.policy, host.models)
+    if is_weights_folder(base):
+        return start.folder
+    ready, made_of = start.folder / WEIGHTS, start.folder / PEFT_WEIGHTS
+    if ready.is_file() and ready.stat().st_mtime_ns >= made_of.stat().st_mtime_ns:
+        return ready
+    return to_gguf_adapter(start.folder, base)
 
 
 def _begun(out: Path) -> Path:

@@ -24,7 +24,7 @@ from writer_r1.training.config import WHOLE_THOUGHT, Config
 from writer_r1.training.data import Read, split
 from writer_r1.training.own_work import counted
 from writer_r1.training.plan import Plan, config_of, data_of, name_of, path_of
-from writer_r1.training.starts import start_at
+from writer_r1.training.starts import fits, start_at
 
 Standing = Literal["good", "note", "fault"]
 Place = Literal["data", "base", "start", "reward", "name", "numbers", "runs", ""]
@@ -138,8 +138,10 @@ def _start(plan: Plan, home: Path, models: Path) -> list[Check]:
     except WriterError as error:
         return [Check("Begins with", "fault", str(error), "start", ANOTHER)]
     with suppress(WriterError):  # told beside the base
-        if (base := catalog.find(plan.base, models).name) != start.base:
-            said = f"“{start.title}” was trained on {start.base}, and the base is {base}; choose its base, or begin "
+        if not fits(start, base := catalog.find(plan.base, models)):
+            said = (
+                f"“{start.title}” was trained on {start.base}, and the base is {base.name}; choose its base, or begin "
+            )
             return [Check("Begins with", "fault", f"{said}with the base itself.", "start", ANOTHER)]
     return [Check("Begins with", "good", f"What “{start.title}” learned; it goes on from there.")]
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from writer_r1.adapters import base_digest
+from writer_r1.catalog import Model
 from writer_r1.errors import TrainingError
 from writer_r1.training import job, run_folder
 from writer_r1.training.best import adapter_in
@@ -15,11 +17,20 @@ from writer_r1.training.run_note import run_note
 
 
 class Start(NamedTuple):
-    """A run's adapter: the best on what was held out where there is one, else the last; `base` is its model's name."""
+    """A run's adapter: the best on what was held out where there is one, else the last.
+
+    `base` is its model's name, `sha256` the digest of that model's weights.
+    """
 
     title: str
     folder: Path
     base: str
+    sha256: str
+
+
+def fits(start: Start, model: Model) -> bool:
+    """Return whether an adapter was trained on the weights of this model."""
+    return start.sha256 == base_digest(model)
 
 
 def starts(home: Path) -> list[Start]:
@@ -29,14 +40,15 @@ def starts(home: Path) -> list[Start]:
         with suppress(TrainingError):  # it has none, or is of another version
             if not job.is_alive(run):
                 base: dict[str, Any] = run_folder.record(run).get("base", {})
-                found.append(Start(run_note(run).title or run.name, adapter_in(run)[0], str(base.get("name", ""))))
+                told = str(base.get("name", "")), str(base.get("sha256", ""))
+                found.append(Start(run_note(run).title or run.name, adapter_in(run)[0], *told))
     return found
 
 
 def called(adapter: str, home: Path) -> str:
     """Return what the run is called that an adapter's folder belongs to; empty where it belongs to none of the home."""
     runs, folder = job.runs_in(home), Path(os.path.abspath(adapter))
-    if not folder.is_relative_to(runs) or folder == runs:
+    if "\0" in adapter or not folder.is_relative_to(runs) or folder == runs:
         return ""
     run = runs / folder.relative_to(runs).parts[0]
     return run_note(run).title or run.name

@@ -28,7 +28,8 @@ from writer_r1.workspace import Workspace
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 BESIDE_S = 15.0  # how often Write looks whether the run still trains
-SCRIPTS = ("studio.js", "comfort.js", "tones.js", "files.js", "scenes.js")  # the others belong to their boards
+# The others belong to their boards.
+SCRIPTS = ("studio.js", "copies.js", "choosing.js", "comfort.js", "tones.js", "files.js", "scenes.js")
 STYLES = (
     "style.css",
     "outline.css",

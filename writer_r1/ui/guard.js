@@ -2,60 +2,11 @@
 // `place` is what this page holds: the piece, the revision it was typed upon, and the run that is shown.
 const LOCAL_MS = 400;
 const SERVER_MS = 3000;
-const KEEP = 20; // pieces whose copies this browser holds
-// Several writers may use one browser: each finds the own copies only.
-const writer = document.querySelector("meta[name=writer]")?.content;
-const PREFIX = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
 const place = { piece: "", base: 0, run: "" };
 const boxes = { brief: "#brief textarea", text: "#manuscript textarea" };
 const box = (name) => document.querySelector(boxes[name]);
 const typed = () => ({ brief: box("brief")?.value ?? "", text: box("text")?.value ?? "" });
-const local = {
-  get(key) {
-    try {
-      return JSON.parse(localStorage.getItem(PREFIX + key) ?? "null");
-    } catch {
-      return null; // no storage in this browser, or a copy that was cut: the library has its own
-    }
-  },
-  // Reading the others is left to when one more is kept, or a few long texts would be read at each pause.
-  oldest() {
-    return Object.keys(localStorage)
-      .filter((k) => k.startsWith(PREFIX))
-      .map((k) => [local.get(k.slice(PREFIX.length))?.at ?? 0, k])
-      .sort(([a], [b]) => a - b)
-      .map(([, k]) => k);
-  },
-  // A browser keeps about five million characters: where they are full the oldest copies make room, one by one.
-  fit(key, words) {
-    const others = () => local.oldest().filter((k) => k !== key);
-    for (;;) {
-      try {
-        return localStorage.setItem(key, words);
-      } catch (full) {
-        const [oldest] = others();
-        if (!oldest) throw full;
-        localStorage.removeItem(oldest);
-      }
-    }
-  },
-  set(key, value) {
-    try {
-      const more = localStorage.getItem(PREFIX + key) === null;
-      local.fit(PREFIX + key, JSON.stringify(value));
-      if (more) for (const k of local.oldest().slice(0, -KEEP)) localStorage.removeItem(k);
-    } catch {
-      // No storage, or full: the text then lives in the page and the library.
-    }
-  },
-  drop(key) {
-    try {
-      localStorage.removeItem(PREFIX + key);
-    } catch {
-      // As above.
-    }
-  },
-};
+const local = window.studio.copies;
 
 let known = typed(); // what the library has
 let dirty = false;
@@ -157,48 +108,30 @@ const address = () => {
   if (url.href !== location.href) history.replaceState(history.state, "", url);
 };
 
-// Two texts of one piece: both are shown, the user chooses, and neither is thrown away. The boxes hold `mine`.
-const choose = (mine, theirs, words = "This piece was changed in another tab or window") => {
+// Two texts of one piece: the user chooses, and neither is thrown away. The boxes hold `mine`.
+const choose = async (mine, theirs, words = "This piece was changed in another tab or window") => {
   if (asking) return;
   if (same(mine, theirs)) return settle({ ...theirs, title: "" }, mine);
   asking = true;
   say("failed", "Not saved: this piece was changed elsewhere.");
-  const dialog = document.createElement("dialog");
-  dialog.className = "asking choice";
-  dialog.innerHTML = `<h2></h2><p>Both texts are safe. Which one shall stand here? The other is kept.</p>
-    <div class="two"><section><h3>Typed here</h3><pre dir="auto"></pre></section>
-    <section><h3>Saved there</h3><pre dir="auto"></pre></section></div>
-    <footer><button data-choice="mine" class="main">Keep what I typed here</button>
-    <button data-choice="theirs">Take the other, keep mine as a copy</button></footer>`;
-  dialog.querySelector("h2").textContent = words;
-  const [a, b] = dialog.querySelectorAll("pre");
-  a.textContent = [mine.brief, mine.text].filter(Boolean).join("\n\n");
-  b.textContent = [theirs.brief, theirs.text].filter(Boolean).join("\n\n");
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
-  dialog.addEventListener("click", async (event) => {
-    const choice = event.target.dataset?.choice;
-    if (!choice) return;
-    asking = false;
-    dialog.remove();
-    if (place.piece !== theirs.piece) {
-      // Another piece was opened meanwhile: its words are not at issue.
-      const kept = choice === "mine" ? { piece: theirs.piece, base: theirs.revision } : { copy_of: theirs.piece };
-      giveBack(mine, kept);
-    } else if (choice === "mine") {
-      place.base = theirs.revision;
-      known = { brief: theirs.brief, text: theirs.text };
-      await save("kept over what another tab saved");
-    } else {
-      const copy = await server.save({ ...typed(), copy_of: theirs.piece }).catch(() => null);
-      if (!copy || copy.error) return choose(mine, theirs, "The copy could not be saved; try again");
-      put("brief", theirs.brief);
-      put("text", theirs.text);
-      settle({ ...theirs, title: "" }, { brief: theirs.brief, text: theirs.text });
-      dispatchEvent(new Event("studio:refresh"));
-    }
-  });
-  (document.querySelector(".gradio-container") ?? document.body).append(dialog);
-  dialog.showModal();
+  const choice = await window.studio.between(mine, theirs, words);
+  asking = false;
+  if (place.piece !== theirs.piece) {
+    // Another piece was opened meanwhile: its words are not at issue.
+    const kept = choice === "mine" ? { piece: theirs.piece, base: theirs.revision } : { copy_of: theirs.piece };
+    giveBack(mine, kept);
+  } else if (choice === "mine") {
+    place.base = theirs.revision;
+    known = { brief: theirs.brief, text: theirs.text };
+    await save("kept over what another tab saved");
+  } else {
+    const copy = await server.save({ ...typed(), copy_of: theirs.piece }).catch(() => null);
+    if (!copy || copy.error) return choose(mine, theirs, "The copy could not be saved; try again");
+    put("brief", theirs.brief);
+    put("text", theirs.text);
+    settle({ ...theirs, title: "" }, { brief: theirs.brief, text: theirs.text });
+    dispatchEvent(new Event("studio:refresh"));
+  }
 };
 
 // Words typed between a wish and its answer went with the text that stood in the boxes, and are not in the library yet.

@@ -16,7 +16,7 @@ RATE_AFTER_S = 2.0  # before that, words per second would jump about
 BRIEF_CHARS = 160
 DRAFTING = "being written"
 # Of a thought that is past its draft; the thought itself stands below.
-WRITING = {"reflection": "being read over", "revision": "being revised", "piece": "being revised"}
+PAST_DRAFT = {"reflection": "being read over", "revision": "being revised", "piece": "being revised"}
 
 
 def phase(view: View | None, elapsed_s: float = 0.0) -> str:
@@ -80,12 +80,14 @@ def manuscript(view: View | None) -> str:
         wait = "Nothing was written." if over(view) else "The draft comes after the criteria."
         if view.now.stopped == CRITERIA_READY:
             wait = "Look at the criteria and change what you like; press Start and the draft comes here."
-        if view.thinking:
+        if view.thinking and view.thinking[0].name == "plan":
             return f'<div class="sheet">{head}<p class="label">Its plan</p>{prose(view.thinking[0].text)}</div>'
         return f'<div class="sheet">{head}<p class="quiet">{wait}</p></div>'
     state = "best so far" if attempt.number == view.now.best else ""
     if not attempt.complete:
-        state = "unfinished" if over(view) else WRITING.get(view.thinking[-1].name if view.thinking else "", DRAFTING)
+        state = (
+            "unfinished" if over(view) else PAST_DRAFT.get(view.thinking[-1].name if view.thinking else "", DRAFTING)
+        )
     elif over(view) and state:
         state = "best" if sum(a.complete for a in view.now.attempts) > 1 else ""
     part = f" · {escape(view.part.label)}" if view.part else ""

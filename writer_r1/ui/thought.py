@@ -6,18 +6,21 @@ Below it, folded too, what came of the reflections of the library's newest thoug
 from collections import Counter
 from collections.abc import Collection, Sequence
 from html import escape
+from itertools import count
 
 from writer_r1.checks import paragraphs, word_count
 from writer_r1.differences import Change
+from writer_r1.events import Thought, ThoughtDelta
 from writer_r1.thinking import tried
 from writer_r1.traces import changes_between
 from writer_r1.trajectory import Attempt, Trajectory
 from writer_r1.ui.curves import Series, plot
-from writer_r1.ui.prose import differing, marked, plural
+from writer_r1.ui.prose import differing, marked, plural, prose
 from writer_r1.ui.scores import details, guide, ten
 from writer_r1.ui.view import Earlier, View, over, title
 from writer_r1.usefulness import ANCHORS, FEWER_TOKENS, Tried, shares
 
+PARTS = {"plan": "Plan", "reflection": "Reflection", "revision": "Revision", "piece": "The piece"}
 CAME_OF_IT = {"useful": "it helped", "redundant": "no clear difference", "harmful": "it did harm"}
 DRAWN = {"useful": "helped", "harmful": "harmed"}
 LEAST_DRAWN = 3  # thoughts from which on a line through them says something
@@ -27,45 +30,54 @@ TOGETHER = 5  # thoughts whose reflections make one point: a thought alone has t
 def timeline(view: View) -> str:
     """Return the thought of a run that thought in one go, also while it comes; an empty string for any other."""
     thought = view.thought
+    if view.thinking and not (thought and any(a.text for a in view.now.attempts)):
+        return _coming(view)
     if thought is None:
-        return _coming(view) if view.thinking else ""
-    steps = [("Plan", f'<p dir="auto">{escape(thought.plan)}</p>')] if thought.plan else []
+        return ""
+    steps = [("Plan", prose(thought.plan))] if thought.plan else []
     worth = came_to(view.now)
     steps += [(_name(a), _step(view.now, a, worth)) for a in view.now.attempts if a.text]
-    cut = ""
-    if thought.refused:
-        kept = "what was whole of it is kept" if steps else "nothing of it could be kept; start again, or use rounds"
-        cut = f'<p class="quiet">The thought broke off ({escape(thought.refused)}); {kept}.</p>'
-    count = sum(a.reflection is not None for a in view.now.attempts)
-    said = f"The thought: {plural(count, 'reflection')}, {plural(thought.tokens, 'token')}"
-    if worth and len(worth) == count:
+    kept = "what was whole of it is kept" if steps else "nothing of it could be kept; start again, or use rounds"
+    many = sum(a.reflection is not None for a in view.now.attempts)
+    said = f"The thought: {plural(many, 'reflection')}, {plural(thought.tokens, 'token')}"
+    if worth and len(worth) == many:
         said += f" · {_counted(worth.values())}"
     judges = [a.evaluation.judge for a in view.now.attempts if a.evaluation]
     trust = f'<p class="quiet">The scores: {guide(judges[-1])}</p>' if judges else ""
-    body = f"{_steps(steps)}{trust}{cut}"
+    body = f"{_steps(steps)}{trust}{_broke_off(thought, kept)}"
     return f'<div class="thought">{details("thought", said, body)}{_lately(view.lately)}</div>'
 
 
 def _coming(view: View) -> str:
-    """Return a thought that is being written, or that was stopped, by its parts so far."""
-    steps, reflections = list[tuple[str, str]](), 0
+    """Return a thought by the parts that were written of it: it is not at its end, or no text came of it."""
     draft = view.now.attempts[0].text if view.now.attempts else ""
-    written = [("Draft", f'<p class="quiet">{plural(word_count(draft), "word")}, on the sheet</p>')] if draft else []
-    for part in view.thinking:
-        words = f'<p dir="auto">{escape(part.text)}</p>'
-        if part.name == "revision" and len(steps) > 1:
-            name, said = steps.pop()
-            steps.append((name, f"{said}{_place(part.paragraph, part.operation)}{words}"))
-            continue
-        if part.name != "plan" and written:
-            steps.append(written.pop())
-        reflections += part.name == "reflection"
-        name = {"plan": "Plan", "piece": "The piece"}.get(part.name, f"Reflection {reflections}")
-        steps.append((name, words))
-    total = sum(word_count(part.text) for part in view.thinking) + word_count(draft)
+    parts = {part.part: (PARTS[part.name], _said(part)) for part in view.thinking}
+    if draft:
+        at = next(number for number in count(1) if number not in parts)
+        parts[at] = ("Draft", f'<p class="quiet">{plural(word_count(draft), "word")}, on the sheet</p>')
+    steps, reflections = list[tuple[str, str]](), 0
+    for name, body in (parts[number] for number in sorted(parts)):
+        if name == PARTS["revision"] and steps and steps[-1][0].startswith(PARTS["reflection"]):
+            steps[-1] = (steps[-1][0], steps[-1][1] + body)
+        elif name == PARTS["reflection"]:
+            reflections += 1
+            steps.append((f"{name} {reflections}", body))
+        else:
+            steps.append((name, body))
+    words = word_count(draft) + sum(word_count(part.text) for part in view.thinking)
     so_far = "The thought, as far as it came" if over(view) else "The thought so far"
-    said = f"{so_far}: {plural(total, 'word')}" + (f", {plural(reflections, 'reflection')}" if reflections else "")
-    return f'<div class="thought">{details("thought", said, _steps([*steps, *written]))}</div>'
+    said = f"{so_far}: {plural(words, 'word')}" + (f", {plural(reflections, 'reflection')}" if reflections else "")
+    cut = _broke_off(view.thought, "no text came of it; start again, or use rounds") if view.thought else ""
+    return f'<div class="thought">{details("thought", said, _steps(steps) + cut)}</div>'
+
+
+def _said(part: ThoughtDelta) -> str:
+    return (_place(part.paragraph, part.operation) if part.name == "revision" else "") + prose(part.text)
+
+
+def _broke_off(thought: Thought, kept: str) -> str:
+    """Return why a thought could not be read to its end, and what is kept of it; empty where it could."""
+    return f'<p class="quiet">The thought broke off ({escape(thought.refused)}); {kept}.</p>' if thought.refused else ""
 
 
 def _steps(steps: Sequence[tuple[str, str]]) -> str:

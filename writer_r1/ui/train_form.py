@@ -12,7 +12,7 @@ from writer_r1.errors import WriterError
 from writer_r1.training.config import Config, usual
 from writer_r1.training.own_work import Work
 from writer_r1.training.plan import Plan, path_of
-from writer_r1.training.starts import starts
+from writer_r1.training.starts import fits, starts
 from writer_r1.ui import gradio as gr
 from writer_r1.workspace import Workspace
 
@@ -167,11 +167,12 @@ def _place_start(workspace: Workspace, plan: Plan) -> gr.Dropdown:
 
 def beginnings(workspace: Workspace, plan: Plan) -> list[tuple[str, str]]:
     """Return what a run on this base may begin with, and the adapter that is chosen."""
+    left = starts(workspace.home)  # a large file is read for its digest only where there is something to compare
     try:
-        base = catalog.find(plan.base, workspace.models).name
+        base = catalog.find(plan.base, workspace.models)
+        found = [(one.title, str(one.folder)) for one in left if fits(one, base)]
     except WriterError:
-        base = ""
-    found = [(one.title, str(one.folder)) for one in starts(workspace.home) if one.base == base]
+        found = []
     if plan.adapter and plan.adapter not in [path for _, path in found]:
         found.append((plan.adapter, plan.adapter))  # gone since; the checklist says so
     return [BASE_ITSELF, *found]

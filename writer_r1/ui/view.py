@@ -87,7 +87,7 @@ def advance(view: View, batch: Sequence[tuple[int, Event]]) -> View:
             case Thought():
                 view = view._replace(thought=event)
             case ThoughtDelta():
-                view = view._replace(thinking=_thinking(view.thinking, event))
+                view = view._replace(thinking=_thinking(view.thinking, event), writing_since=None)
             case Proposed():
                 view = view._replace(proposed=(*view.proposed, event))
             case RubricReady():

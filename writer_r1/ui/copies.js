@@ -1,0 +1,54 @@
+// What was typed -> copies in this browser by piece, for when the studio or the browser dies before a save; see guard.js.
+(() => {
+  const KEEP = 20; // pieces whose copies this browser holds
+  // Several writers may use one browser: each finds the own copies only.
+  const writer = document.querySelector("meta[name=writer]")?.content;
+  const PREFIX = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
+  const copies = {
+    get(key) {
+      try {
+        return JSON.parse(localStorage.getItem(PREFIX + key) ?? "null");
+      } catch {
+        return null; // no storage in this browser, or a copy that was cut: the library has its own
+      }
+    },
+    // Reading the others is left to when one more is kept, or a few long texts would be read at each pause.
+    oldest() {
+      return Object.keys(localStorage)
+        .filter((k) => k.startsWith(PREFIX))
+        .map((k) => [copies.get(k.slice(PREFIX.length))?.at ?? 0, k])
+        .sort(([a], [b]) => a - b)
+        .map(([, k]) => k);
+    },
+    // A browser keeps about five million characters: where they are full the oldest copies make room, one by one.
+    fit(key, words) {
+      const others = () => copies.oldest().filter((k) => k !== key);
+      for (;;) {
+        try {
+          return localStorage.setItem(key, words);
+        } catch (full) {
+          const [oldest] = others();
+          if (!oldest) throw full;
+          localStorage.removeItem(oldest);
+        }
+      }
+    },
+    set(key, value) {
+      try {
+        const more = localStorage.getItem(PREFIX + key) === null;
+        copies.fit(PREFIX + key, JSON.stringify(value));
+        if (more) for (const k of copies.oldest().slice(0, -KEEP)) localStorage.removeItem(k);
+      } catch {
+        // No storage, or full: the text then lives in the page and the library.
+      }
+    },
+    drop(key) {
+      try {
+        localStorage.removeItem(PREFIX + key);
+      } catch {
+        // As above.
+      }
+    },
+  };
+  window.studio.copies = copies;
+})();
