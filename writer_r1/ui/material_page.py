@@ -81,7 +81,7 @@ def place(workspace: Workspace) -> Parts:
                     step=0.01,
                     min_width=110,
                     elem_id="noise",
-                    placeholder="judge’s noise",
+                    placeholder="noise",
                 )
                 drafts = gr.Number(
                     bounds.drafts,
