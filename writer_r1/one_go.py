@@ -121,7 +121,8 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     found = parse(text, prompt) if finish.reason == "stop" else Refusal("it is longer than a thought may be")
     refused = found.reason if isinstance(found, Refusal) else ""
     trace = salvaged(text, prompt) if isinstance(found, Refusal) else found
-    if trace and finish.reason == "stop" and so_far(text) == SoFar(so_far(text).whole, PIECE, ""):
+    last = so_far(text)
+    if trace and finish.reason == "stop" and last.tag == PIECE and not last.words:
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
     plan = trace.plan if trace else ""
@@ -130,7 +131,7 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
         yield Drafted(attempt=1, text="", faults=("empty",), tokens=finish.tokens, seconds=seconds)
         yield Rejected(attempt=1, why="not judged: empty")
     else:
-        yield from _rounds(trace, rubric, writer, judge, cut=bool(refused) and so_far(text).name == "draft")
+        yield from _rounds(trace, rubric, writer, judge, cut=bool(refused) and last.name == "draft")
     yield Stopped(why=BY_USER if judge.cancel() else THOUGHT_BROKE_OFF if refused else THOUGHT_OUT)
 
 

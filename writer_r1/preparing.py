@@ -25,13 +25,12 @@ from writer_r1.thinking import Limits
 from writer_r1.training.export import to_gguf_adapter
 from writer_r1.training.plan import read_plan
 from writer_r1.training.starts import called, fits, start_at
-from writer_r1.weights_folder import is_weights_folder
+from writer_r1.weights_folder import ADAPTER_FILE, is_weights_folder
 
 log = logging.getLogger(__name__)
 
 Kind = Literal["thoughts", "difficulty"]
 State = Literal["running", "done", "failed", "stopped"]
-PEFT_WEIGHTS = "adapter_model.safetensors"
 ROUNDS, THOUGHT = 3, Limits(0.5, 900)  # as `writer-r1 synth` has them
 BUSY: dict[Kind, str] = {"thoughts": "Thinking traces are being made", "difficulty": "Requests are being tried"}
 BUG = "The work hit a bug; what was made is kept. Details are in the log."
@@ -92,8 +91,8 @@ def wish_for(host: Host) -> difficulty.Wish:
     if not (plan.adapter and worn):
         return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits)
     folder = Path(plan.adapter)
-    there = (folder / PEFT_WEIGHTS).is_file()  # if not, that is said when it is needed
-    weights = digest_of(folder / PEFT_WEIGHTS) if there else "gone"
+    there = (folder / ADAPTER_FILE).is_file()  # if not, that is said when it is needed
+    weights = digest_of(folder / ADAPTER_FILE) if there else "gone"
     return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits, folder, worn, weights)
 
 
@@ -235,7 +234,7 @@ def _worn(wish: difficulty.Wish, host: Host) -> Path:
     base = catalog.path_of(wish.policy, host.models)
     if is_weights_folder(base):
         return start.folder
-    ready, made_of = start.folder / WEIGHTS, start.folder / PEFT_WEIGHTS
+    ready, made_of = start.folder / WEIGHTS, start.folder / ADAPTER_FILE
     if ready.is_file() and ready.stat().st_mtime_ns >= made_of.stat().st_mtime_ns:
         return ready
     return to_gguf_adapter(start.folder, base)

@@ -93,9 +93,10 @@ def _config(args: argparse.Namespace) -> "Config":
 def _adapter(said: str) -> Path:
     """Return the folder of an adapter that was given by it, or by the run that made it."""
     from writer_r1.training.best import adapter_in
+    from writer_r1.weights_folder import ADAPTER_FILE
 
     folder = folder_of(said)
-    return folder if (folder / "adapter_model.safetensors").is_file() else adapter_in(folder)[0]
+    return folder if (folder / ADAPTER_FILE).is_file() else adapter_in(folder)[0]
 
 
 def _warn_of_servers(config: "Config") -> None:

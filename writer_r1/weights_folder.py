@@ -12,6 +12,7 @@ from writer_r1.errors import ModelError
 from writer_r1.gguf_header import CONTEXT, Summary
 
 CONFIG = "config.json"
+ADAPTER_FILE = "adapter_model.safetensors"  # of PEFT, in a folder of its own
 
 
 def is_weights_folder(path: Path) -> bool:

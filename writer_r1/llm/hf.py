@@ -21,11 +21,11 @@ from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.drawing import Drawing, Pieces
 from writer_r1.llm.lora import Adapted
 from writer_r1.llm.schema_mask import MISSING, SchemaMask, can_mask
+from writer_r1.weights_folder import ADAPTER_FILE
 
 STEP = 512  # tokens of a prompt between two looks at whether to stop
 ROWS = 16  # questions in one batch
 SMALL = 300_000_000  # parameters up to which a CPU takes float32, as in training
-ADAPTER_FILE = "adapter_model.safetensors"
 
 
 class HF:

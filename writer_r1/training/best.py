@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from writer_r1.errors import TrainingError
+from writer_r1.training import run_folder
 from writer_r1.training.config import Kind
 
 Which = Literal["best", "last"]
@@ -53,9 +54,9 @@ def adapter_in(run: Path, which: Which | None = None) -> tuple[Path, Which]:
     Raises:
         TrainingError: there is none.
     """
-    best, last = best_of(run), run / "adapter"
+    best, last = best_of(run), run_folder.last_adapter(run)
     if best and which != "last":
         return best.folder, "best"
-    if which != "best" and (last / "adapter_model.safetensors").is_file():
+    if which != "best" and last:
         return last, "last"
     raise TrainingError(NONE[which or "last"].format(run.name), "data")

@@ -19,6 +19,7 @@ from writer_r1.training.optimizer import Optimizer
 from writer_r1.training.policy import Policy
 from writer_r1.training.replay import Buffer
 from writer_r1.training.run_folder import explained
+from writer_r1.weights_folder import ADAPTER_FILE
 
 KEPT = 2  # checkpoints
 
@@ -113,7 +114,7 @@ def restore(
     newest = found[-1]
     try:
         state: dict[str, Any] = json.loads((newest / "state.json").read_text("utf-8"))
-        set_peft_model_state_dict(policy.model, load_file(newest / "adapter" / "adapter_model.safetensors"))
+        set_peft_model_state_dict(policy.model, load_file(newest / "adapter" / ADAPTER_FILE))
         kept = torch.load(newest / "optimizer.pt", weights_only=True)
         optimizer.adamw.load_state_dict(kept["adamw"])
         optimizer.skipped = kept["skipped"]

@@ -23,6 +23,7 @@ from writer_r1.adapters import WEIGHTS
 from writer_r1.catalog import amount
 from writer_r1.errors import ModelError, WriterError
 from writer_r1.gguf_header import Header, read_header
+from writer_r1.weights_folder import ADAPTER_FILE
 
 Type = Literal["q8_0", "q4_k_m"]
 BITS: dict[Type, float] = {"q8_0": 8.5, "q4_k_m": 5.0}  # a weight, about: narrow models keep more tensors at 8 bits
@@ -70,7 +71,7 @@ def read_lora(folder: Path, base: Header) -> Lora:
 
     try:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / ADAPTER_FILE)
         alpha = float(config["lora_alpha"]) * (config["r"] ** 0.5 if config.get("use_rslora") else 1.0)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(f"{str(folder)!r} holds no LoRA adapter that can be read ({error}).") from error

@@ -22,6 +22,7 @@ from writer_r1.errors import Busy, TrainingError
 from writer_r1.lines import add_line, rows
 from writer_r1.training.config import Config, parsed
 from writer_r1.trajectory import Noun
+from writer_r1.weights_folder import ADAPTER_FILE
 from writer_r1.whole_file import write_whole
 
 State = Literal["starting", "preparing", "training", "evaluating", "saving", "finished", "stopped", "failed"]
@@ -128,6 +129,12 @@ def add_sample(folder: Path, row: dict[str, Any]) -> None:
 def samples(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of `samples.jsonl`; of a text drawn again after a resume, the last."""
     return list({(row.get("step"), row.get("prompt_id")): row for row in rows(folder / "samples.jsonl")}.values())
+
+
+def last_adapter(folder: Path) -> Path | None:
+    """Return the folder of a run's last adapter; None where it has none yet."""
+    kept = folder / "adapter"
+    return kept if (kept / ADAPTER_FILE).is_file() else None
 
 
 def set_state(folder: Path, state: State) -> None:

@@ -29,6 +29,7 @@ from writer_r1.training.policy import Policy, Rollout
 from writer_r1.training.rollout_server import SENTENCE, Away, Known, Limits, RolloutServer, Unsound, Worn
 from writer_r1.training.run_folder import explained
 from writer_r1.training.weights import Base
+from writer_r1.weights_folder import ADAPTER_FILE
 
 AT_ONCE = 64  # rows under way at a server: more than that wait there anyway
 REFUSED = 4  # of one row's replies, before the run ends
@@ -117,7 +118,7 @@ class ServerSampler:
         with explained(self._shelf):
             part.mkdir(parents=True, exist_ok=True)
             self._policy.save(part)
-            digest = hashlib.sha256((part / "adapter_model.safetensors").read_bytes()).hexdigest()[:8]
+            digest = hashlib.sha256((part / ADAPTER_FILE).read_bytes()).hexdigest()[:8]
             folder = self._shelf / f"writer-r1-{run}-v{version}-{digest}"
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(part, folder)

@@ -67,33 +67,16 @@ def place(workspace: Workspace) -> Parts:
         with gr.Column(min_width=0, elem_classes=["material-card"]):
             trying = Board("", elem_id="train-trying", script="keep_focus.js")
             with gr.Row(elem_id="train-bounds"):
-                low = gr.Number(
-                    bounds.low, label="Mean at least", minimum=0, maximum=1, step=0.05, min_width=110, elem_id="low"
-                )
-                high = gr.Number(
-                    bounds.high, label="Mean at most", minimum=0, maximum=1, step=0.05, min_width=110, elem_id="high"
-                )
-                noise = gr.Number(
-                    bounds.noise,
-                    label="Spread above",
-                    minimum=0,
-                    maximum=1,
-                    step=0.01,
-                    min_width=110,
-                    elem_id="noise",
-                    placeholder="noise",
-                )
-                drafts = gr.Number(
-                    bounds.drafts,
-                    label="Drafts a request",
-                    minimum=2,
-                    maximum=32,
-                    precision=0,
-                    min_width=110,
-                    elem_id="drafts",
-                )
+                low = _number(bounds.low, "Mean at least", "low", maximum=1, step=0.05)
+                high = _number(bounds.high, "Mean at most", "high", maximum=1, step=0.05)
+                noise = _number(bounds.noise, "Spread above", "noise", maximum=1, step=0.01, placeholder="noise")
+                drafts = _number(bounds.drafts, "Drafts a request", "drafts", minimum=2, maximum=32, precision=0)
             tried = Board("", elem_id="train-tried", script="keep_focus.js")
     return Parts(thoughts, traces, trying, tried, gr.State(NONE_SENT), low, high, noise, drafts)
+
+
+def _number(value: float | None, label: str, elem_id: str, minimum: int = 0, **limits: Any) -> Any:
+    return gr.Number(value, label=label, elem_id=elem_id, minimum=minimum, min_width=110, **limits)
 
 
 def look(workspace: Workspace, sent: Sequence[str] = NONE_SENT) -> list[Any]:

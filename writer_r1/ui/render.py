@@ -85,9 +85,8 @@ def manuscript(view: View | None) -> str:
         return f'<div class="sheet">{head}<p class="quiet">{wait}</p></div>'
     state = "best so far" if attempt.number == view.now.best else ""
     if not attempt.complete:
-        state = (
-            "unfinished" if over(view) else PAST_DRAFT.get(view.thinking[-1].name if view.thinking else "", DRAFTING)
-        )
+        busy_with = PAST_DRAFT.get(view.thinking[-1].name, DRAFTING) if view.thinking else DRAFTING
+        state = "unfinished" if over(view) else busy_with
     elif over(view) and state:
         state = "best" if sum(a.complete for a in view.now.attempts) > 1 else ""
     part = f" · {escape(view.part.label)}" if view.part else ""

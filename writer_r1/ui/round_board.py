@@ -15,7 +15,7 @@ from writer_r1.ui.drawn import PART, Drawn
 from writer_r1.ui.evidence import noted, rests_on
 from writer_r1.ui.own_scores import choice, yours
 from writer_r1.ui.prose import chip, differing, longer, plural, prose
-from writer_r1.ui.render import story_so_far
+from writer_r1.ui.render import DRAFTING, story_so_far
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten, told_why
 from writer_r1.ui.thought import timeline
 from writer_r1.ui.view import View, judged, outdated, over, own_of, standing, title
@@ -26,7 +26,7 @@ BECAUSE = {
     "no improvement": "Stopped because another round brought nothing better",
     "round limit reached": "Stopped because all rounds are written",
 }
-WRITING, WORDS_STEP = "being written", 10
+WORDS_STEP = 10
 LINE_WIDTH, LINE_HEIGHT, DOT = 72, 22, 2.5  # a sparkline, in its own units
 
 
@@ -169,7 +169,7 @@ def badges(view: View, attempt: Attempt) -> list[str]:
     if outdated(view, attempt):
         found.append("based on an older text")
     if not attempt.complete:
-        found.append("unfinished" if judged(view) else WRITING)
+        found.append("unfinished" if judged(view) else DRAFTING)
     elif attempt.evaluation is None and attempt.accepted is None:
         found.append("not judged" if judged(view) else "being judged")
     return found
@@ -184,7 +184,7 @@ def is_stale(now: Trajectory, attempt: Attempt) -> bool:
 def header(view: View, attempt: Attempt, best: bool) -> str:
     """Return the name of the attempt and its marks."""
     marks = "".join(
-        f'<span class="badge {"-".join(m.split())}">{m}</span>' for m in badges(view, attempt) if m != WRITING
+        f'<span class="badge {"-".join(m.split())}">{m}</span>' for m in badges(view, attempt) if m != DRAFTING
     )
     return f"<header><h3>{title(attempt)}</h3>{marks}</header>"
 
@@ -211,7 +211,7 @@ def unfinished(view: View, attempt: Attempt) -> str:
             f'<p class="story quiet">{kept}</p><div class="words">{reading(attempt, "text", prose(attempt.text))}</div>'
         )
     count -= count % WORDS_STEP
-    said = f"{WRITING}, {plural(count, 'word')}" if count else WRITING
+    said = f"{DRAFTING}, {plural(count, 'word')}" if count else DRAFTING
     return f'<p class="story quiet">{said}</p>'
 
 

@@ -92,7 +92,7 @@ def shown(folder: Path) -> Shown:
     found = report(folder, rows)
     if found.config is None:
         return Shown(found)
-    record, last = run_folder.record(folder), (folder / "adapter" / "adapter_model.safetensors").exists()
+    record, last = run_folder.record(folder), run_folder.last_adapter(folder) is not None
     long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
     dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
     return Shown(
