@@ -14,16 +14,15 @@ from writer_r1.drafting import (
     DEFAULT_WORDS,
     Writer,
     Written,
-    change_request,
     draft_request,
     reply_tokens,
-    revise_draft,
     write_draft,
 )
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import read_facts
-from writer_r1.llm import Cancel, Request, never
+from writer_r1.llm import Cancel, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.revising import change_request, revise_draft, spaced
 from writer_r1.trajectory import Advice, Fault, Lesson
 
 ENGLISH = "Write a farewell in English."
@@ -342,6 +341,33 @@ def test_a_rewrite_says_how_long_and_what_stands_before() -> None:
     assert f"about {count} words" in content and "Name the tin of polish." in content and FIRST[:76] in content
     assert "(the text begins here)" in change_request(PROMPT, " \n", "Short.", change(1)).messages[-1].content
     assert "about 20 words" in change_request(PROMPT, "", "Short.", change(1)).messages[-1].content
+
+
+def sampled(advice: Advice, *protected: str) -> Sampling:
+    """Return how the paragraph that is advised was drawn."""
+    llm, found = FakeLLM(script(revise=NEW, extend=NEW)), list[Sampling]()
+    stream = llm.stream
+    llm.stream = lambda request, sampling, cancel=never: (  # type: ignore[method-assign]
+        found.append(sampling) or stream(request, sampling, cancel)
+    )
+    run(revise_draft(2, 1, PROMPT, FIRST, [advice], writer(llm)._replace(protected=protected)))
+    return found[0]
+
+
+def test_a_paragraph_is_written_in_other_words_unless_most_of_it_is_to_stay() -> None:
+    old = FIRST.split("\n\n")[1]
+    assert sampled(change(2)).apart == (old, "Name the tin of polish.")
+    assert sampled(change(2, "extend")).apart == (old, "Name the tin of polish.")
+    assert sampled(change(2).model_copy(update={"mend": True})).apart == ()
+    assert sampled(change(2), KEPT).apart == ()  # its words would be the first to go
+
+
+def test_words_that_were_run_together_are_parted_and_words_of_one_token_are_not() -> None:
+    old, count = "The world around them, and every day may be one.", {" everyday": 1, " maybe": 1}
+    assert spaced("All aroundthem, everyday and maybe.", old, lambda word: count.get(word, 2)) == (
+        "All around them, everyday and maybe."
+    )
+    assert spaced("Aroundthem dayone", old, lambda word: 2) == "Aroundthem dayone"
 
 
 # Protected passages

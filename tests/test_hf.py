@@ -11,8 +11,8 @@ from tiny_base import make_base
 
 from writer_r1 import catalog
 from writer_r1.errors import ModelError, RequestTooLong
-from writer_r1.llm import Message, Request, Sampling, complete
-from writer_r1.llm.drawing import Drawing, Pieces
+from writer_r1.llm import APART_FROM, Message, Request, Sampling, complete
+from writer_r1.llm.drawing import Drawing, Pieces, followed
 from writer_r1.llm.hf import HF
 
 ASKED = Request((Message("system", "You write."), Message("user", "A farewell to the sea — señor 🕯.")))
@@ -178,9 +178,34 @@ def test_drawing_keeps_to_what_is_allowed_and_to_the_likeliest(seen: list[int], 
     allowed = torch.zeros(31, dtype=torch.bool)
     allowed[5:9] = True
     for temperature in (0.0, 0.7):
-        draw = Drawing(Sampling(temperature=temperature, seed=seed, repeat_penalty=1.5))
+        draw = Drawing(Sampling(temperature=temperature, seed=seed, repeat_penalty=1.5), letters)
         for token in seen:
             draw._recent.append(token)
         assert 5 <= draw(row, allowed) < 9
-    assert Drawing(Sampling(temperature=0.0))(row) == 30
-    assert Drawing(Sampling(temperature=1.0, top_p=0.01, seed=seed))(row) == 30
+    assert Drawing(Sampling(temperature=0.0), letters)(row) == 30
+    assert Drawing(Sampling(temperature=1.0, top_p=0.01, seed=seed), letters)(row) == 30
+
+
+def letters(text: str) -> list[int]:
+    return [ord(letter) - ord("a") for letter in text if letter.isalpha()]
+
+
+def test_a_reply_parts_from_a_text_that_it_has_followed() -> None:
+    draw = Drawing(Sampling(apart=("abcdefgh", "xbcz")), letters)
+    drawn = list[int]()
+    for wanted in letters("abcdefgh"):
+        row = torch.zeros(31)
+        row[wanted], row[30] = 2.0, 1.0  # what copies is likelier than another word, by a little
+        drawn.append(draw(row))
+    assert drawn[:5] == letters("abcde") and drawn[5] == 30
+    assert all(Drawing(Sampling(), letters)(row) == letters("h")[0] for _ in range(3))
+
+
+@given(st.lists(st.integers(0, 1), max_size=12))
+def test_what_goes_on_with_something_said_before_is_found_by_looking_at_every_beginning(said: list[int]) -> None:
+    found = dict[int, int]()
+    for end in range(1, len(said)):
+        for length in range(APART_FROM, end + 1):
+            if said[end - length : end] == said[len(said) - length :]:
+                found[said[end]] = max(length, found.get(said[end], 0))
+    assert followed(said) == found

@@ -13,6 +13,7 @@ from gguf_bytes import gguf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from writer_r1.checks import copied_share
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.llm import Finish, Message, Request, Sampling, complete, load, never
 from writer_r1.llm.deltas import Deltas
@@ -89,6 +90,15 @@ def test_a_seed_repeats_and_another_one_differs(llm: LlamaCpp) -> None:
         for s in (1, 1, 2)
     )
     assert one == again != other
+
+
+@model
+def test_a_reply_keeps_apart_from_a_text_that_it_would_say_again(llm: LlamaCpp) -> None:
+    said = "The old keeper climbed the stairs every evening and lit the lamp above the grey harbour."
+    request = asked(f"Write this sentence again, word for word: {said}")
+    copied, apart = (fresh(llm, request, Sampling(max_tokens=40, apart=texts)) for texts in ((), (said,)))
+    assert copied_share(said, copied) == 1.0 and copied_share(said, apart) < 0.5 and len(apart.split()) > 5
+    assert llm.drafts(request, Sampling(max_tokens=40, apart=(said,)), 1) != [copied]
 
 
 @model

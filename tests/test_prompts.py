@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, criterion
 
-from writer_r1.drafting import change_request, draft_request
+from writer_r1.drafting import draft_request
 from writer_r1.llm import Request
 from writer_r1.one_go import think_request
 from writer_r1.passage import Passage
 from writer_r1.prompts import _MARK, FENCES, _sections, disarm, fixed_start, prompt_hash, render
 from writer_r1.reflection import reflection_request
+from writer_r1.revising import change_request
 from writer_r1.rewording import passage_request
 from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Lesson

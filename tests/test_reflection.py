@@ -1,6 +1,7 @@
 """Reflection: what a reply says about one place, and what a failed check asks for without a model."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -82,6 +83,30 @@ def test_a_reply_is_advice_or_nothing(text: str, expected: tuple[int, str | None
     assert found is None or (found.edit, found.criterion_id) == ("Name it.", WARMTH.id)
 
 
+COPIES = {
+    "of the draft": FIRST.split("\n\n")[1][:120],
+    "of the prompt's own example": "Name one passenger and one stop, like the editor.",
+}
+
+
+@pytest.mark.parametrize("edit", COPIES.values(), ids=COPIES)
+def test_an_edit_that_copies_asks_for_nothing_so_the_criterion_asks(edit: str) -> None:
+    found = read_advice(reply(edit=edit), WARMTH, FIRST)
+    assert found is not None and (found.paragraph, found.fault) == (2, "Tidy.")
+    assert found.edit == f"Change it so that this is true: {WARMTH.description}"
+
+
+@pytest.mark.parametrize(
+    ("edit", "fits"),
+    [("Name the tin of polish.", True), ("Let the sea answer for him, and name the boat.", True), ("Name it.", False),
+     ("The brass remembers my thumb.", False), ("Name the tin", False), (f"Show {'the sea ' * 30}.", False),
+     ('Say "no" to the sea and wait.', False), ("Name the tin\nof polish.", False)],
+)  # fmt: skip
+def test_an_edit_begins_with_what_is_to_be_done_and_ends(edit: str, fits: bool) -> None:
+    pattern = advice_schema(1)["properties"]["edit"]["pattern"]
+    assert bool(re.search(pattern, edit)) is fits
+
+
 def test_there_is_no_advice_on_an_empty_text() -> None:
     assert read_advice(reply(), WARMTH, " \n") is None
 
@@ -133,6 +158,7 @@ def test_a_failed_check_asks_for_its_own_change(
     check: Check, score: Score, where: int, operation: str, words: str
 ) -> None:
     (found,) = measured_advice(criterion("Way", check=check), score, FIRST)
+    assert found.mend is (check.type in ("completeness", "must_include", "must_not"))
     assert (found.paragraph, found.operation) == (where, operation) and words in found.edit
     assert measured_advice(criterion("Way", check=check), score, " ") == []
 
@@ -148,7 +174,7 @@ WHOLE = {
 def test_what_holds_of_the_whole_text_is_asked_of_each_paragraph(check: Check, words: str) -> None:
     found = measured_advice(criterion("Way", check=check), LOW, FIRST)
     assert [a.paragraph for a in found] == list(range(1, len(paragraphs(FIRST)) + 1))
-    assert all(words in a.edit and a.operation == "rewrite" for a in found)
+    assert all(words in a.edit and a.operation == "rewrite" and a.mend for a in found)
 
 
 def test_words_that_stand_for_the_whole_text_are_quoted_where_they_stand() -> None:

@@ -238,7 +238,7 @@ def test_what_came_out_so_far_is_told_after_each_request(workspace: Workspace, t
     going_on.close()
 
 
-@pytest.mark.parametrize("change", ["model", "judge", "seed", "rounds", "prompt", "verdict", "fit"])
+@pytest.mark.parametrize("change", ["model", "judge", "seed", "rounds", "draft", "reflect", "verdict", "fit"])
 def test_another_model_prompt_or_choice_begins_anew_and_mixes_nothing(
     workspace: Workspace, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,10 +251,10 @@ def test_another_model_prompt_or_choice_begins_anew_and_mixes_nothing(
             more = {change: "other"}
         case "seed" | "rounds":
             more = {change: 1}
-        case "prompt" | "verdict":
-            name, fresh = ("reflect", fresh) if change == "prompt" else ("verdict", 4)  # of the one arm that is told it
+        case "draft" | "reflect" | "verdict":
+            fresh = {"draft": fresh, "reflect": 4 * 2, "verdict": 4}[change]  # of the arms that are told it
             whole = reflection_bench.prompt_hash
-            monkeypatch.setattr(reflection_bench, "prompt_hash", lambda n: "new" if n == name else whole(n))
+            monkeypatch.setattr(reflection_bench, "prompt_hash", lambda n: "new" if n == change else whole(n))
         case "fit":
             monkeypatch.setattr(reflection_bench, "calibration_of", lambda model, home: None)
     found(bench(workspace, tmp_path, arms=arms, **more))
@@ -456,6 +456,10 @@ def test_the_command_ends_in_a_line_for_scripts(
     assert json.loads((tmp_path / "out" / "reflection_arms.json").read_text()) == told
     drawn = {f"reflection_{name}.{end}" for name in ("rounds", "arms", "curve", "sweep") for end in ("png", "svg")}
     assert {p.name for p in (tmp_path / "out").iterdir()} >= {"reflection.fake.jsonl", *drawn}
+    assert main([*words, "--arms", "direct,mrpo,no-memory"]) == 0
+    assert json.loads((tmp_path / "out" / "reflection_arms.json").read_text()) == told  # other arms stand beside
+    others = json.loads((tmp_path / "out" / "reflection_arms_more.json").read_text())
+    assert set(others["arms"]) == {DIRECT, MRPO, NO_MEMORY} and (tmp_path / "out" / "reflection_arms_more.png").exists()
     assert main([*words, "--out", str(page)]) == 1 and "cannot be written" in capsys.readouterr().err
     assert (
         main([*words, "--second", "other"]) == 1

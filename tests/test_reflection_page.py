@@ -66,8 +66,18 @@ def test_only_what_is_between_the_marks_is_written_anew(tmp_path: Path) -> None:
     for text in ("new", "newer"):
         put(page, text)
         assert page.read_text("utf-8") == f"# Küste\n\n{BEGIN}\n\n{text}\n\n{END}\n\nThe rest.\n"
-    assert beside(page, tmp_path / "docs" / "proof", iter(["a"])) == {"a": "proof/a.png"}
-    assert beside(page, tmp_path / "out", iter(["a"])) == {"a": "../out/a.png"}
+    assert beside(page, tmp_path / "docs" / "proof", ["a"]) == {"a": "proof/a.png"}
+    assert beside(page, tmp_path / "out", ["a"], "_more") == {"a": "../out/a_more.png"}
+
+
+def test_results_of_other_arms_stand_beside_the_usual_ones(tmp_path: Path) -> None:
+    page, more = (
+        tmp_path / "page.md",
+        (BEGIN.replace("results", "results_more"), END.replace("results", "results_more")),
+    )
+    page.write_text(f"{BEGIN}\nusual\n{END}\n\n{more[0]}\n{more[1]}\n", "utf-8")
+    put(page, "others", "_more")
+    assert page.read_text("utf-8") == f"{BEGIN}\nusual\n{END}\n\n{more[0]}\n\nothers\n\n{more[1]}\n"
 
 
 @pytest.mark.parametrize("content", ["# No marks\n", f"{END}\n{BEGIN}\n", BEGIN])

@@ -108,7 +108,7 @@ def test_what_reflections_were_is_drawn_where_thoughts_are_practised() -> None:
     rows = [{"step": step, "reward": 0.5, "thoughts/reflection_tokens": 40 + step, **told} for step in (1, 2)]
     html = curves("mrpo", rows)
     assert "useful: 0.5 at first, 0.5 now" in html and "replies that were no thought: 0.25 at first" in html
-    assert "Tokens of reflection in a thought" in html
+    assert "Tokens of reflections and revisions" in html
     assert "thought" not in curves("mrpo", [{"step": step, "reward": 0.5} for step in (1, 2)])
 
 

@@ -124,7 +124,7 @@ def test_runs_that_practise_thoughts_are_laid_over_each_other() -> None:
         for step in range(3)
     ]
     for metric, title in (
-        ("reflection_tokens", "Tokens of reflection in a thought, smoothed"),
+        ("reflection_tokens", "Tokens of reflections and revisions, smoothed"),
         ("useful", "Share of reflections that were useful, smoothed"),
         ("well_formed", "Share of replies that were thoughts, smoothed"),
     ):

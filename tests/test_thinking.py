@@ -29,7 +29,7 @@ from writer_r1.thinking import (
     thought,
     tried,
 )
-from writer_r1.traces import Trace, parse, written
+from writer_r1.traces import Change, Segment, Trace, parse, written
 from writer_r1.trajectory import Attempt, Trajectory
 from writer_r1.usefulness import ALIKE, Tried, is_applied, is_specific, labelled, repeats, shares
 
@@ -227,6 +227,22 @@ def test_a_reflection_is_about_its_place_and_its_revision_stands_in_the_piece() 
         update={"changes": (segment.changes[0].model_copy(update={"text": FIRST.split("\n\n")[1]}),)}
     )
     assert not is_applied(trace.model_copy(update={"segments": (copied,), "final": FIRST}), 0)
+
+
+def test_a_paragraph_that_was_added_and_then_written_anew_need_not_stand_in_the_piece() -> None:
+    def segment(paragraph: int, operation: str, text: str) -> Segment:
+        change = Change.model_validate({"paragraph": paragraph, "operation": operation, "text": text})
+        return Segment(reflection="The boots are dull.", changes=(change,))
+
+    added, anew = "The wind took the flag in March.", "Nobody came to mend the flag after the wind."
+    segments = (segment(1, "extend", added), segment(2, "rewrite", anew))
+    trace = Trace(prompt=PROMPT, draft="He lit the lamp.", segments=segments, final=f"He lit the lamp.\n\n{anew}")
+    assert is_applied(trace, 0) and is_applied(trace, 1)
+    lost = trace.model_copy(update={"segments": segments[:1], "final": "He lit the lamp."})
+    assert not is_applied(lost, 0)
+    shifted = (segment(2, "extend", added), segment(2, "rewrite", anew))  # what was added is the third by then
+    gone = Trace(prompt=PROMPT, draft="He lit it.\n\nHe slept.", segments=shifted, final=f"He lit it.\n\n{anew}")
+    assert not is_applied(gone, 0) and is_applied(gone, 1)
 
 
 def test_a_reflection_that_says_the_same_as_an_earlier_one_is_found() -> None:

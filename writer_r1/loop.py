@@ -14,7 +14,7 @@ from writer_r1.acceptance import Verdict, accept, usable
 from writer_r1.calibration import Readers
 from writer_r1.checks import word_count
 from writer_r1.criteria import Analyst, Similarity, derive_rubric
-from writer_r1.drafting import Writer, Written, revise_draft, write_draft
+from writer_r1.drafting import Writer, Written, write_draft
 from writer_r1.errors import RequestTooLong
 from writer_r1.events import (
     BY_USER,
@@ -40,6 +40,7 @@ from writer_r1.llm import LLM, Cancel
 from writer_r1.one_go import think
 from writer_r1.reasons import explained_at_the_end
 from writer_r1.reflection import Critic, Recall, reflect
+from writer_r1.revising import revise_draft
 from writer_r1.story import Rest, Retell
 from writer_r1.trajectory import (
     Attempt,

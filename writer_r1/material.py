@@ -6,7 +6,7 @@ being tried again.
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -108,9 +108,8 @@ def requests(source: Source, store: Store) -> Sequence[Example]:
     return own_data(Plan(goal="mrpo", source="own", works=PIECES), store).examples
 
 
-def untried(examples: Sequence[Example], found: Made, key: Callable[[Example], str]) -> int:
-    """Return how many requests ended in no row yet; `key` gives the id of the row that one ends in."""
-    done = {str(row["id"]) for row in found.rows}
+def untried(examples: Sequence[Example], done: Collection[str], key: Callable[[Example], str]) -> int:
+    """Return how many requests are not done yet; `key` gives the id of the row that one ends in."""
     return sum(key(example) not in done for example in examples)
 
 

@@ -118,10 +118,11 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     if judge.cancel():
         yield Stopped(why=BY_USER)
         return
-    found = parse(text, prompt) if finish.reason == "stop" else Refusal("it is longer than a thought may be")
+    last = so_far(text)
+    broke_off = Refusal("it runs in circles" if is_looping(last.words) else "it is longer than a thought may be")
+    found = parse(text, prompt) if finish.reason == "stop" else broke_off
     refused = found.reason if isinstance(found, Refusal) else ""
     trace = salvaged(text, prompt) if isinstance(found, Refusal) else found
-    last = so_far(text)
     if trace and finish.reason == "stop" and last.tag == PIECE and not last.words:
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began

@@ -96,6 +96,11 @@ def wish_for(host: Host) -> difficulty.Wish:
     return difficulty.Wish(*names, bounds.drafts, 0, bounds.limits, folder, worn, weights)
 
 
+def thoughts_wish(host: Host) -> synthesis.Wish:
+    """Return how thoughts would be made now."""
+    return synthesis.Wish(_name(host.writer, host), _name(host.judge, host), ROUNDS, 0, THOUGHT)
+
+
 def _name(model: str, host: Host) -> str:
     try:
         return host.name_of(model)
@@ -208,8 +213,7 @@ def _thoughts(work: _Work, say: Say, cancel: Cancel) -> None:
     if source == "library":
         synthesis.from_history(host.store, outcomes, THOUGHT, host.similarity, say, cancel)
         return
-    wish = synthesis.Wish(host.name_of(host.writer), host.name_of(host.judge), ROUNDS, 0, THOUGHT)
-    synthesis.synthesise(host, requests(source, host.store), outcomes, wish, say, cancel)
+    synthesis.synthesise(host, requests(source, host.store), outcomes, thoughts_wish(host), say, cancel)
 
 
 def _difficulty(work: _Work, say: Say, cancel: Cancel) -> None:

@@ -8,16 +8,20 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
-from writer_r1.checks import length_fit, paragraphs
+from writer_r1.checks import copied_share, length_fit, paragraphs
 from writer_r1.events import Event, Recalled
 from writer_r1.facts import TOLD
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
-from writer_r1.prompts import render
+from writer_r1.prompts import example, render
 from writer_r1.reasons import occurs
 from writer_r1.story import with_story
 from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Reflection, Rubric, Score
 
 WEAKEST = 2
+VERBS = ("Show", "Name", "Tell", "Let", "Give", "Replace", "Begin", "End", "Cut", "Add", "Describe", "Make")
+"""How an edit begins. Asked for one without this, small models give a sentence of the draft back (decision 31)."""
+
+SAID_BEFORE = 0.5  # share of an edit in runs of the draft from which on it asks for nothing
 Recall = Callable[[str, str | None], Sequence[Lesson]]  # (request, criterion name) -> lessons
 
 
@@ -87,7 +91,7 @@ def advice_schema(count: int) -> dict[str, Any]:
         "paragraph": {"enum": list(range(1, max(1, count) + 1))},
         "quote": {"type": "string", "maxLength": 90},
         "fault": {"type": "string", "maxLength": 160},
-        "edit": {"type": "string", "maxLength": 220},
+        "edit": {"type": "string", "pattern": f'^({"|".join(VERBS)}) [^"\\\\\\n\\r]{{8,200}}[.]$'},
     }
     return {"type": "object", "properties": properties, "required": list(properties)}
 
@@ -95,7 +99,8 @@ def advice_schema(count: int) -> dict[str, Any]:
 def read_advice(reply: str, criterion: Criterion, text: str) -> Advice | None:
     """Return the advice in a reply, or None where there is none to be read.
 
-    Where the quoted words stand in another paragraph than the one named, the words win: they can be checked.
+    Where the quoted words stand in another paragraph than the one named, the words win: they can be checked. An edit
+    that is a piece of the draft, or of the prompt's own example, asks for nothing; what the criterion says then does.
     """
     try:
         row = json.loads(reply)
@@ -112,6 +117,8 @@ def read_advice(reply: str, criterion: Criterion, text: str) -> Advice | None:
     if where is None:
         where = number if isinstance(number, int) and 1 <= number <= len(spans) else len(spans)
     found = bool(quote) and occurs(quote, text)
+    if copied_share(edit, text) > SAID_BEFORE or copied_share(edit, example("reflect")):
+        edit = f"Change it so that this is true: {criterion.description or criterion.name}"
     return Advice(
         criterion_id=criterion.id, paragraph=where, fault=fault, edit=edit, quote=quote or None, quote_found=found
     )
@@ -126,7 +133,7 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
     longest = max(range(last), key=lambda i: spans[i][1] - spans[i][0]) + 1
     where = next((i for i, (a, b) in enumerate(spans, 1) if score.quote and score.quote in text[a:b]), longest)
 
-    def say(paragraph: int, edit: str, *, extend: bool = False) -> list[Advice]:
+    def say(paragraph: int, edit: str, *, extend: bool = False, mend: bool = False) -> list[Advice]:
         return [
             Advice(
                 criterion_id=criterion.id,
@@ -136,6 +143,7 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
                 edit=edit,
                 quote=score.quote,
                 quote_found=score.quote_found,
+                mend=mend,
             )
         ]
 
@@ -145,18 +153,19 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
         case "length":
             return say(longest, "Say the same in half the words.")
         case "completeness" if score.quote and score.quote.startswith("["):
-            return say(where, f"Put real words where {score.quote} stands.")
+            return say(where, f"Put real words where {score.quote} stands.", mend=True)
         case "completeness":
-            return say(last, "Bring the piece to a finished close with a whole last sentence.")
+            return say(last, "Bring the piece to a finished close with a whole last sentence.", mend=True)
         case "repetition":
             return say(where, "Say it once, without repeated words or sentences.")
         case "must_include":
-            return say(longest, f"It must contain these words: {', '.join(check.items)}.")
+            return say(longest, f"It must contain these words: {', '.join(check.items)}.", mend=True)
         case "must_not":
-            return say(where, f"Leave this out entirely: {', '.join(check.items)}.")
+            return say(where, f"Leave this out entirely: {', '.join(check.items)}.", mend=True)
         case "person" | "tense" | "language":  # of the whole text, so of each paragraph
             told = TOLD.get(check.value or "", criterion.description)
-            return [_where_it_stands(a, text[slice(*spans[k - 1])]) for k in range(1, last + 1) for a in say(k, told)]
+            each = [a for k in range(1, last + 1) for a in say(k, told, mend=True)]
+            return [_where_it_stands(a, text[slice(*spans[a.paragraph - 1])]) for a in each]
         case "voice":
             return say(where, f"Tell the same in the writer's own manner. {score.reason}")
         case "relevance":

@@ -16,7 +16,7 @@ from writer_r1.acceptance import accept, usable
 from writer_r1.checks import paragraphs
 from writer_r1.checks.addressed import unaddressed
 from writer_r1.criteria import Analyst, derive_rubric
-from writer_r1.drafting import Writer, Written, revise_draft, write_draft
+from writer_r1.drafting import Writer, Written, write_draft
 from writer_r1.events import Accepted, Event, Recalled, Thought, outcome
 from writer_r1.facts import read_facts
 from writer_r1.folding import fold
@@ -27,6 +27,7 @@ from writer_r1.memory import recall
 from writer_r1.one_go import think
 from writer_r1.prompts import render
 from writer_r1.reflection import read_advice, reflection_request, weakest
+from writer_r1.revising import revise_draft
 from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Noun, Reflection, Rubric, Trajectory, digest
 
 DIRECT, BLIND, PLACEBO, MRPO = "direct", "blind rewrite", "placebo critique", "MRPO"
@@ -74,11 +75,17 @@ class Players(NamedTuple):
 
 
 def begin(prompt: str, rubric: Rubric | None, players: Players) -> Start:
-    """Return the criteria and a judged draft."""
+    """Return the criteria and a judged draft; one that is none (the model asks back, loops) is drawn again.
+
+    As in the loop: as often as it has rounds.
+    """
     judge = players.judge
     analyst = Analyst(judge.llm, judge.similarity, judge.cancel, players.seed)
     rubric = rubric or outcome(derive_rubric(prompt, analyst))
-    written = outcome(write_draft(1, prompt, _writer(prompt, players)))
+    for number in range(1, players.rounds + 2):
+        written = outcome(write_draft(number, prompt, _writer(prompt, players), harder=number > 1))
+        if usable(written) or judge.cancel():
+            break
     draft = _attempt(1, None, written, prompt, rubric, judge)
     return Start(prompt=prompt, rubric=rubric, draft=draft.model_copy(update={"accepted": True}))
 

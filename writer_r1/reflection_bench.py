@@ -51,10 +51,12 @@ from writer_r1.training.data import Example
 from writer_r1.trajectory import Advice, Rubric, digest, mean
 from writer_r1.workspace import Workspace
 
-FORM = "2"  # of the arms: counted up where one of them does something else than before
+FORM = "3"  # of the arms: counted up where one of them does something else than before
+START = "start"
 CRITERIA = ("open_coding", "axial_coding", "selective_coding")
-PROMPTS = ("draft", "revise", "extend", "reflect", "judge", *CRITERIA)  # on which every arm rests
-PROMPTS_OF = {ONE_GO: ("think",), PLAIN: ("verdict",)}
+PROMPTS = ("draft", "judge", *CRITERIA)  # on which every arm rests
+ROUNDS = ("revise", "extend", "reflect")
+PROMPTS_OF = {START: (), DIRECT: (), ONE_GO: (*ROUNDS, "think"), PLAIN: (*ROUNDS, "verdict")}  # and each of the others
 
 SOON_S = 1.0  # for which nothing is said where the model is in use
 Hold = Callable[[], AbstractContextManager[None]]
@@ -165,7 +167,7 @@ def _told(
 def _key(bench: Bench, arm: str, number: int) -> str:
     example, other = bench.examples[number], _other(number, len(bench.examples))
     fit = calibration_of(bench.judge, bench.workspace.common)
-    words = [prompt_hash(name) for name in (*PROMPTS, *PROMPTS_OF.get(arm, ()))]
+    words = [prompt_hash(name) for name in (*PROMPTS, *PROMPTS_OF.get(arm, ROUNDS))]
     made_by = (FORM, bench.model, bench.judge, fit.id if fit else "", str(bench.rounds), str(bench.seed), *words)
     beside = bench.examples[other].prompt if arm == PLACEBO and other is not None else ""
     return digest(arm, *made_by, example.rubric.id if example.rubric else "", example.prompt, beside, length=24)
@@ -186,7 +188,7 @@ def _play(
             begun = begin(example.prompt, example.rubric, players())
         return begun.model_dump(mode="json", exclude={"prompt"})  # which may be somebody else's, and rows be committed
 
-    begun = Start.model_validate(bench.kept.get(_key(bench, "start", number), start) | {"prompt": example.prompt})
+    begun = Start.model_validate(bench.kept.get(_key(bench, START, number), start) | {"prompt": example.prompt})
 
     def play() -> dict[str, Any]:
         with hold():

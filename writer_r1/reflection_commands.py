@@ -70,7 +70,10 @@ def bench_reflection(args: argparse.Namespace) -> int:
     from writer_r1.training.data import read_prompts
     from writer_r1.workspace import Workspace
 
-    arms, examples, line = arms_of(args.arms), read_prompts(args.prompts).examples[: args.limit], Line()
+    arms, read, line = arms_of(args.arms), read_prompts(args.prompts), Line()
+    for row in read.dropped:
+        print(f"{row.file}, line {row.line}, was left out: {row.reason}.", file=sys.stderr)
+    examples = read.examples[: args.limit]
     workspace, found = Workspace(), dict[str, Any]()
     out = args.out or workspace.home / "bench"
 
@@ -122,21 +125,22 @@ def _left(left_s: float | None) -> str:
 
 
 def _write(found: dict[str, Any], out: Path, page: Path | None) -> None:
-    """Write the result and its figures, and into the page if there is one."""
+    """Write the result and its figures, and into the page if there is one; other arms than the usual beside those."""
     from writer_r1.raster import png
     from writer_r1.reflection_page import beside, put, section
     from writer_r1.reflection_result import pictures
     from writer_r1.whole_file import write_whole
 
     drawn = pictures(found)
+    more = "" if [SHORT[name] for name in ALWAYS.split(",")] == list(found["arms"]) else "_more"
     try:
         for name, picture in drawn.items():
-            write_whole(out / f"{name}.svg", picture.encode())
-            write_whole(out / f"{name}.png", png(picture))
-        write_whole(out / "reflection_arms.json", (json.dumps(found, indent=1) + "\n").encode())
+            write_whole(out / f"{name}{more}.svg", picture.encode())
+            write_whole(out / f"{name}{more}.png", png(picture))
+        write_whole(out / f"reflection_arms{more}.json", (json.dumps(found, indent=1) + "\n").encode())
     except OSError as error:
         raise WriterError(
             f"The folder {str(out)!r} cannot be written ({error.strerror}); name another --out."
         ) from error
     if page:
-        put(page, section(found, beside(page, out, iter(drawn))))
+        put(page, section(found, beside(page, out, drawn, more)), more)

@@ -4,7 +4,7 @@ It says first how many requests were run, by whom and out of how many, and which
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +37,27 @@ def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     return "\n\n".join(parts)
 
 
-def put(path: Path, text: str) -> None:
-    """Write the results into a page, between its two marks.
+def put(path: Path, text: str, which: str = "") -> None:
+    """Write the results into a page, between its two marks; `which` names those of other results.
 
     Raises:
         WriterError: it cannot be read or written, or the marks are not there.
     """
+    begin, end = (mark.replace("results", f"results{which}") for mark in (BEGIN, END))
     try:
-        before, found, rest = path.read_text("utf-8").partition(BEGIN)
-        _, ended, after = rest.partition(END)
+        before, found, rest = path.read_text("utf-8").partition(begin)
+        _, ended, after = rest.partition(end)
         if not found or not ended:
-            raise WriterError(f"The page {str(path)!r} has no lines {BEGIN!r} and {END!r} for the results; add them.")
-        write_whole(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
+            raise WriterError(f"The page {str(path)!r} has no lines {begin!r} and {end!r} for the results; add them.")
+        write_whole(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
     except (OSError, UnicodeDecodeError) as error:
         raise WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.") from error
 
 
-def beside(page: Path, folder: Path, names: Iterator[str]) -> dict[str, str]:
+def beside(page: Path, folder: Path, names: Iterable[str], which: str = "") -> dict[str, str]:
     """Return the addresses of a folder's pictures as a page links to them."""
     at = os.path.relpath(folder.resolve(), page.resolve().parent)
-    return {name: f"{Path(at).as_posix()}/{name}.png" for name in names}
+    return {name: f"{Path(at).as_posix()}/{name}{which}.png" for name in names}
 
 
 def _state(found: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """Requests, or the library's own runs -> thoughts to train on, a row each: `writer-r1 synth`.
 
 Every request ends in one row of one of two files: the thoughts, or what was dropped, with its reason. A row is added as
-soon as it is known, so that a kill loses the request that was being worked on and nothing is made twice. The machine's
-model is held for one request at a time; one that somebody who writes has to wait for is given up and made anew later.
+soon as it is known, so that a kill loses the request that was being worked on and nothing is made twice. What was
+dropped is tried again by other models, with more rounds or other limits, and never in the same way. The machine's model
+is held for one request at a time; one that somebody who writes has to wait for is given up and made anew later.
 """
 
 import time
@@ -53,9 +54,21 @@ class Wish(NamedTuple):
     seed: int
     limits: Limits
 
+    @property
+    def mark(self) -> str:
+        """Return a short name of all of it, for what was dropped."""
+        return digest(self.writer, self.judge, str(self.rounds), str(self.seed), *map(str, self.limits))
+
 
 class Outcomes(Pair):
-    """The rows of thoughts in a file and, beside it, of what was dropped."""
+    """The rows of thoughts in a file and, beside it, of what was dropped; `mark` names how they are being made."""
+
+    mark = ""
+
+    @property
+    def done(self) -> set[str]:
+        """Return the ids of what needs no more work."""
+        return settled(self.kept, self.dropped, self.mark)
 
     def pieces(self) -> list[str]:
         """Return the pieces of the thoughts so far."""
@@ -68,15 +81,25 @@ class Outcomes(Pair):
 
     def refuse(self, key: str, prompt: str, why: str, tries: Sequence[Tried] = ()) -> None:
         """Keep that nothing was made of a request, and why."""
-        self.drop({"id": key, "prompt": prompt, "reason": why} | _told(tries))
+        self.drop({"id": key, "prompt": prompt, "reason": why, "mark": self.mark} | _told(tries))
 
     def summary(self) -> dict[str, Any]:
         """Return what is told of the rows; see `summed`."""
         return summed(self.kept, self.dropped)
 
 
+def settled(kept: Sequence[Row], dropped: Sequence[Row], mark: str) -> set[str]:
+    """Return the ids of the thoughts, and of what was dropped in the very way that `mark` names."""
+    return {str(row["id"]) for row in (*kept, *(row for row in dropped if row.get("mark", "") == mark))}
+
+
 def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
-    """Return how many thoughts there are, how many were dropped for which reason, and what reflections did."""
+    """Return how many thoughts there are, how many were dropped for which reason, and what reflections did.
+
+    A request that was tried in several ways counts as it ended last.
+    """
+    last = {row["id"]: row for row in dropped}
+    dropped = [row for key, row in last.items() if key not in {row["id"] for row in kept}]
     tries = [Tried.model_validate(t) for row in (*kept, *dropped) for t in row.get("tried", ())]
     reasons = Counter(str(row.get("reason")) for row in dropped)
     longest = max((word_count(str(row.get("text", ""))) for row in kept), default=0)
@@ -108,6 +131,7 @@ def synthesise(
     host: Host, examples: Sequence[Example], outcomes: Outcomes, wish: Wish, say: Say, cancel: Cancel
 ) -> int:
     """Make a thought of every request that has none yet, and return how many requests were worked on now."""
+    outcomes.mark = wish.mark
 
     def work(key: str, example: Example, halt: Cancel, doing: Doing) -> None:
         judge = host.judge_by(wish.judge, halt)
@@ -182,6 +206,7 @@ def from_history(
 
     Of one that failed or was broken off, what was judged counts as ever. `most` leaves out all but the oldest runs.
     """
+    outcomes.mark = digest(*map(str, limits))
     runs = [run for run in reversed(store.runs(EVERY)) if run.state != "running"][:most]
     looked = 0
     for number, listed in enumerate(runs):

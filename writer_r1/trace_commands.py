@@ -201,13 +201,16 @@ def _say(found: Mapping[str, Any], as_json: bool) -> int:
 
 def _told(found: Mapping[str, Any]) -> Iterator[str]:
     from writer_r1.synthesis import room_for
+    from writer_r1.training.config import WHOLE_THOUGHT
     from writer_r1.usefulness import ANCHORS, LABELS
 
     yield f"{found['traces']} thoughts, {sum(found['dropped'].values())} dropped"
     yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
     if found["traces"]:
         room = room_for(found["longest_words"])
-        yield f"the longest has {found['longest_words']} words: train with text_tokens of about {room} in --config"
+        asked = WHOLE_THOUGHT["prompt_tokens"]
+        yield f"the longest has {found['longest_words']} words: train with text_tokens of about {room}"
+        yield f"and prompt_tokens of {asked} in --config, or what is longer is left out"
     if not found["reflections"]:
         return
     yield f"{found['reflections']} reflections were tried, {found['kept']} kept"

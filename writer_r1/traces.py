@@ -17,7 +17,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from writer_r1.checks import paragraphs
-from writer_r1.checks.text import shown
+from writer_r1.checks.text import parting, shown
 from writer_r1.trajectory import Noun, Unit
 
 TAGS = ("think", "plan", "draft", "reflection", "revision")
@@ -112,7 +112,7 @@ def changed(text: str, changes: Sequence[Change]) -> str:
         rewritten = change is not None and change.operation == "rewrite"
         out += text[end:start] + ("" if rewritten else text[start:stop])
         if change is not None:
-            out += change.text if rewritten else "\n\n" + change.text
+            out += change.text if rewritten else parting(text) + change.text
         end = stop
     return out + text[end:]
 

@@ -217,6 +217,7 @@ class Advice(Noun):
     edit: str
     quote: str | None = None
     quote_found: bool = False
+    mend: bool = False  # all but what is asked for stays in its words, as where a count asks for it
 
 
 class Reflection(Noun):

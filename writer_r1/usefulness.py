@@ -52,16 +52,16 @@ def is_specific(reflection: str, before: str, segment: Segment) -> bool:
 def is_applied(trace: Trace, number: int) -> bool:
     """Return whether the revisions of segment `number` (from 0) say something new and stand in the piece.
 
-    One that a later segment writes anew need not.
+    One that a later segment wrote anew need not: it is not in what the thought worked out either.
     """
-    before, segment = trace.texts()[number], trace.segments[number]
+    texts, segment = trace.texts(), trace.segments[number]
+    before, worked_out = texts[number], texts[-1]
     spans = paragraphs(before)
-    later = {c.paragraph for s in trace.segments[number + 1 :] for c in s.changes}
     for change in segment.changes:
         old = before[slice(*spans[change.paragraph - 1])] if change.operation == "rewrite" else ""
         if change.text.split() == old.split():
             return False
-        if change.paragraph not in later and not _stands(change.text, trace.final):
+        if _stands(change.text, worked_out) and not _stands(change.text, trace.final):
             return False
     return True
 

@@ -22,7 +22,7 @@ from told_pieces import rows
 
 from writer_r1.agreement import interval
 from writer_r1.drafting import Writer
-from writer_r1.events import Thought
+from writer_r1.events import Reflected, Thought
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.figure import Line, lines
 from writer_r1.judge import Judge
@@ -99,7 +99,7 @@ def last_of(arm: str, seed: int) -> int:
 
 def on_the_page() -> dict[str, Any]:
     """Return what becomes of thoughts as the page has them: by llama.cpp, at its temperature and longest length."""
-    llm, why = LlamaCpp(STARTER, name="starter", threads=1), Counter[str]()
+    llm, why, reflecting = LlamaCpp(STARTER, name="starter", threads=1), Counter[str](), 0
     worn = llm.adapted(to_gguf_adapter(BUILD / "sft" / "adapter", STARTER, BUILD / "adapter.gguf"), 1.0)
     judge = Judge(worn, None, never)  # which is not asked
     _, held_out = split(read_prompts(REQUESTS).examples, SIZES["held_out"], 0)
@@ -107,10 +107,13 @@ def on_the_page() -> dict[str, Any]:
         facts = read_facts(example.prompt)
         rubric = Rubric(prompt_id="", criteria=measured_criteria(facts))
         for seed in range(DRAWS * number, DRAWS * (number + 1)):
-            events = think(example.prompt, rubric, Writer(worn, never, facts, seed), judge)
-            why[next(e.refused for e in events if isinstance(e, Thought)) or "read"] += 1
+            events = list(think(example.prompt, rubric, Writer(worn, never, facts, seed), judge))
+            refused = next(e.refused for e in events if isinstance(e, Thought))
+            why[refused or "read"] += 1
+            reflecting += not refused and any(isinstance(e, Reflected) for e in events)
     llm.close()
-    return {"replies": why.total(), "read": why["read"] / why.total(), "why": dict(why.most_common())}
+    shares = {"read": why["read"] / why.total(), "reflecting": reflecting / why.total()}
+    return {"replies": why.total()} | shares | {"why": dict(why.most_common())}
 
 
 def told(arm: str, seed: int) -> list[dict[str, Any]] | None:
@@ -200,7 +203,7 @@ def drawn(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
         Line(f"{arm}, seed {seed}", [(float(r["step"]), r[name]) for r in kept if "split" not in r and name in r])
         for (arm, seed), kept in runs.items()
     ]
-    return lines("Tokens of reflection in a thought, by updates", [c for c in curves if c.points], "updates")
+    return lines("Tokens of reflections and revisions, by updates", [c for c in curves if c.points], "updates")
 
 
 @pytest.mark.slow
@@ -215,7 +218,7 @@ def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: p
         (REPORT / "thoughts.svg").write_text(drawn(runs), "utf-8")
     with capsys.disabled():
         print("\n" + json.dumps(found, indent=1))
-    assert page["read"] >= WELL_FORMED  # of the replies, two to each request
+    assert page["reflecting"] >= WELL_FORMED  # of the replies, two to each request
     pairs = [row for name, row in found.items() if "against" in name]
     if len(pairs) < PAIRS:
         pytest.skip(f"{len(pairs)} of {PAIRS} pairs are kept so far; the tests above make the rest")

@@ -98,6 +98,13 @@ def paragraphs(text: str) -> list[Span]:
     return found
 
 
+def parting(text: str) -> str:
+    """Return what parts the paragraphs of a text: an empty line, or a line break where its paragraphs are lines."""
+    spans = paragraphs(text)
+    gaps = [text.count("\n", a[1], b[0]) for a, b in zip(spans, spans[1:], strict=False)]
+    return "\n" if gaps and max(gaps) == 1 else "\n\n"
+
+
 def _add(found: list[Span], text: str, start: int, end: int) -> None:
     piece = text[start:end]
     if stripped := piece.strip():

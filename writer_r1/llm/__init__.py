@@ -48,7 +48,11 @@ class Request(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """How tokens are drawn. `temperature` 0 is greedy; `stop` texts end the reply and are not part of it."""
+    """How tokens are drawn. `temperature` 0 is greedy; `stop` texts end the reply and are not part of it.
+
+    A reply keeps `apart` from the words of these texts: the longer it has followed one, the less likely is its next
+    word. Servers are not asked for that.
+    """
 
     max_tokens: int = 256
     temperature: float = 0.0
@@ -57,6 +61,15 @@ class Sampling(NamedTuple):
     repeat_penalty: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+
+
+APART_BY, APART_BASE, APART_FROM = 0.6, 1.4, 3
+"""What the next word of a text that was followed for n tokens loses, `BY * BASE ** (n - FROM)` from n = FROM on.
+
+Source: the DRY sampler, github.com/oobabooga/text-generation-webui/pull/5677. Its author's numbers (0.8, 1.75, 2) rise
+so fast that words are run together to get away from a text ("aroundthem") and paragraphs lose half their length.
+"""
 
 
 class Finish(NamedTuple):

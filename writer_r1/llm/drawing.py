@@ -5,22 +5,25 @@ Where it is greedy the tokens are the same; where it draws, the numbers of chanc
 """
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from writer_r1.llm import Sampling
+from writer_r1.llm import APART_BASE, APART_BY, APART_FROM, Sampling
 
 LAST = 256  # tokens of the reply that a repeat penalty looks back on
 TOP = 64
+BREAK = -1  # between two texts
 UNFINISHED = "\ufffd"
 
 
 class Drawing:
     """Draws the tokens of one reply."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, tokens: Callable[[str], list[int]]) -> None:
         import torch
 
         self._sampling, self._recent = sampling, deque[int](maxlen=LAST)
+        self._said = [token for text in sampling.apart for token in (*tokens(f" {text}"), BREAK)]
         self._chance = torch.Generator().manual_seed(sampling.seed & 0xFFFFFFFF)
 
     def __call__(self, logits: Any, allowed: Any = None) -> int:
@@ -29,6 +32,8 @@ class Drawing:
         if self._recent and (penalty := self._sampling.repeat_penalty) != 1.0:
             seen = list(set(self._recent))
             row[seen] = row[seen].where(row[seen] <= 0, row[seen] / penalty).where(row[seen] > 0, row[seen] * penalty)
+        for follower, length in followed([*self._said, *self._recent]).items() if self._said else ():
+            row[follower] -= APART_BY * APART_BASE ** (length - APART_FROM)
         if allowed is not None:
             row[~allowed] = float("-inf")
         token = int(row.argmax()) if self._sampling.temperature <= 0 else self._drawn(row)
@@ -45,6 +50,18 @@ class Drawing:
         top = top.masked_fill(~keep, float("-inf"))
         weights = (top / self._sampling.temperature).softmax(-1)
         return int(tokens[torch.multinomial(weights, 1, generator=self._chance)])
+
+
+def followed(said: Sequence[int]) -> dict[int, int]:
+    """Return which tokens would go on with something said before, and for how many tokens it has been followed."""
+    found = dict[int, int]()
+    for end in range(1, len(said)):
+        length = 0
+        while length < end and said[end - 1 - length] == said[-1 - length] != BREAK:
+            length += 1
+        if length >= APART_FROM and said[end] != BREAK:
+            found[said[end]] = max(length, found.get(said[end], 0))
+    return found
 
 
 class Pieces:

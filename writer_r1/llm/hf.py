@@ -164,7 +164,7 @@ class HF:
         prompt = head + tail
         self._fits(len(prompt), sampling.max_tokens)
         mask = SchemaMask(self.tokenizer, request.schema) if request.schema is not None and can_mask() else None
-        draw, text, pieces = Drawing(sampling), Deltas(sampling.stop), Pieces(self.tokenizer)
+        draw, text, pieces = Drawing(sampling, self.tokens), Deltas(sampling.stop), Pieces(self.tokenizer)
         n, logits = 0, self._fill(prompt, cancel)
         while logits is not None and not cancel():
             token = draw(logits, mask.allowed(len(logits)) if mask else None)

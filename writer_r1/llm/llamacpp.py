@@ -98,7 +98,7 @@ class LlamaCpp:
         head, tail = self.encode(request)
         prompt = head + tail
         self._fits(len(prompt), sampling.max_tokens)
-        chain = self._seq.sampler(sampling, sampling.seed, _grammar(request.schema))
+        chain = self._seq.sampler(sampling, sampling.seed, self.tokens, _grammar(request.schema))
         text = Deltas(sampling.stop)
         n = 0
         try:
@@ -137,7 +137,7 @@ class LlamaCpp:
 
     def _side_by_side(self, prompt: list[int], sampling: Sampling, numbers: range, cancel: Cancel) -> list[str]:
         seq = self._seq
-        chains = {k: seq.sampler(sampling, sampling.seed + n) for k, n in enumerate(numbers, 1)}
+        chains = {k: seq.sampler(sampling, sampling.seed + n, self.tokens) for k, n in enumerate(numbers, 1)}
         texts = {k: Deltas(sampling.stop) for k in chains}
         out = {k: "" for k in chains}
         try:

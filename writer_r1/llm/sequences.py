@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from writer_r1.errors import ModelError
-from writer_r1.llm import Cancel, Sampling, Taken, nobody
+from writer_r1.llm import APART_BASE, APART_BY, APART_FROM, Cancel, Sampling, Taken, nobody
 from writer_r1.llm.tap import Tap
 
 Row = npt.NDArray[np.float32]  # (n_vocab,)
@@ -247,13 +247,17 @@ class Sequences:
         ends = accumulate(map(len, suffixes[: self.forks]))
         return suffixes[: max(1, sum(end <= room for end in ends))]
 
-    def sampler(self, sampling: Sampling, seed: int, grammar: str | None = None) -> Any:
+    def sampler(
+        self, sampling: Sampling, seed: int, tokens: Callable[[str], list[int]], grammar: str | None = None
+    ) -> Any:
         """Return a llama.cpp sampler chain; free it with `free_sampler`."""
         c = self._c
         chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
         if sampling.repeat_penalty != 1.0:
             penalties = c.llama_sampler_init_penalties(self.n_vocab, 256, sampling.repeat_penalty, 0.0, 0.0)
             c.llama_sampler_chain_add(chain, penalties)
+        if sampling.apart:
+            c.llama_sampler_chain_add(chain, self._apart(sampling.apart, tokens))
         if grammar is not None:
             c.llama_sampler_chain_add(chain, c.llama_sampler_init_grammar(self.vocab, grammar.encode(), b"root"))
         if sampling.temperature <= 0:
@@ -265,6 +269,15 @@ class Sequences:
         c.llama_sampler_chain_add(chain, c.llama_sampler_init_temp(sampling.temperature))
         c.llama_sampler_chain_add(chain, c.llama_sampler_init_dist(seed & 0xFFFFFFFF))
         return chain
+
+    def _apart(self, texts: Sequence[str], tokens: Callable[[str], list[int]]) -> Any:
+        """Return a sampler to which a reply has said these texts already, each on a line of its own."""
+        c, breaks = self._c, (ctypes.c_char_p * 1)(b"\n")
+        dry = c.llama_sampler_init_dry(self.vocab, APART_BY, APART_BASE, APART_FROM, self.cells, breaks, 1)
+        for text in texts:
+            for token in tokens(f" {text}\n"):  # as words stand in a sentence
+                c.llama_sampler_accept(dry, token)
+        return dry
 
     def sample(self, chain: Any, index: int = -1) -> int:
         """Draw a token from the logits of item `index` of the last step (-1: the last)."""

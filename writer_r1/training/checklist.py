@@ -18,6 +18,7 @@ from writer_r1.checks import word_count
 from writer_r1.errors import WriterError
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.gguf_header import Header, read_header
+from writer_r1.one_go import OPENS
 from writer_r1.store import Store
 from writer_r1.training import job
 from writer_r1.training.config import WHOLE_THOUGHT, Config
@@ -30,6 +31,7 @@ Standing = Literal["good", "note", "fault"]
 Place = Literal["data", "base", "start", "reward", "name", "numbers", "runs", ""]
 
 TOKENS_A_WORD = 4 / 3  # of English prose
+TOKENS_A_WORD_OF_THOUGHT = 1.6  # its tags and all
 LIBRARIES = 700_000_000  # torch, transformers and peft in memory
 ROOM = 500_000_000  # bytes on disk for checkpoints, of the starter
 FEW = 12  # pieces: below these a model learns them by heart
@@ -163,17 +165,23 @@ def _thoughts(config: Config) -> list[Check]:
 
 
 def _length(data: Read, config: Config) -> Check:
-    words = max(word_count(e.text or e.prompt) for e in data.examples)
-    tokens, room = round(words * TOKENS_A_WORD), config.text_tokens
+    room = config.text_tokens
     if config.kind == "mrpo":
         what = "Drafts" if config.thoughts == "off" else "Thoughts"
         return Check("Length", "good", f"{what} of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
-    said = f"The longest piece has {words} words, about {tokens} tokens; {room} fit."
+    longest = max((e.text for e in data.examples), key=_tokens)
+    tokens = round(_tokens(longest))
+    said = f"The longest piece has {word_count(longest)} words, about {tokens} tokens; {room} fit."
     if tokens <= room:
         return Check("Length", "good", said)
-    long = sum(word_count(e.text) * TOKENS_A_WORD > room for e in data.examples)
+    long = sum(_tokens(e.text) > room for e in data.examples)
     said = f"{said} About {long} of {len(data.examples)} pieces are too long to be learned whole."
     return Check("Length", "note", said, "numbers")
+
+
+def _tokens(text: str) -> float:
+    """Return about how many tokens a piece has, or a thought."""
+    return word_count(text) * (TOKENS_A_WORD_OF_THOUGHT if text.startswith(OPENS) else TOKENS_A_WORD)
 
 
 def _criteria(data: Read, config: Config, models: Path) -> list[Check]:

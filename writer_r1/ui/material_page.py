@@ -4,7 +4,7 @@ A page owns none of the work: it looks while something is made, and sends a part
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +13,6 @@ from writer_r1 import catalog, difficulty, synthesis
 from writer_r1.errors import WriterError
 from writer_r1.material import (
     Bounds,
-    Made,
     chosen_at,
     keep_bounds,
     made,
@@ -23,7 +22,7 @@ from writer_r1.material import (
     untried,
     write_chosen,
 )
-from writer_r1.preparing import Asked, Kind, tried_by
+from writer_r1.preparing import Asked, Kind, thoughts_wish, tried_by
 from writer_r1.training.config import PRESETS, WHOLE_THOUGHT
 from writer_r1.training.config import Kind as Goal
 from writer_r1.training.plan import Plan, keep_plan, read_plan
@@ -105,7 +104,8 @@ def _tell(workspace: Workspace, kind: str) -> None:
 
 def _thoughts(workspace: Workspace) -> tuple[str, str]:
     found = made(thoughts_at(workspace.home))
-    total, left = _counted(found, synthesis.key_of)
+    done = synthesis.settled(found.kept, found.dropped, thoughts_wish(workspace).mark)
+    total, left = _counted(done, synthesis.key_of)
     writer, judge = (_label(workspace, name) for name in (workspace.writer, workspace.judge))
     offers = (
         Offer(
@@ -132,7 +132,7 @@ def _thoughts(workspace: Workspace) -> tuple[str, str]:
 def _difficulty(workspace: Workspace) -> tuple[str, str]:
     wish, bounds = workspace.preparing.wish(), read_bounds(workspace.home)
     found = made(tried_by(wish, workspace.home))
-    total, left = _counted(found, difficulty.key_of)
+    total, left = _counted({str(row["id"]) for row in found.rows}, difficulty.key_of)
     worn = f", wearing what “{wish.worn}” learned" if wish.worn else ""
     who = f"{_label(workspace, wish.policy)}{worn}, judged by {_label(workspace, wish.judge)}"
     offers = (
@@ -145,9 +145,9 @@ def _difficulty(workspace: Workspace) -> tuple[str, str]:
     return card, difficulty_result(found, bounds.model_copy(update={"drafts": wish.drafts}), who)
 
 
-def _counted(found: Made, key: Callable[..., str]) -> tuple[int, int]:
+def _counted(done: Collection[str], key: Callable[..., str]) -> tuple[int, int]:
     """Return how many sample requests there are, and how many of them were not worked on yet."""
-    return len(samples()), untried(samples(), found, key)
+    return len(samples()), untried(samples(), done, key)
 
 
 def _label(workspace: Workspace, name: str) -> str:

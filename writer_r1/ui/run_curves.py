@@ -61,7 +61,7 @@ def _mrpo(trained: Rows, held: Rows, marks: Sequence[float]) -> list[str]:
             marks=marks,
         ),
         plot("What reflections were", _labels(trained), marks=marks),
-        _one("Tokens of reflection in a thought", trained, "thoughts/reflection_tokens", marks),
+        _one("Tokens of reflections and revisions", trained, "thoughts/reflection_tokens", marks),
         _one("Share of drafts cut off at the limit", trained, "completions/clipped_ratio", marks),
         _one("Distance from the base (KL)", trained, "kl", marks),
         _one("Variety of words (entropy)", trained, "entropy", marks),

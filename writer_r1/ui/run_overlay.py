@@ -29,7 +29,7 @@ METRICS: dict[str, Metric] = {
     "kl": Metric("Distance from the base (KL), smoothed", "kl"),
     "entropy": Metric("Variety of words (entropy), smoothed", "entropy"),
     "length": Metric("Tokens a draft, smoothed", "completions/mean_length"),
-    "reflection_tokens": Metric("Tokens of reflection in a thought, smoothed", "thoughts/reflection_tokens"),
+    "reflection_tokens": Metric("Tokens of reflections and revisions, smoothed", "thoughts/reflection_tokens"),
     "useful": Metric("Share of reflections that were useful, smoothed", "thoughts/useful"),
     "well_formed": Metric("Share of replies that were thoughts, smoothed", "thoughts/well_formed"),
     "replay": Metric("Share of tokens from memory, smoothed", "replay/share"),
