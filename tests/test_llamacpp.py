@@ -97,7 +97,7 @@ def test_a_reply_keeps_apart_from_a_text_that_it_would_say_again(llm: LlamaCpp) 
     said = "The old keeper climbed the stairs every evening and lit the lamp above the grey harbour."
     request = asked(f"Write this sentence again, word for word: {said}")
     copied, apart = (fresh(llm, request, Sampling(max_tokens=40, apart=texts)) for texts in ((), (said,)))
-    assert copied_share(said, copied) == 1.0 and copied_share(said, apart) < 0.5 and len(apart.split()) > 5
+    assert copied_share(said, copied) == 1.0 and copied_share(said, apart) < 0.7 and len(apart.split()) > 5
     assert llm.drafts(request, Sampling(max_tokens=40, apart=(said,)), 1) != [copied]
 
 
