@@ -39,7 +39,8 @@ ABOUT: dict[Kind, str] = {
     "was changed for it. A model that is trained on traces learns to revise while it thinks, as in “Think in one go”.",
     "difficulty": "A request whose drafts all score alike teaches nothing. So the base chosen above, with what it "
     "begins with, writes some drafts to each; a request stays where their mean lies within your limits, and where they "
-    "differ by more than the judge’s own noise, or by a spread that you set.",
+    "differ by more than the judge’s own noise, or by a spread that you set. Drafts are pieces and the judge scores "
+    "them: for a run that is paid for what can be checked, or that writes thoughts, this is a guide.",
 }
 TITLE: dict[Kind, str] = {"thoughts": "Thinking traces", "difficulty": "Requests of the right difficulty"}
 DONE: dict[Kind, str] = {"thoughts": "done", "difficulty": "tried"}
