@@ -343,14 +343,14 @@ def test_a_rewrite_says_how_long_and_what_stands_before() -> None:
     assert "about 20 words" in change_request(PROMPT, "", "Short.", change(1)).messages[-1].content
 
 
-def sampled(advice: Advice, *protected: str) -> Sampling:
+def sampled(advice: Advice, *protected: str, prompt: str = PROMPT) -> Sampling:
     """Return how the paragraph that is advised was drawn."""
     llm, found = FakeLLM(script(revise=NEW, extend=NEW)), list[Sampling]()
     stream = llm.stream
     llm.stream = lambda request, sampling, cancel=never: (  # type: ignore[method-assign]
         found.append(sampling) or stream(request, sampling, cancel)
     )
-    run(revise_draft(2, 1, PROMPT, FIRST, [advice], writer(llm)._replace(protected=protected)))
+    run(revise_draft(2, 1, PROMPT, FIRST, [advice], writer(llm, prompt)._replace(protected=protected)))
     return found[0]
 
 
@@ -360,14 +360,18 @@ def test_a_paragraph_is_written_in_other_words_unless_most_of_it_is_to_stay() ->
     assert sampled(change(2, "extend")).apart == (old, "Name the tin of polish.")
     assert sampled(change(2).model_copy(update={"mend": True})).apart == ()
     assert sampled(change(2), KEPT).apart == ()  # its words would be the first to go
+    for asked in ("Use the words “my left boot” in it.", "Write it in German."):
+        assert sampled(change(2), prompt=asked).apart == ()
 
 
 def test_words_that_were_run_together_are_parted_and_words_of_one_token_are_not() -> None:
-    old, count = "The world around them, and every day may be one.", {" everyday": 1, " maybe": 1}
-    assert spaced("All aroundthem, everyday and maybe.", old, lambda word: count.get(word, 2)) == (
-        "All around them, everyday and maybe."
-    )
-    assert spaced("Aroundthem dayone", old, lambda word: 2) == "Aroundthem dayone"
+    old = "The world around them, and every day may be one of a co-worker, where he found a way to go in to the house."
+    known = {" everyday": 1, " maybe": 1, " away": 1, " into": 1, " aroundthem": 2}
+    new = "All aroundthem, everyday and maybe, he went away into the coworker's house, themand so on."
+    parted = new.replace("aroundthem", "around them")
+    assert spaced(new, old, lambda word: known.get(word, 1)) == parted
+    server = spaced(new, old, lambda word: -(-len(word.encode()) // 3))  # which guesses
+    assert "away into the coworker's" in server and "everyday and maybe" in server
 
 
 # Protected passages

@@ -14,7 +14,15 @@ from writer_r1.checks import paragraphs
 from writer_r1.events import Recalled
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.reflection import Critic, advice_schema, measured_advice, read_advice, reflect, weakest
+from writer_r1.reflection import (
+    Critic,
+    advice_schema,
+    measured_advice,
+    read_advice,
+    reflect,
+    reflection_request,
+    weakest,
+)
 from writer_r1.trajectory import Advice, Attempt, Check, CheckType, Lesson, Rubric, Score
 
 WARMTH, SALT, RIVAL = criterion("Warmth"), criterion("Salt", weight=3), criterion("Rival", weight=2)
@@ -85,7 +93,7 @@ def test_a_reply_is_advice_or_nothing(text: str, expected: tuple[int, str | None
 
 COPIES = {
     "of the draft": FIRST.split("\n\n")[1][:120],
-    "of the prompt's own example": "Name one passenger and one stop, like the editor.",
+    "of the prompt's own example": "Name one passenger and one stop.",
 }
 
 
@@ -100,11 +108,18 @@ def test_an_edit_that_copies_asks_for_nothing_so_the_criterion_asks(edit: str) -
     ("edit", "fits"),
     [("Name the tin of polish.", True), ("Let the sea answer for him, and name the boat.", True), ("Name it.", False),
      ("The brass remembers my thumb.", False), ("Name the tin", False), (f"Show {'the sea ' * 30}.", False),
-     ('Say "no" to the sea and wait.', False), ("Name the tin\nof polish.", False)],
+     ("Let him ask who lit it!", True), ('Say "no" to the sea and wait.', False), ("Name the tin\nof polish.", False)],
 )  # fmt: skip
 def test_an_edit_begins_with_what_is_to_be_done_and_ends(edit: str, fits: bool) -> None:
     pattern = advice_schema(1)["properties"]["edit"]["pattern"]
     assert bool(re.search(pattern, edit)) is fits
+
+
+def test_an_edit_in_another_language_is_free() -> None:
+    assert "pattern" not in advice_schema(1, "de")["properties"]["edit"]
+    assert advice_schema(1, "en") == advice_schema(1)
+    asked = reflection_request("Schreibe auf Deutsch einen Brief über das Meer.", WARMTH, FIRST, ())
+    assert asked.schema == advice_schema(3, "de")
 
 
 def test_there_is_no_advice_on_an_empty_text() -> None:

@@ -87,7 +87,7 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path: Path, content: str)
     with pytest.raises(WriterError, match="for the results; add them"):
         put(page, "new")
     assert page.read_text("utf-8") == content
-    with pytest.raises(WriterError, match="cannot be written"):
+    with pytest.raises(WriterError, match="cannot be read"):
         put(tmp_path / "none.md", "new")
 
 

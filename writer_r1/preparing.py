@@ -145,6 +145,11 @@ class Preparing:
         work = self._last.get("difficulty")
         return work.wish if work and work.progress.state == "running" else wish_for(self._host)
 
+    def thoughts(self) -> synthesis.Wish:
+        """Return how thoughts are being made, or would be now."""
+        work = self._last.get("thoughts")
+        return work.thoughts if work and work.progress.state == "running" else thoughts_wish(self._host)
+
     def running(self) -> Asked | None:
         """Return what is being made, if anything."""
         every = list(self._last.values())
@@ -179,7 +184,7 @@ class _Work:
     """One work: its thread, and how far it is."""
 
     def __init__(self, asked: Asked, host: Host) -> None:
-        self.asked, self.host, self.wish = asked, host, wish_for(host)
+        self.asked, self.host, self.wish, self.thoughts = asked, host, wish_for(host), thoughts_wish(host)
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"prepare {asked.kind}", daemon=True)
         self._said = Progress(asked, 0, 0, None, "beginning", "running")
@@ -213,7 +218,7 @@ def _thoughts(work: _Work, say: Say, cancel: Cancel) -> None:
     if source == "library":
         synthesis.from_history(host.store, outcomes, THOUGHT, host.similarity, say, cancel)
         return
-    synthesis.synthesise(host, requests(source, host.store), outcomes, thoughts_wish(host), say, cancel)
+    synthesis.synthesise(host, requests(source, host.store), outcomes, work.thoughts, say, cancel)
 
 
 def _difficulty(work: _Work, say: Say, cancel: Cancel) -> None:

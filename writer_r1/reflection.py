@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from writer_r1.checks import copied_share, length_fit, paragraphs
 from writer_r1.events import Event, Recalled
-from writer_r1.facts import TOLD
+from writer_r1.facts import TOLD, read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
 from writer_r1.prompts import example, render
 from writer_r1.reasons import occurs
@@ -19,7 +19,7 @@ from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Reflection,
 
 WEAKEST = 2
 VERBS = ("Show", "Name", "Tell", "Let", "Give", "Replace", "Begin", "End", "Cut", "Add", "Describe", "Make")
-"""How an edit begins. Asked for one without this, small models give a sentence of the draft back (decision 31)."""
+"""How an edit begins, in English. Asked for one without this, small models give a sentence of the draft back."""
 
 SAID_BEFORE = 0.5  # share of an edit in runs of the draft from which on it asks for nothing
 Recall = Callable[[str, str | None], Sequence[Lesson]]  # (request, criterion name) -> lessons
@@ -82,16 +82,18 @@ def reflection_request(prompt: str, criterion: Criterion, text: str, lessons: Se
         description=criterion.description,
         lessons=shown or "(none yet)",
     ).request
-    return request._replace(schema=advice_schema(len(paragraphs(text))))
+    language = read_facts(prompt).language
+    return request._replace(schema=advice_schema(len(paragraphs(text)), language.value if language else None))
 
 
-def advice_schema(count: int) -> dict[str, Any]:
-    """Return the JSON schema of one piece of advice on a draft of `count` paragraphs."""
+def advice_schema(count: int, language: str | None = None) -> dict[str, Any]:
+    """Return the JSON schema of one piece of advice on a draft of `count` paragraphs, in a language (None: English)."""
+    order = {"pattern": f'^({"|".join(VERBS)}) [^"\\\\\\n\\r]{{8,200}}[.!?]$'}
     properties: dict[str, Any] = {
         "paragraph": {"enum": list(range(1, max(1, count) + 1))},
         "quote": {"type": "string", "maxLength": 90},
         "fault": {"type": "string", "maxLength": 160},
-        "edit": {"type": "string", "pattern": f'^({"|".join(VERBS)}) [^"\\\\\\n\\r]{{8,200}}[.]$'},
+        "edit": {"type": "string"} | (order if language in (None, "en") else {"maxLength": 220}),
     }
     return {"type": "object", "properties": properties, "required": list(properties)}
 
@@ -117,7 +119,7 @@ def read_advice(reply: str, criterion: Criterion, text: str) -> Advice | None:
     if where is None:
         where = number if isinstance(number, int) and 1 <= number <= len(spans) else len(spans)
     found = bool(quote) and occurs(quote, text)
-    if copied_share(edit, text) > SAID_BEFORE or copied_share(edit, example("reflect")):
+    if max(copied_share(edit, said) for said in (text, example("reflect"))) > SAID_BEFORE:
         edit = f"Change it so that this is true: {criterion.description or criterion.name}"
     return Advice(
         criterion_id=criterion.id, paragraph=where, fault=fault, edit=edit, quote=quote or None, quote_found=found

@@ -66,6 +66,7 @@ def bench_reflection(args: argparse.Namespace) -> int:
     from writer_r1.lines import Kept
     from writer_r1.llm import never
     from writer_r1.reflection_bench import Bench, compare
+    from writer_r1.reflection_page import marked
     from writer_r1.reflection_result import table
     from writer_r1.training.data import read_prompts
     from writer_r1.workspace import Workspace
@@ -74,6 +75,8 @@ def bench_reflection(args: argparse.Namespace) -> int:
     for row in read.dropped:
         print(f"{row.file}, line {row.line}, was left out: {row.reason}.", file=sys.stderr)
     examples = read.examples[: args.limit]
+    if args.page:
+        marked(args.page, which(arms))  # now, and not after minutes of work
     workspace, found = Workspace(), dict[str, Any]()
     out = args.out or workspace.home / "bench"
 
@@ -104,6 +107,11 @@ def bench_reflection(args: argparse.Namespace) -> int:
     return 0
 
 
+def which(arms: list[str]) -> str:
+    """Return what the names of a result end in: nothing for the usual arms."""
+    return "" if arms == arms_of(ALWAYS) else "_more"
+
+
 def _rows(out: Path, model: str) -> Path:
     """Return the file of rows of a model, which can be written: that is found out before anything is made."""
     path = out / f"reflection.{re.sub(r'[^a-zA-Z0-9._-]+', '_', model)}.jsonl"
@@ -132,7 +140,7 @@ def _write(found: dict[str, Any], out: Path, page: Path | None) -> None:
     from writer_r1.whole_file import write_whole
 
     drawn = pictures(found)
-    more = "" if [SHORT[name] for name in ALWAYS.split(",")] == list(found["arms"]) else "_more"
+    more = which(list(found["arms"]))
     try:
         for name, picture in drawn.items():
             write_whole(out / f"{name}{more}.svg", picture.encode())

@@ -43,15 +43,28 @@ def put(path: Path, text: str, which: str = "") -> None:
     Raises:
         WriterError: it cannot be read or written, or the marks are not there.
     """
+    before, begin, _, end, after = marked(path, which)
+    try:
+        write_whole(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
+    except OSError as error:
+        raise WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.") from error
+
+
+def marked(path: Path, which: str = "") -> tuple[str, str, str, str, str]:
+    """Return a page as it is before, at, between, at and after the marks of results.
+
+    Raises:
+        WriterError: it cannot be read, or the marks are not there.
+    """
     begin, end = (mark.replace("results", f"results{which}") for mark in (BEGIN, END))
     try:
         before, found, rest = path.read_text("utf-8").partition(begin)
-        _, ended, after = rest.partition(end)
-        if not found or not ended:
-            raise WriterError(f"The page {str(path)!r} has no lines {begin!r} and {end!r} for the results; add them.")
-        write_whole(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
     except (OSError, UnicodeDecodeError) as error:
-        raise WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.") from error
+        raise WriterError(f"The page {str(path)!r} cannot be read ({error}); name another file.") from error
+    between, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise WriterError(f"The page {str(path)!r} has no lines {begin!r} and {end!r} for the results; add them.")
+    return before, begin, between, end, after
 
 
 def beside(page: Path, folder: Path, names: Iterable[str], which: str = "") -> dict[str, str]:

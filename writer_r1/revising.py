@@ -6,10 +6,9 @@ What a reply gets wrong (it copies, talks about its task, cuts) is caught here; 
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
-from itertools import pairwise
 
 from writer_r1.checks import copied_share, faults, paragraphs, sentences, word_count
-from writer_r1.checks.text import parting
+from writer_r1.checks.text import is_cjk, parting, words
 from writer_r1.drafting import COPIED, SHOWN, TALK, Writer, Written, beginning, language_of, stream
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.llm import Finish, Request, Sampling
@@ -43,11 +42,10 @@ def revise_draft(
             continue
         request = change_request(prompt, out, old, change, writer.voice, stays)
         request = with_story(request, writer.part, writer.story)
-        new, finish, _ = yield from stream(
-            number, parent, request, _change_sampling(old, change, writer, stays), writer
-        )
+        sampling = _change_sampling(old, change, writer, stays)
+        new, finish, _ = yield from stream(number, parent, request, sampling, writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
-        new = spaced(new, old, writer.llm.count)
+        new = spaced(new, old, writer.llm.count) if sampling.apart else new
         bad = _change_faults(new.strip(), old, change, writer, finish)
         if not lead and any(words not in new for words in stays):
             bad.append("alters a protected passage")
@@ -70,11 +68,12 @@ def revise_draft(
 def spaced(new: str, old: str, count: Callable[[str], int]) -> str:
     """Return `new` with two words parted that stand side by side in `old` and were run together into no word.
 
-    Who is kept from saying a text again says "aroundthem" rather than "around them". What the model knows as one word,
-    which is one token, is one.
+    Who is kept from saying a text again says "aroundthem" rather than "around them". What takes fewer tokens than the
+    two is a word that the model knows.
     """
-    pairs = {a + b: f"{a} {b}" for a, b in pairwise(re.findall(r"\w+", old))}
-    return re.sub(r"\w+", lambda w: pairs[w[0]] if w[0] in pairs and count(f" {w[0]}") > 1 else w[0], new)
+    both = re.findall(r"(?<!\S)(\w{3,}) (?=(\w{3,}))", old)
+    pairs = {a + b: f"{a} {b}" for a, b in both if count(f" {a}{b}") >= count(f" {a}") + count(f" {b}")}
+    return re.sub(r"\w+", lambda word: pairs.get(word[0], word[0]), new)
 
 
 def protected_in(paragraph: str, passages: Sequence[str]) -> tuple[str, ...]:
@@ -116,10 +115,19 @@ def _change_sampling(old: str, change: Advice, writer: Writer, stays: Sequence[s
         temperature=0.7,
         repeat_penalty=1.08,
         seed=writer.seed + change.paragraph,
-        stop=("\n",) if "\n" not in old else ("\n\n",) if change.operation == "extend" else (),
-        # Small models say the old paragraph over again, or what they were asked (decision 31).
-        apart=() if change.mend or stays else (old, change.edit),
+        stop=("\n\n",) if change.operation == "extend" or "\n" not in old else (),
+        apart=() if change.mend or stays or _is_bound(old, writer) else (old, change.edit),
     )
+
+
+def _is_bound(old: str, writer: Writer) -> bool:
+    """Return whether words of a paragraph have to stay, as the request gives them, or are not English.
+
+    How far a reply may follow a text is counted in tokens, of which other languages have several a word.
+    """
+    facts = writer.facts
+    literal = [f.value for f in (*facts.must_include, facts.opening, facts.ending) if f and f.literal]
+    return language_of(writer) not in (None, "en") or is_cjk(words(old)) or any(w in old for w in literal)
 
 
 def _change_faults(new: str, old: str, change: Advice, writer: Writer, finish: Finish) -> list[Fault]:

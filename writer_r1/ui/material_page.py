@@ -22,7 +22,7 @@ from writer_r1.material import (
     untried,
     write_chosen,
 )
-from writer_r1.preparing import Asked, Kind, thoughts_wish, tried_by
+from writer_r1.preparing import Asked, Kind, tried_by
 from writer_r1.training.config import PRESETS, WHOLE_THOUGHT
 from writer_r1.training.config import Kind as Goal
 from writer_r1.training.plan import Plan, keep_plan, read_plan
@@ -104,7 +104,7 @@ def _tell(workspace: Workspace, kind: str) -> None:
 
 def _thoughts(workspace: Workspace) -> tuple[str, str]:
     found = made(thoughts_at(workspace.home))
-    done = synthesis.settled(found.kept, found.dropped, thoughts_wish(workspace).mark)
+    done = synthesis.settled(found.kept, found.dropped, workspace.preparing.thoughts().mark)
     total, left = _counted(done, synthesis.key_of)
     writer, judge = (_label(workspace, name) for name in (workspace.writer, workspace.judge))
     offers = (
