@@ -71,10 +71,7 @@ def test_only_what_is_between_the_marks_is_written_anew(tmp_path: Path) -> None:
 
 
 def test_results_of_other_arms_stand_beside_the_usual_ones(tmp_path: Path) -> None:
-    page, more = (
-        tmp_path / "page.md",
-        (BEGIN.replace("results", "results_more"), END.replace("results", "results_more")),
-    )
+    page, more = tmp_path / "page.md", [mark.replace("results", "results_more") for mark in (BEGIN, END)]
     page.write_text(f"{BEGIN}\nusual\n{END}\n\n{more[0]}\n{more[1]}\n", "utf-8")
     put(page, "others", "_more")
     assert page.read_text("utf-8") == f"{BEGIN}\nusual\n{END}\n\n{more[0]}\n\nothers\n\n{more[1]}\n"
@@ -87,7 +84,7 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path: Path, content: str)
     with pytest.raises(WriterError, match="for the results; add them"):
         put(page, "new")
     assert page.read_text("utf-8") == content
-    with pytest.raises(WriterError, match="cannot be read"):
+    with pytest.raises(WriterError, match="cannot be written"):
         put(tmp_path / "none.md", "new")
 
 

@@ -142,18 +142,21 @@ class Preparing:
 
     def wish(self) -> difficulty.Wish:
         """Return how requests are being tried, or would be now; what the form says meanwhile changes nothing of it."""
-        work = self._last.get("difficulty")
-        return work.wish if work and work.progress.state == "running" else wish_for(self._host)
+        work = self._under_way("difficulty")
+        return work.wish if work else wish_for(self._host)
 
     def thoughts(self) -> synthesis.Wish:
         """Return how thoughts are being made, or would be now."""
-        work = self._last.get("thoughts")
-        return work.thoughts if work and work.progress.state == "running" else thoughts_wish(self._host)
+        work = self._under_way("thoughts")
+        return work.thoughts if work else thoughts_wish(self._host)
 
     def running(self) -> Asked | None:
         """Return what is being made, if anything."""
-        every = list(self._last.values())
-        return next((work.asked for work in every if work.progress.state == "running"), None)
+        return next((work.asked for kind in MAKE if (work := self._under_way(kind))), None)
+
+    def _under_way(self, kind: Kind) -> "_Work | None":
+        work = self._last.get(kind)
+        return work if work and work.progress.state == "running" else None
 
     def stop(self) -> None:
         """Ask for an end; what was made is kept."""

@@ -21,6 +21,7 @@ WEAKEST = 2
 VERBS = ("Show", "Name", "Tell", "Let", "Give", "Replace", "Begin", "End", "Cut", "Add", "Describe", "Make")
 """How an edit begins, in English. Asked for one without this, small models give a sentence of the draft back."""
 
+MENDED = ("completeness", "must_include", "must_not", "person", "tense", "language")  # checks: the rest may stay
 SAID_BEFORE = 0.5  # share of an edit in runs of the draft from which on it asks for nothing
 Recall = Callable[[str, str | None], Sequence[Lesson]]  # (request, criterion name) -> lessons
 
@@ -135,7 +136,7 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
     longest = max(range(last), key=lambda i: spans[i][1] - spans[i][0]) + 1
     where = next((i for i, (a, b) in enumerate(spans, 1) if score.quote and score.quote in text[a:b]), longest)
 
-    def say(paragraph: int, edit: str, *, extend: bool = False, mend: bool = False) -> list[Advice]:
+    def say(paragraph: int, edit: str, *, extend: bool = False) -> list[Advice]:
         return [
             Advice(
                 criterion_id=criterion.id,
@@ -145,7 +146,7 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
                 edit=edit,
                 quote=score.quote,
                 quote_found=score.quote_found,
-                mend=mend,
+                mend=check.type in MENDED,
             )
         ]
 
@@ -155,19 +156,18 @@ def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advic
         case "length":
             return say(longest, "Say the same in half the words.")
         case "completeness" if score.quote and score.quote.startswith("["):
-            return say(where, f"Put real words where {score.quote} stands.", mend=True)
+            return say(where, f"Put real words where {score.quote} stands.")
         case "completeness":
-            return say(last, "Bring the piece to a finished close with a whole last sentence.", mend=True)
+            return say(last, "Bring the piece to a finished close with a whole last sentence.")
         case "repetition":
             return say(where, "Say it once, without repeated words or sentences.")
         case "must_include":
-            return say(longest, f"It must contain these words: {', '.join(check.items)}.", mend=True)
+            return say(longest, f"It must contain these words: {', '.join(check.items)}.")
         case "must_not":
-            return say(where, f"Leave this out entirely: {', '.join(check.items)}.", mend=True)
+            return say(where, f"Leave this out entirely: {', '.join(check.items)}.")
         case "person" | "tense" | "language":  # of the whole text, so of each paragraph
             told = TOLD.get(check.value or "", criterion.description)
-            each = [a for k in range(1, last + 1) for a in say(k, told, mend=True)]
-            return [_where_it_stands(a, text[slice(*spans[a.paragraph - 1])]) for a in each]
+            return [_where_it_stands(a, text[slice(*spans[k - 1])]) for k in range(1, last + 1) for a in say(k, told)]
         case "voice":
             return say(where, f"Tell the same in the writer's own manner. {score.reason}")
         case "relevance":

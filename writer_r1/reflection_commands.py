@@ -72,11 +72,11 @@ def bench_reflection(args: argparse.Namespace) -> int:
     from writer_r1.workspace import Workspace
 
     arms, read, line = arms_of(args.arms), read_prompts(args.prompts), Line()
+    examples, more = read.examples[: args.limit], "" if arms == arms_of(ALWAYS) else "_more"
     for row in read.dropped:
-        print(f"{row.file}, line {row.line}, was left out: {row.reason}.", file=sys.stderr)
-    examples = read.examples[: args.limit]
+        print(row.said, file=sys.stderr)
     if args.page:
-        marked(args.page, which(arms))  # now, and not after minutes of work
+        marked(args.page, more)  # now, and not after minutes of work
     workspace, found = Workspace(), dict[str, Any]()
     out = args.out or workspace.home / "bench"
 
@@ -92,7 +92,7 @@ def bench_reflection(args: argparse.Namespace) -> int:
         kept = Kept(_rows(out, model))
         bench = Bench(workspace, examples, arms, model, judge, second, args.rounds, args.seed, kept)
         for found in compare(bench, say, never):
-            _write(found, out, args.page)
+            _write(found, out, args.page, more)
     except KeyboardInterrupt:
         line.end()
         told = f"; the result of the first {found['requests']} is in {out}" if found else ""
@@ -105,11 +105,6 @@ def bench_reflection(args: argparse.Namespace) -> int:
     print(f"kept in {out}", file=sys.stderr)
     print("RESULT " + json.dumps(found))
     return 0
-
-
-def which(arms: list[str]) -> str:
-    """Return what the names of a result end in: nothing for the usual arms."""
-    return "" if arms == arms_of(ALWAYS) else "_more"
 
 
 def _rows(out: Path, model: str) -> Path:
@@ -132,15 +127,14 @@ def _left(left_s: float | None) -> str:
     return f", about {minutes // 60} h {minutes % 60} min left" if minutes >= 60 else f", about {minutes} min left"
 
 
-def _write(found: dict[str, Any], out: Path, page: Path | None) -> None:
-    """Write the result and its figures, and into the page if there is one; other arms than the usual beside those."""
+def _write(found: dict[str, Any], out: Path, page: Path | None, more: str) -> None:
+    """Write the result and its figures, and into the page if there is one, under names that end in `more`."""
     from writer_r1.raster import png
     from writer_r1.reflection_page import beside, put, section
     from writer_r1.reflection_result import pictures
     from writer_r1.whole_file import write_whole
 
     drawn = pictures(found)
-    more = which(list(found["arms"]))
     try:
         for name, picture in drawn.items():
             write_whole(out / f"{name}{more}.svg", picture.encode())

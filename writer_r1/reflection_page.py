@@ -43,15 +43,15 @@ def put(path: Path, text: str, which: str = "") -> None:
     Raises:
         WriterError: it cannot be read or written, or the marks are not there.
     """
-    before, begin, _, end, after = marked(path, which)
+    before, after = marked(path, which)
     try:
-        write_whole(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
+        write_whole(path, f"{before}\n\n{text}\n\n{after}".encode())
     except OSError as error:
-        raise WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.") from error
+        raise _unwritable(path, error) from error
 
 
-def marked(path: Path, which: str = "") -> tuple[str, str, str, str, str]:
-    """Return a page as it is before, at, between, at and after the marks of results.
+def marked(path: Path, which: str = "") -> tuple[str, str]:
+    """Return a page up to its first mark and from its second on; `which` names those of other results.
 
     Raises:
         WriterError: it cannot be read, or the marks are not there.
@@ -60,11 +60,15 @@ def marked(path: Path, which: str = "") -> tuple[str, str, str, str, str]:
     try:
         before, found, rest = path.read_text("utf-8").partition(begin)
     except (OSError, UnicodeDecodeError) as error:
-        raise WriterError(f"The page {str(path)!r} cannot be read ({error}); name another file.") from error
-    between, ended, after = rest.partition(end)
+        raise _unwritable(path, error) from error
+    _, ended, after = rest.partition(end)
     if not found or not ended:
         raise WriterError(f"The page {str(path)!r} has no lines {begin!r} and {end!r} for the results; add them.")
-    return before, begin, between, end, after
+    return before + begin, end + after
+
+
+def _unwritable(path: Path, error: Exception) -> WriterError:
+    return WriterError(f"The page {str(path)!r} cannot be written ({error}); name another file.")
 
 
 def beside(page: Path, folder: Path, names: Iterable[str], which: str = "") -> dict[str, str]:

@@ -5,7 +5,7 @@ Whatever a row is made of ends in one line of one of the two, so that work that 
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,11 @@ def beside(out: Path) -> Path:
     return out.with_name(f"{out.stem}.dropped{out.suffix or '.jsonl'}")
 
 
+def ids(some: Iterable[Row]) -> set[str]:
+    """Return the ids of rows."""
+    return {str(row["id"]) for row in some}
+
+
 class Pair:
     """The two files; what they hold already is read, and a line that a kill cut short is taken out."""
 
@@ -35,7 +40,7 @@ class Pair:
     @property
     def done(self) -> set[str]:
         """Return the ids of what needs no more work."""
-        return {str(row["id"]) for row in (*self.kept, *self.dropped)}
+        return ids((*self.kept, *self.dropped))
 
     def keep(self, row: Row) -> None:
         """Add a row, which begins with its id."""

@@ -21,7 +21,7 @@ from writer_r1.llm import Cancel, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.review import Similarity
 from writer_r1.room import Doing, Host, work_off
-from writer_r1.row_files import Pair, Row, Say
+from writer_r1.row_files import Pair, Row, Say, ids
 from writer_r1.store import Store
 from writer_r1.thinking import (
     NO_TEXT,
@@ -35,6 +35,7 @@ from writer_r1.thinking import (
     tried,
 )
 from writer_r1.traces import Trace, written
+from writer_r1.training.config import TOKENS_A_WORD_OF_THOUGHT
 from writer_r1.training.data import EVERY, Example
 from writer_r1.trajectory import Lesson, Trajectory, digest
 from writer_r1.usefulness import Tried, shares
@@ -42,7 +43,6 @@ from writer_r1.usefulness import Tried, shares
 ENOUGH = 0.95  # of each criterion, before a run ends: a text that would please a reader may still be bettered
 TOO_LONG = "the request is too long for the model"
 A_SCENE = "a scene of a longer manuscript"
-TOKENS_A_WORD = 1.6  # of a thought, with its tags, for a small vocabulary
 
 
 class Wish(NamedTuple):
@@ -90,7 +90,7 @@ class Outcomes(Pair):
 
 def settled(kept: Sequence[Row], dropped: Sequence[Row], mark: str) -> set[str]:
     """Return the ids of the thoughts, and of what was dropped in the very way that `mark` names."""
-    return {str(row["id"]) for row in (*kept, *(row for row in dropped if row.get("mark", "") == mark))}
+    return ids((*kept, *(row for row in dropped if row.get("mark", "") == mark)))
 
 
 def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
@@ -98,8 +98,8 @@ def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
 
     A request that was tried in several ways counts as it ended last.
     """
-    last = {row["id"]: row for row in dropped}
-    dropped = [row for key, row in last.items() if key not in {row["id"] for row in kept}]
+    last, made = {str(row["id"]): row for row in dropped}, ids(kept)
+    dropped = [row for key, row in last.items() if key not in made]
     tries = [Tried.model_validate(t) for row in (*kept, *dropped) for t in row.get("tried", ())]
     reasons = Counter(str(row.get("reason")) for row in dropped)
     longest = max((word_count(str(row.get("text", ""))) for row in kept), default=0)
@@ -109,7 +109,7 @@ def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
 
 def room_for(words: int) -> int:
     """Return the `text_tokens` that a thought of so many words needs in training, about."""
-    return -(-int(words * TOKENS_A_WORD) // 64) * 64
+    return -(-int(words * TOKENS_A_WORD_OF_THOUGHT) // 64) * 64
 
 
 def _told(tries: Sequence[Tried]) -> dict[str, Any]:

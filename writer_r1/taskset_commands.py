@@ -31,7 +31,7 @@ def export_env(args: argparse.Namespace) -> int:
 
     read = read_prompts(args.prompts)
     for row in read.dropped:
-        print(f"{row.file}, line {row.line}, was left out: {row.reason}.", file=sys.stderr)
+        print(row.said, file=sys.stderr)
     folder = write_taskset(read.examples, args.out.absolute(), args.judge)
     print(f"{len(read.examples)} requests in {folder}; its README.md says how it is installed.")
     return 0

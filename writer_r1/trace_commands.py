@@ -135,7 +135,7 @@ def _requests(args: argparse.Namespace) -> Sequence["Example"]:
 
     read = read_prompts(args.prompts)
     for row in read.dropped:
-        print(f"{row.file}, line {row.line}, was left out: {row.reason}.", file=sys.stderr)
+        print(row.said, file=sys.stderr)
     return read.examples[: args.limit]
 
 

@@ -182,7 +182,7 @@ def _say(folder: Path, json_wanted: bool) -> int:
     from writer_r1.training import run_folder
     from writer_r1.training.report import HEADLINE, as_json, report
 
-    record = run_folder.record(folder)  # what is no run is refused in a sentence
+    run_folder.record(folder)  # what is no run is refused in a sentence
     found = report(folder)
     if json_wanted or found.config is None:
         print(json.dumps(as_json(found), ensure_ascii=False))
@@ -192,8 +192,6 @@ def _say(folder: Path, json_wanted: bool) -> int:
         lines.append(f"about {found.left_s / 60:.0f} minutes left, {found.pace_s:.1f} s a step")
     if found.headline:
         lines.append(f"{HEADLINE[found.config.kind][1]}: {found.headline[0]:.3g} at first, {found.headline[1]:.3g} now")
-    if long := record.get("data", {}).get("dropped", ()):
-        lines.append(f"{len(long)} of the rows were left out, the first because {long[0].get('reason')}")
-    lines += [found.status.sentence] if found.status.sentence else []
+    lines += [said for said in (found.left_out, found.status.sentence) if said]
     print("\n".join(lines))
     return 0

@@ -21,7 +21,7 @@ from writer_r1.gguf_header import Header, read_header
 from writer_r1.one_go import OPENS
 from writer_r1.store import Store
 from writer_r1.training import job
-from writer_r1.training.config import WHOLE_THOUGHT, Config
+from writer_r1.training.config import TOKENS_A_WORD_OF_THOUGHT, WHOLE_THOUGHT, Config
 from writer_r1.training.data import Read, split
 from writer_r1.training.own_work import counted
 from writer_r1.training.plan import Plan, config_of, data_of, name_of, path_of
@@ -31,7 +31,6 @@ Standing = Literal["good", "note", "fault"]
 Place = Literal["data", "base", "start", "reward", "name", "numbers", "runs", ""]
 
 TOKENS_A_WORD = 4 / 3  # of English prose
-TOKENS_A_WORD_OF_THOUGHT = 1.6  # its tags and all
 LIBRARIES = 700_000_000  # torch, transformers and peft in memory
 ROOM = 500_000_000  # bytes on disk for checkpoints, of the starter
 FEW = 12  # pieces: below these a model learns them by heart

@@ -161,6 +161,7 @@ PRESETS: dict[Kind, dict[Preset, dict[str, Any]]] = {
 """What a preset sets; measured on the starter, Quick takes about ten minutes on two cores."""
 
 
+TOKENS_A_WORD_OF_THOUGHT = 1.6  # with its tags, for a small vocabulary
 WHOLE_THOUGHT = {"prompt_tokens": 640, "text_tokens": 384}
 """What a thought and its request take of the starter at least: one that is cut teaches nothing (docs/training)."""
 

@@ -51,6 +51,11 @@ class Dropped(NamedTuple):
     line: int
     reason: str
 
+    @property
+    def said(self) -> str:
+        """Return it as a sentence."""
+        return f"{self.file}, line {self.line}, was left out: {self.reason}."
+
 
 class Read(NamedTuple):
     examples: tuple[Example, ...]

@@ -36,6 +36,7 @@ class Report(NamedTuple):
     headline: tuple[float, float] | None = None  # at first and last
     best: Best | None = None
     note: RunNote = RunNote()
+    left_out: str = ""  # how many rows of the data, and why, in a sentence
 
     @property
     def name(self) -> str:
@@ -62,7 +63,9 @@ def report(folder: Path, rows: Rows | None = None) -> Report:
     created = float(record.get("created", 0.0))
     headline = headline_of(config.kind, rows)
     best, note = best_of(folder), run_note(folder)
-    return Report(folder, "", config, created, status, step, pace, left, headline, best, note)
+    dropped = record.get("data", {}).get("dropped", ())
+    long = f"{len(dropped)} of the rows were left out, the first because {dropped[0].get('reason')}." if dropped else ""
+    return Report(folder, "", config, created, status, step, pace, left, headline, best, note, long)
 
 
 def reports(home: Path) -> list[Report]:

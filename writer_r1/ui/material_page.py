@@ -23,6 +23,7 @@ from writer_r1.material import (
     write_chosen,
 )
 from writer_r1.preparing import Asked, Kind, tried_by
+from writer_r1.row_files import ids
 from writer_r1.training.config import PRESETS, WHOLE_THOUGHT
 from writer_r1.training.config import Kind as Goal
 from writer_r1.training.plan import Plan, keep_plan, read_plan
@@ -104,9 +105,9 @@ def _tell(workspace: Workspace, kind: str) -> None:
 
 def _thoughts(workspace: Workspace) -> tuple[str, str]:
     found = made(thoughts_at(workspace.home))
-    done = synthesis.settled(found.kept, found.dropped, workspace.preparing.thoughts().mark)
-    total, left = _counted(done, synthesis.key_of)
-    writer, judge = (_label(workspace, name) for name in (workspace.writer, workspace.judge))
+    wish = workspace.preparing.thoughts()
+    total, left = _counted(synthesis.settled(found.kept, found.dropped, wish.mark), synthesis.key_of)
+    writer, judge = (_label(workspace, name) for name in (wish.writer, wish.judge))
     offers = (
         Offer(
             "library",
@@ -132,7 +133,7 @@ def _thoughts(workspace: Workspace) -> tuple[str, str]:
 def _difficulty(workspace: Workspace) -> tuple[str, str]:
     wish, bounds = workspace.preparing.wish(), read_bounds(workspace.home)
     found = made(tried_by(wish, workspace.home))
-    total, left = _counted({str(row["id"]) for row in found.rows}, difficulty.key_of)
+    total, left = _counted(ids(found.rows), difficulty.key_of)
     worn = f", wearing what “{wish.worn}” learned" if wish.worn else ""
     who = f"{_label(workspace, wish.policy)}{worn}, judged by {_label(workspace, wish.judge)}"
     offers = (

@@ -93,13 +93,11 @@ def shown(folder: Path) -> Shown:
     if found.config is None:
         return Shown(found)
     record, last = run_folder.record(folder), run_folder.last_adapter(folder) is not None
-    long = [str(row.get("reason")) for row in record.get("data", {}).get("dropped", ())]
-    dropped = [f"{len(long)} of the rows were left out, the first because {long[0]}."] if long else []
     return Shown(
         found,
         rows,
         run_folder.samples(folder),
-        [*warnings(found.config.kind, rows), *dropped],
+        [*warnings(found.config.kind, rows), *([found.left_out] if found.left_out else [])],
         [float(step) for step in record.get("resumed", ())],
         job.log_tail(folder),
         adapter=last or found.best is not None,
