@@ -44,6 +44,7 @@ class StandIn:
         self.headers: list[dict[str, str]] = []
         self.now = self.most = self.stopped = 0
         self.pause_s = 0.0  # before each answer, so that calls overlap
+        self.patterns = True  # takes schemas that have one
         self._one = threading.Lock()
 
     @property
@@ -110,6 +111,8 @@ class StandIn:
             if form["type"] != self.can.schema_as:
                 raise Refused(f"response_format {form['type']!r} is not supported")
             schema = form["schema"] if form["type"] == "json_object" else form["json_schema"]["schema"]
+            if not self.patterns and "pattern" in str(schema):
+                raise Refused("schema keyword 'pattern' is not supported")
         messages = [Message(**m) for m in body["messages"]]
         answer = ""
         onward = self.can.goes_on == "plain" or body.get("continue_final_message")

@@ -45,7 +45,7 @@ def say(request: Request) -> str:
     if "Monday" in request.messages[-1].content:
         return "day, Thursday" if request.answer else "Monday, Tuesday"
     if request.schema:
-        return '{"colour": "green"}'
+        return '{"colour": "green", "edit": "Cut twice."}'
     return TEXT[len(request.answer) :] if TEXT.startswith(request.answer) else TEXT
 
 
@@ -86,6 +86,11 @@ def test_what_a_server_can_do_is_found_out_by_asking(stand_in: StandIn, can: Abi
     found = probed(server_of(stand_in.url))
     assert (found.model, found.context, found.can) == ("small", 4096, can)
     assert "lamp" not in str(stand_in.bodies)
+
+
+def test_a_server_that_refuses_patterns_is_sent_no_schema(stand_in: StandIn) -> None:
+    stand_in.patterns = False
+    assert probed(server_of(stand_in.url)).can == ALL.model_copy(update={"schema_as": ""})
 
 
 def test_a_model_is_listed_once_it_was_asked_and_can_be_asked_again(stand_in: StandIn, tmp_path) -> None:

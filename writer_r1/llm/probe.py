@@ -22,10 +22,14 @@ HELLO = Message("user", "Say hello in one word.")
 DAYS = Message("user", "Write this line and nothing else: Monday, Tuesday, Wednesday, Thursday, Friday, Saturday.")
 BEGUN, LEFT = "Monday, Tuesday, Wednes", "day"
 COLOURS = ["green", "blue"]
+# With a pattern, as advice has one: a server that refuses those would refuse every reflection.
 SCHEMA = {
     "type": "object",
-    "properties": {"colour": {"type": "string", "enum": COLOURS}},
-    "required": ["colour"],
+    "properties": {
+        "colour": {"type": "string", "enum": COLOURS},
+        "edit": {"type": "string", "pattern": "^(Add|Cut) [a-z]{3,9}[.!?]$"},
+    },
+    "required": ["colour", "edit"],
     "additionalProperties": False,
 }
 
@@ -140,12 +144,12 @@ async def _sampling(calls: Calls) -> bool:
 
 
 async def _keeps_schema(calls: Calls, form: str) -> bool:
-    choice = await _tried(calls, _body(calls.server, HELLO, 24, response_format=schema_as(form, SCHEMA)))
+    choice = await _tried(calls, _body(calls.server, HELLO, 40, response_format=schema_as(form, SCHEMA)))
     try:
         row = json.loads(_text(choice))
     except json.JSONDecodeError:
         return False
-    return isinstance(row, dict) and list(row) == ["colour"] and row["colour"] in COLOURS
+    return isinstance(row, dict) and list(row) == ["colour", "edit"] and row["colour"] in COLOURS
 
 
 async def _goes_on(calls: Calls, form: str) -> bool:
