@@ -56,7 +56,7 @@ from writer_r1.reflection_result import (
     table,
 )
 from writer_r1.training.data import read_prompts
-from writer_r1.trajectory import Advice, Attempt, Reflection
+from writer_r1.trajectory import Advice, Attempt, Check, Reflection
 from writer_r1.workspace import Workspace
 
 ALL = (DIRECT, BLIND, PLACEBO, MRPO, BEST_OF, GENERIC, PLAIN, NO_MEMORY, ONE_GO)
@@ -132,8 +132,12 @@ def test_a_placebo_is_the_advice_of_another_request(workspace: Workspace, tmp_pa
     found(bench(workspace, tmp_path, arms=(MRPO, PLACEBO)))
     rows = {row["key"]: row["value"] for row in map(json.loads, (tmp_path / "kept.jsonl").read_text().splitlines())}
     plays = [Played.model_validate(v) for v in rows.values() if "attempts" in v]
-    assert len(plays) == 8 and all(advised(p)[0] for p in plays)
-    told = [{t for t in THINGS if any(t in a.edit for a in advised(p)[0])} for p in plays]
+    given = [[a.edit for x in p.attempts if x.reflection for a in x.reflection.advice] for p in plays]
+    assert len(plays) == 8 and all(given)
+    told = [{t for t in THINGS if any(t in edit for edit in edits)} for edits in given]
+    for edits, thing, other in zip(given, told, (p.attempts[0].text for p in plays), strict=True):
+        # That cheese is asked for holds for both, so it is MRPO's own advice and no placebo.
+        assert any("cheese" in edit for edit in edits) is (min(thing) in other)
     drafted = [{t for t in THINGS if t in p.attempts[0].text} for p in plays]
     pairs = [(min(a), min(b)) for a, b in zip(drafted, told, strict=True)]
     others = dict(zip(THINGS, (THINGS[1], *THINGS), strict=False))
@@ -364,7 +368,7 @@ def test_outcomes_are_what_the_request_asks_for() -> None:
     attempt = Attempt(number=1, text="One two three. Cheese.", evaluation=evaluation(rubric_of(criterion("x")), 0.5))
     said = outcomes('Two sentences. Use the word "cheese". Do not use the word "three".', attempt)
     assert said[CONSTRAINTS] == pytest.approx(2 / 3) and said[OWN] == 0.5 and said[ENDING] == 1.0
-    assert said[LENGTH] == 1.0 and said[REPETITION] is None or said[REPETITION] == 1.0
+    assert said[LENGTH] == 1.0 and said[REPETITION] in (None, 1.0)
     bare = outcomes("Something.", attempt)
     assert bare[CONSTRAINTS] is None and bare[LENGTH] is None
 
@@ -383,11 +387,25 @@ def test_what_was_not_scored_is_no_reward_of_0() -> None:
     prompts = ["A scene.", "A letter."]
     plays = {(MRPO, "A scene."): played(None, None), (MRPO, "A letter."): played(0.4, 0.6)}
     found = {(MRPO, p): outcomes(p, plays[MRPO, p].best) for p in prompts}
-    told = result(prompts, [MRPO], 1, plays, found)
+    rubrics = dict.fromkeys(prompts, rubric_of(criterion("x")))
+    told = result(rubrics, [MRPO], 1, plays, found)
     assert [row[OWN] for row in told["sweep"] if row["target"] == 0.9] == [0.4, 0.6]
-    alone = result(prompts[:1], [MRPO], 1, plays, found)
+    alone = result({prompts[0]: rubrics[prompts[0]]}, [MRPO], 1, plays, found)
     assert {row[OWN] for row in alone["sweep"]} == {None} and alone["curve"][MRPO][OWN] == [None, None]
     assert set(pictures(alone | {"rounds": 1})) == {"reflection_rounds"}
+
+
+def test_another_target_is_reached_by_the_loops_own_rule() -> None:
+    rubric, prompt = rubric_of(criterion("Salt"), criterion("Oil")), "A scene."
+    values = [(0.9, 0.5), (0.7, 0.6), (0.8, 0.7)]  # 0.7 overall at first, but the oil is not even half there
+    attempts = [
+        Attempt(number=n, text="One salt.", accepted=True, evaluation=evaluation(rubric, *row))
+        for n, row in enumerate(values, 1)
+    ]
+    plays = {(MRPO, prompt): Played(attempts=tuple(attempts))}
+    told = result({prompt: rubric}, [MRPO], 2, plays, {(MRPO, prompt): outcomes(prompt, attempts[-1])})
+    assert [row["used"] for row in told["sweep"] if row["target"] == 0.6] == [0.0, 1.0, 1.0]
+    assert [row["used"] for row in told["sweep"] if row["target"] == 0.7] == [0.0, 1.0, 2.0]
 
 
 def test_a_curve_is_of_the_same_requests_at_every_round() -> None:
@@ -398,15 +416,31 @@ def test_a_curve_is_of_the_same_requests_at_every_round() -> None:
         (MRPO, prompts[2]): played(0.6, 0.7, 0.8),
     }
     found = {(MRPO, p): outcomes(p, plays[MRPO, p].best) for p in prompts}
-    curve = result(prompts, [MRPO], 2, plays, found)["curve"][MRPO]
+    curve = result(dict.fromkeys(prompts, rubric_of(criterion("x"))), [MRPO], 2, plays, found)["curve"][MRPO]
     assert curve[OWN] == [0.5, 0.6, 0.65] and curve[CONSTRAINTS] == [1.0] * 3 and curve[LENGTH] == [None] * 3
 
 
-def test_advice_is_read_off_the_rounds_that_had_any() -> None:
-    advice = (Advice(criterion_id="c", paragraph=1, fault="f", edit="e"),)
-    rounds = (Attempt(number=1), Attempt(number=2, reflection=Reflection(on_attempt=1, advice=advice)))
-    assert advised(Played(attempts=rounds)) == [advice]
-    assert Played(attempts=rounds).best.number == 1  # none was accepted
+def test_advice_under_judged_criteria_is_read_off_the_rounds_that_had_any() -> None:
+    salt, oil = criterion("Salt"), criterion("Oil")
+    cheese = criterion("Cheese", check=Check(type="must_include", items=("cheese",)))
+    rubric = rubric_of(salt, oil, cheese)
+    judged, measured = (Advice(criterion_id=c.id, paragraph=1, fault="f", edit="e") for c in (salt, cheese))
+    told = [(), (measured, judged), (measured,), (judged,)]
+    rounds = [Attempt(number=n, reflection=Reflection(on_attempt=1, advice=a)) for n, a in enumerate(told, 2)]
+    first = Attempt(number=1, evaluation=evaluation(rubric, 0.6, 0.4, 0.0))
+    assert advised(rubric, Played(attempts=(first, *rounds))) == [(judged,), (judged,)]
+    assert Played(attempts=(first, *rounds)).best.number == 1  # none was accepted
+    only_measured = Played(attempts=(first, rounds[2]))
+    ((oil_first, salt_then),) = advised(rubric, only_measured)
+    assert (oil_first.criterion_id, salt_then.criterion_id) == (oil.id, salt.id) and oil.description in oil_first.edit
+    assert advised(rubric_of(cheese), only_measured) == []
+
+
+def test_a_row_holds_neither_the_request_nor_what_was_noted_of_it(workspace: Workspace, tmp_path: Path) -> None:
+    one = bench(workspace, tmp_path, arms=(DIRECT, MRPO))
+    found(one)
+    kept = (tmp_path / "kept.jsonl").read_text()
+    assert one.examples[0].prompt not in kept and '"notes"' not in kept and '"evaluation"' in kept
 
 
 def test_the_result_is_told_in_lines_and_pictures(workspace: Workspace, tmp_path: Path) -> None:

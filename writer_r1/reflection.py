@@ -121,10 +121,15 @@ def read_advice(reply: str, criterion: Criterion, text: str) -> Advice | None:
         where = number if isinstance(number, int) and 1 <= number <= len(spans) else len(spans)
     found = bool(quote) and occurs(quote, text)
     if max(copied_share(edit, said) for said in (text, example("reflect"))) > SAID_BEFORE:
-        edit = f"Change it so that this is true: {criterion.description or criterion.name}"
+        edit = in_its_words(criterion)
     return Advice(
         criterion_id=criterion.id, paragraph=where, fault=fault, edit=edit, quote=quote or None, quote_found=found
     )
+
+
+def in_its_words(criterion: Criterion) -> str:
+    """Return what a criterion asks of a text, where nobody said how."""
+    return f"Change it so that this is true: {criterion.description or criterion.name}"
 
 
 def measured_advice(criterion: Criterion, score: Score, text: str) -> list[Advice]:

@@ -6,11 +6,10 @@ says without criteria, or what the studio's loop says. The loop goes first; what
 is the budget of the others. The loop without memory is the same loop, ended by its own rules.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from writer_r1.acceptance import accept, usable
 from writer_r1.checks import paragraphs
@@ -21,12 +20,12 @@ from writer_r1.events import Accepted, Event, Recalled, Thought, outcome
 from writer_r1.facts import read_facts
 from writer_r1.folding import fold
 from writer_r1.judge import Judge, scored
-from writer_r1.llm import LLM, Sampling, complete
+from writer_r1.llm import LLM, Cancel, Reply, Request, Sampling, complete, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.memory import recall
 from writer_r1.one_go import think
 from writer_r1.prompts import render
-from writer_r1.reflection import read_advice, reflection_request, weakest
+from writer_r1.reflection import in_its_words, read_advice, reflection_request, weakest
 from writer_r1.revising import revise_draft
 from writer_r1.trajectory import Advice, Attempt, Criterion, Lesson, Noun, Reflection, Rubric, Trajectory, digest
 
@@ -39,7 +38,7 @@ PER_ROUND = 2  # paragraphs that a blind round rewrites, as a reflection names a
 BETTER = "Write it better."
 WHOLE = Criterion(name="The piece as a whole", description="This is a good piece of writing.")
 VERDICT = re.compile(r"([1-9])(?!\d)(?: ?(?:/|of|out of) ?\d+)?[ .,:;-]*(.*)")  # a digit, and a critique
-CRITIQUE = 160  # tokens that a reflection costs of which nothing could be read
+CRITIQUE = 160  # tokens of a critique at most, as of a reflection
 
 Asked = tuple[Sequence[Advice], int]  # what is asked of the reviser, and the tokens that it took to say so
 Advise = Callable[[int, Attempt], Asked]
@@ -100,12 +99,28 @@ def looped(start: Start, players: Players, *, memory: bool = True) -> Played:
     def lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
         return recall(prompt, criterion, learned if memory else (), judge.similarity)
 
+    critic = _Counted(judge.llm)
     team = Team(players.writer, judge.llm, judge.similarity, lessons, judge.cancel, judge.readers)
+    team = team._replace(critic=cast(LLM, critic))
     task = Task("bench", start.prompt, start.rubric, players.rounds, players.seed, text=start.draft.text, reasons=False)
     run = fold(_learning(write(task, team), learned), Trajectory(id="bench", prompt=start.prompt))
     attempts = (start.draft, *(a for a in run.attempts if a.number > 1))
-    spent = sum(a.tokens + _critique_tokens(start.rubric, run, a, judge.llm) for a in attempts[1:])
-    return Played(attempts=attempts, tokens=spent)
+    return Played(attempts=attempts, tokens=critic.tokens + sum(a.tokens for a in attempts[1:]))
+
+
+class _Counted:
+    """A model, and how many tokens it wrote: what was advised in the end does not tell what was said."""
+
+    def __init__(self, llm: LLM) -> None:
+        self._llm, self.tokens = llm, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._llm, name)
+
+    def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+        finish = yield from self._llm.stream(request, sampling, cancel)
+        self.tokens += finish.tokens
+        return finish
 
 
 def _learning(events: Iterator[Event], learned: list[Lesson]) -> Iterator[Event]:
@@ -116,23 +131,21 @@ def _learning(events: Iterator[Event], learned: list[Lesson]) -> Iterator[Event]
         yield event
 
 
-def _critique_tokens(rubric: Rubric, run: Trajectory, attempt: Attempt, llm: LLM) -> int:
-    """Return what the reflection cost that led to an attempt: its replies hold nothing but the fields of the advice."""
-    parent = run.attempt(attempt.parent) if attempt.parent is not None else None
-    if attempt.reflection is None or parent is None:
-        return 0
-    asked = {c.id for c, _ in weakest(rubric, parent) if c.check is None}
-    said = {a.criterion_id: a.model_dump(include={"paragraph", "quote", "fault", "edit"}) for a in _advice(attempt)}
-    return sum(llm.count(json.dumps(said[one])) if one in said else CRITIQUE for one in asked)
+def advised(rubric: Rubric, played: Played) -> list[tuple[Advice, ...]]:
+    """Return what was advised under judged criteria in each round, to be given to another piece.
 
-
-def _advice(attempt: Attempt) -> tuple[Advice, ...]:
-    return attempt.reflection.advice if attempt.reflection else ()
-
-
-def advised(played: Played) -> list[tuple[Advice, ...]]:
-    """Return what was advised in each round, to be given to another piece."""
-    return [advice for attempt in played.attempts if (advice := _advice(attempt))]
+    What is measured, such as a length, is asked of that piece, too, and so no placebo. Where nothing else was advised,
+    the draft's weakest judged criteria are asked for in their own words.
+    """
+    judged = tuple(c for c in rubric.criteria if c.check is None)
+    known = {c.id for c in judged}
+    told = [a.reflection.advice if a.reflection else () for a in played.attempts]
+    found = [kept for advice in told if (kept := tuple(a for a in advice if a.criterion_id in known))]
+    if found or not judged:
+        return found
+    low = weakest(rubric.model_copy(update={"criteria": judged}), played.attempts[0])
+    words = [Advice(criterion_id=c.id, paragraph=k, fault="", edit=in_its_words(c)) for k, (c, _) in enumerate(low, 1)]
+    return [tuple(words)] if words else []
 
 
 def blind(start: Start, budget: int, players: Players) -> Played:

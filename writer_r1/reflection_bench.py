@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+from writer_r1.acceptance import usable
 from writer_r1.calibration import calibration_of
 from writer_r1.errors import Busy
 from writer_r1.judge import Judge, scored
@@ -48,14 +49,16 @@ from writer_r1.reflection_arms import (
 )
 from writer_r1.reflection_result import SECOND, Outcomes, outcomes, result
 from writer_r1.training.data import Example
-from writer_r1.trajectory import Advice, Rubric, digest, mean
+from writer_r1.trajectory import Advice, Attempt, Rubric, digest, mean
 from writer_r1.workspace import Workspace
 
-FORM = "3"  # of the arms: counted up where one of them does something else than before
 START = "start"
+FORM, BEGUN = "4", "3"  # of the arms, and of what all begin with: counted up where one does something else than before
 CRITERIA = ("open_coding", "axial_coding", "selective_coding")
 PROMPTS = ("draft", "judge", *CRITERIA)  # on which every arm rests
 ROUNDS = ("revise", "extend", "reflect")
+# Left out of rows, as the request is: they quote it, it may be somebody else's, and rows be committed.
+UNSAID = {"evaluation": {"notes"}}
 PROMPTS_OF = {START: (), DIRECT: (), ONE_GO: (*ROUNDS, "think"), PLAIN: (*ROUNDS, "verdict")}  # and each of the others
 
 SOON_S = 1.0  # for which nothing is said where the model is in use
@@ -92,7 +95,7 @@ def compare(bench: Bench, say: Say, cancel: Cancel) -> Iterator[dict[str, Any]]:
             whole = [e.prompt for e in bench.examples if all((one, e.prompt) in played for one in bench.arms)]
             if len(whole) > told:
                 told = len(whole)
-                yield _told(bench, whole, played, _found(bench.arms, whole, played))
+                yield _told(bench, whole, started, played, _found(bench.arms, whole, played))
             say(arm, done, len(order), _seconds(took, [one for one, _ in left]))
         began = time.monotonic()
         wait = partial(say, f"waiting for the model, then {arm}", done, len(order), None)
@@ -108,7 +111,7 @@ def compare(bench: Bench, say: Say, cancel: Cancel) -> Iterator[dict[str, Any]]:
     if bench.second:
         for (arm, prompt), value in _second(bench, started, played, say, cancel).items():
             found[arm, prompt][SECOND] = value
-    yield _told(bench, prompts, played, found)
+    yield _told(bench, prompts, started, played, found)
 
 
 @contextmanager
@@ -156,19 +159,22 @@ def _found(
 def _told(
     bench: Bench,
     prompts: Sequence[str],
+    started: Mapping[str, Start],
     played: Mapping[tuple[str, str], Played],
     found: Mapping[tuple[str, str], Outcomes],
 ) -> dict[str, Any]:
+    rubrics = {prompt: started[prompt].rubric for prompt in prompts}
     who = {"model": bench.model, "judge": bench.judge, "second": bench.second, "rounds": bench.rounds}
     asked = {"seed": bench.seed, "asked": len(bench.examples)}
-    return who | asked | result(prompts, bench.arms, bench.rounds, played, found)
+    return who | asked | result(rubrics, bench.arms, bench.rounds, played, found)
 
 
 def _key(bench: Bench, arm: str, number: int) -> str:
     example, other = bench.examples[number], _other(number, len(bench.examples))
     fit = calibration_of(bench.judge, bench.workspace.common)
     words = [prompt_hash(name) for name in (*PROMPTS, *PROMPTS_OF.get(arm, ROUNDS))]
-    made_by = (FORM, bench.model, bench.judge, fit.id if fit else "", str(bench.rounds), str(bench.seed), *words)
+    form = BEGUN if arm in (START, DIRECT) else FORM
+    made_by = (form, bench.model, bench.judge, fit.id if fit else "", str(bench.rounds), str(bench.seed), *words)
     beside = bench.examples[other].prompt if arm == PLACEBO and other is not None else ""
     return digest(arm, *made_by, example.rubric.id if example.rubric else "", example.prompt, beside, length=24)
 
@@ -176,8 +182,7 @@ def _key(bench: Bench, arm: str, number: int) -> str:
 def _play(
     bench: Bench, arm: str, number: int, played: Mapping[tuple[str, str], Played], hold: Hold, cancel: Cancel
 ) -> tuple[Start, Played]:
-    example, other = bench.examples[number], _other(number, len(bench.examples))
-    beside = played.get((MRPO, bench.examples[other].prompt)) if other is not None else None
+    example = bench.examples[number]
 
     def players() -> Players:
         judge = bench.workspace.judge_by(bench.judge, cancel)
@@ -186,27 +191,38 @@ def _play(
     def start() -> dict[str, Any]:
         with hold():
             begun = begin(example.prompt, example.rubric, players())
-        return begun.model_dump(mode="json", exclude={"prompt"})  # which may be somebody else's, and rows be committed
+        return begun.model_dump(mode="json", exclude={"prompt": True, "draft": UNSAID})
 
     begun = Start.model_validate(bench.kept.get(_key(bench, START, number), start) | {"prompt": example.prompt})
 
     def play() -> dict[str, Any]:
         with hold():
-            found = _played(arm, begun, played.get((MRPO, example.prompt)), beside, players())
+            loop, others = played.get((MRPO, example.prompt)), _advised(bench, number, played) if arm == PLACEBO else []
+            found = _played(arm, begun, loop, others, players())
         if cancel():
             raise KeyboardInterrupt  # what was cut short says nothing
-        return found.model_dump(mode="json")
+        return found.model_dump(mode="json", exclude={"attempts": {"__all__": UNSAID}})
 
     return begun, Played.model_validate(bench.kept.get(_key(bench, arm, number), play))
 
 
-def _played(arm: str, start: Start, loop: Played | None, other: Played | None, players: Players) -> Played:
+def _advised(bench: Bench, number: int, played: Mapping[tuple[str, str], Played]) -> list[tuple[Advice, ...]]:
+    """Return what another request was advised, whose loop was played before."""
+    other = _other(number, len(bench.examples))
+    if other is None or (loop := played.get((MRPO, bench.examples[other].prompt))) is None:
+        return []
+    start = bench.kept.get(_key(bench, START, other), dict)  # is there: its loop began with it
+    return advised(Rubric.model_validate(start["rubric"]), loop)
+
+
+def _played(
+    arm: str, start: Start, loop: Played | None, others: Sequence[tuple[Advice, ...]], players: Players
+) -> Played:
     budget = loop.tokens if loop else 0
-    given: list[tuple[Advice, ...]] = advised(other) if other else []
     ways: dict[str, Callable[[], Played]] = {
         DIRECT: lambda: Played(attempts=(start.draft,)),
         BLIND: lambda: blind(start, budget, players),
-        PLACEBO: lambda: placebo(start, budget, given, players),
+        PLACEBO: lambda: placebo(start, budget, others, players),
         MRPO: lambda: looped(start, players),
         BEST_OF: lambda: best_of(start, budget, players),
         GENERIC: lambda: generic(start, budget, players),
@@ -237,12 +253,12 @@ def _second(
             left_s = (time.monotonic() - began) / made * (len(texts) - done) if made else None
             say("asking the second judge", done, len(texts), left_s)
             made += key not in bench.kept
-            found[arm, prompt] = bench.kept.get(key, lambda: _seen(prompt, one.best.text, rubric, judge))  # noqa: B023
+            found[arm, prompt] = bench.kept.get(key, lambda: _seen(prompt, one.best, rubric, judge))  # noqa: B023
     return found
 
 
-def _seen(prompt: str, text: str, rubric: Rubric, judge: Judge) -> float | None:
+def _seen(prompt: str, best: Attempt, rubric: Rubric, judge: Judge) -> float | None:
     judged = tuple(c for c in rubric.criteria if c.check is None)
-    if not judged:
+    if not judged or not usable(best):
         return None
-    return scored(prompt, text, Rubric(prompt_id=rubric.prompt_id, criteria=judged), judge).reward
+    return scored(prompt, best.text, Rubric(prompt_id=rubric.prompt_id, criteria=judged), judge).reward

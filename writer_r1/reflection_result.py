@@ -14,8 +14,9 @@ from writer_r1.agreement import interval, rounded
 from writer_r1.checks import measure
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.figure import Line, Point, Row, bars, forest, lines
+from writer_r1.loop import Task, reached
 from writer_r1.reflection_arms import MRPO, Played
-from writer_r1.trajectory import Attempt, mean
+from writer_r1.trajectory import Attempt, Rubric, mean
 
 CONSTRAINTS, LENGTH, REPETITION, ENDING = "constraints met", "length as asked", "no repetition", "an ending"
 VERIFIED = (CONSTRAINTS, LENGTH, REPETITION, ENDING)
@@ -51,15 +52,19 @@ def outcomes(prompt: str, attempt: Attempt) -> Outcomes:
 
 
 def result(
-    prompts: Sequence[str],
+    rubrics: Mapping[str, Rubric],
     arms: Sequence[str],
     rounds: int,
     played: Mapping[tuple[str, str], Played],
     found: Mapping[tuple[str, str], Outcomes],
 ) -> dict[str, Any]:
-    """Return means with intervals, MRPO's gain over each arm, what was degraded, the curve, and the rounds used."""
+    """Return means with intervals, MRPO's gain over each arm, what was degraded, the curve, and the rounds used.
+
+    `rubrics` are the criteria by request.
+    """
+    prompts = list(rubrics)
     names = [*VERIFIED, OWN, *([SECOND] if any(SECOND in row for row in found.values()) else [])]
-    loops = [played[MRPO, p] for p in prompts] if MRPO in arms else []
+    loops = {p: played[MRPO, p] for p in prompts if MRPO in arms}
     return {
         "requests": len(prompts),
         "arms": {
@@ -77,8 +82,8 @@ def result(
             if arm != MRPO
         },
         "curve": {arm: _curve([(p, played[arm, p]) for p in prompts], rounds) for arm in arms},
-        "iterations": {str(n): k for n, k in sorted(Counter(len(one.attempts) - 1 for one in loops).items())},
-        "sweep": list(_sweep(loops, prompts, rounds)),
+        "iterations": {str(n): k for n, k in sorted(Counter(len(one.attempts) - 1 for one in loops.values()).items())},
+        "sweep": list(_sweep(loops, rubrics, rounds)),
     }
 
 
@@ -126,16 +131,19 @@ def _curve(rows: Sequence[tuple[str, Played]], rounds: int) -> dict[str, list[fl
     return found
 
 
-def _sweep(loops: Sequence[Played], prompts: Sequence[str], rounds: int) -> Iterator[dict[str, Any]]:
-    """Yield what the loop would have come to with other targets and fewer rounds, from the rounds that it made."""
+def _sweep(loops: Mapping[str, Played], rubrics: Mapping[str, Rubric], rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield what the loop would have come to with other targets and fewer rounds, from the rounds that it made.
+
+    It ends by its own rule (`loop.reached`), which also asks each criterion to be 6 of 10.
+    """
     for target in TARGETS if loops else ():
         for most in range(rounds + 1):
-            ended = [_ended(one, target, most) for one in loops]
-            told = [outcomes(p, a) for p, (a, _) in zip(prompts, ended, strict=True)]
+            ended = {p: _ended(rubrics[p], one, target, most) for p, one in loops.items()}
+            told = [outcomes(p, a) for p, (a, _) in ended.items()]
             yield {
                 "target": round(target, 3),
                 "rounds": most,
-                "used": rounded(mean(float(n) for _, n in ended)),
+                "used": rounded(mean(float(n) for _, n in ended.values())),
                 **{name: _mean_known([one[name] for one in told]) for name in (OWN, CONSTRAINTS)},
             }
 
@@ -146,11 +154,11 @@ def _mean_known(values: Sequence[float | None]) -> float | None:
     return rounded(mean(known)) if known else None
 
 
-def _ended(played: Played, target: float, most: int) -> tuple[Attempt, int]:
+def _ended(rubric: Rubric, played: Played, target: float, most: int) -> tuple[Attempt, int]:
+    task = Task("bench", "", target=target)
     for number in range(most + 1):
         best = _at(played, number)
-        done = best.evaluation is not None and (best.evaluation.reward or 0.0) >= target
-        if done or number + 1 >= len(played.attempts):
+        if reached(rubric, best, task) or number + 1 >= len(played.attempts):
             return best, number
     return _at(played, most), most
 
