@@ -37,19 +37,20 @@ def test_a_backup_is_restored_and_every_page_is_told(workspace: Workspace) -> No
     on_backup(workspace)
     [made] = workspace.store.kept_backups()
     workspace.store.new_piece("A fox", "Today.")
-    born = alive.Alive.born
+    born, other = alive.born(workspace.store.path), alive.born(Path("another writer's"))
     said, listed, facts = on_restore(workspace, {"act": "restore", "name": made.path.name})
     assert 'class="state"' in said and "Restored. What stood there is kept as library-" in said
-    assert "before a restore" in listed and "1 piece ·" in facts and alive.Alive.born != born
+    assert "before a restore" in listed and "1 piece ·" in facts and alive.born(workspace.store.path) != born
+    assert alive.born(Path("another writer's")) == other
     assert [p.text for p in workspace.store.pieces()] == ["Yesterday."]
     assert show(workspace)[-2] == listed
 
 
 @pytest.mark.parametrize("name", ["", "library-2020-01-01.zip", "../../etc/passwd"])
 def test_what_is_not_there_is_refused_in_words(workspace: Workspace, name: str) -> None:
-    born = alive.Alive.born
+    born = alive.born(workspace.store.path)
     said, _, _ = on_restore(workspace, {"act": "restore", "name": name})
-    assert 'class="wrong"' in said and "There is no backup" in said and alive.Alive.born == born
+    assert 'class="wrong"' in said and "There is no backup" in said and alive.born(workspace.store.path) == born
     assert on_backups(workspace, {"act": ""}) == ("", False)
 
 

@@ -9,9 +9,10 @@ import example_run as example
 import pytest
 
 from writer_r1.store import Piece, this_process
-from writer_r1.ui.desk import Desk, on_shelf
+from writer_r1.ui.desk import Desk, on_load, on_shelf
 from writer_r1.ui.editing import on_criteria
 from writer_r1.ui.saving import saver
+from writer_r1.ui.settings_tab import library_facts
 from writer_r1.ui.write_tab import NO_TEXT, Wishes, on_judge, task_of
 from writer_r1.workspace import Workspace
 
@@ -68,6 +69,30 @@ def test_a_session_of_another_piece_brings_that_pieces_words_with_it(workspace: 
     other = workspace.store.new_piece("Another brief.", "Other words.")
     desk = on_shelf(workspace, place(other.id, other.revision), {"act": "session", "run": "run1"})
     assert (desk.brief, desk.text, base_of(desk.piece)) == (piece.brief, piece.text, piece.revision)
+
+
+def test_an_address_of_a_deleted_piece_says_so_and_the_piece_can_be_brought_back(
+    workspace: Workspace, piece: Piece
+) -> None:
+    workspace.store.delete_piece(piece.id)
+    for desk in (on_load(workspace, piece.id, "run1"), on_load(workspace, piece.id, None)):
+        assert desk.brief == desk.text == "" and "The piece of this address is not there." in desk.trouble
+        assert "Deleted (1)" in desk.shelf and f'data-act="undelete" data-piece="{piece.id}"' in desk.shelf
+    for address in ((None, None), ("new", None)):
+        assert on_load(workspace, *address).trouble == ""
+    back = on_shelf(workspace, place(), {"act": "undelete", "piece": piece.id})
+    assert back.text == piece.text and "Deleted (" not in back.shelf
+
+
+def test_pieces_beyond_the_first_two_hundred_are_listed_when_asked_for(workspace: Workspace) -> None:
+    for number in range(203):
+        workspace.store.new_piece(f"Piece {number}")
+    shelf = on_load(workspace, None, None).shelf
+    assert "Show older ones (3 more)" in shelf and 'data-shown="400"' in shelf and ">Piece 2<" not in shelf
+    for act in ("older", "refresh"):
+        more = on_shelf(workspace, place(), {"act": act, "shown": "400"}).shelf
+        assert "Show older" not in more and ">Piece 2<" in more and ">Piece 0<" in more
+    assert "203 pieces" in library_facts(workspace)
 
 
 # Judging the user's own text

@@ -89,6 +89,29 @@ def test_who_asks_for_reasons_sees_that_they_wait_for_the_model_and_can_stop(wor
     assert (after.best, after.stopped, told(after)) == (before.best, before.stopped, told(before))
 
 
+def test_a_judge_that_fails_leaves_the_run_as_good_as_it_was_and_can_be_asked_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = stopped(workspace)
+    before = workspace.store.trajectory(run_id)
+    workspace.jobs.wait(run_id)
+
+    def busy(*given: object) -> None:
+        raise Busy("The run is training.")
+
+    with monkeypatch.context() as training:
+        training.setattr(workspace, "judge_by", busy)
+        explain(workspace, run_id)
+        workspace.jobs.wait(run_id)
+    after = workspace.store.trajectory(run_id)
+    assert after.finished and after.error is None and (after.best, told(after)) == (before.best, told(before))
+    assert after.stopped == "no reasons could be given: The run is training."
+    explain(workspace, run_id)
+    workspace.jobs.wait(run_id)
+    again = workspace.store.trajectory(run_id)
+    assert all(map(all, told(again).values())) and again.stopped == before.stopped
+
+
 def test_what_cannot_be_asked_for_reasons_says_so_and_stays_as_it_was(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

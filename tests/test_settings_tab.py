@@ -113,8 +113,11 @@ def test_with_the_word_every_text_goes_and_settings_stay(workspace):
 
 def test_nothing_is_deleted_while_a_piece_is_written(workspace):
     workspace.store.begin("run1", "A poem.", "small", this_process())
+    trained = workspace.home / "runs" / "20260101-000000-sft" / "run.json"
+    trained.parent.mkdir(parents=True)
+    trained.write_text("{}")
     said, kept, *_ = on_delete(workspace, WORD, True)
-    assert "still being written" in said and kept == WORD and workspace.store.run("run1")
+    assert "still being written" in said and kept == WORD and workspace.store.run("run1") and trained.exists()
 
 
 class Text(HTMLParser):

@@ -264,7 +264,7 @@ def test_work_on_a_deleted_piece_is_refused_with_a_sentence(store: Store) -> Non
     write_run(store, "run1", piece.id, "The sea rose.")
     store.delete_piece(piece.id)
     for id_ in (piece.id, "unknown"):
-        with pytest.raises(StoreError, match="^This piece was deleted; restore it"):
+        with pytest.raises(StoreError, match="^This piece was deleted; bring it back"):
             store.save_piece(id_, "A storm", "Salt.", 1)
         with pytest.raises(StoreError, match="^This piece was deleted"):
             store.set_rubric(id_, RUBRIC)

@@ -11,6 +11,7 @@ from live import SOON_MS, Pages, done, eventually
 from manuscripts import HARD, chaptered
 from playwright.sync_api import Page, expect
 
+from writer_r1.checks import word_count
 from writer_r1.events import Drafted
 from writer_r1.scenes import chapters, label, scenes
 from writer_r1.store import Piece
@@ -85,6 +86,20 @@ def test_the_page_and_the_studio_read_chapters_and_scenes_alike(page: Page) -> N
             units.append(units[-1] + (2 if ord(character) > 0xFFFF else 1))
         expected = [[c.title, [[units[s.start], units[s.end], s.name] for s in c.scenes]] for c in chapters(text)]
         assert seen == expected, text[:80]
+
+
+def test_the_page_and_the_studio_count_words_alike(page: Page) -> None:
+    odd = [
+        "",
+        "Don’t — it's twenty-one.",
+        "昨夜，風停了。 Then rain.",
+        "यह एक छोटी कहानी है।",
+        "שָׁלוֹם עולם",
+        "Ὀδυσσεύς",
+        "a_b",
+    ]
+    for text in [*odd, NOVEL[:9_000]]:
+        assert page.evaluate("text => window.studio.words(text)", text) == word_count(text), text[:80]
 
 
 def test_typing_in_it_waits_for_nothing(page: Page) -> None:

@@ -236,6 +236,18 @@ def test_w9_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: 
     studio.script(delay=0.05)
     write(page, BRIEF)
     expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
+    search = page.locator("#library input[type=search]")
+    search.fill("harbour")
+    search.press("Escape")  # empties the search, and no more
+    page.keyboard.press("Alt+3")
+    base = page.get_by_label("3 · Base model")
+    base.click()
+    expect(base).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")  # closes the list
+    expect(base).to_have_attribute("aria-expanded", "false")
+    page.keyboard.press("Alt+1")
+    page.wait_for_timeout(500)
+    assert len(studio.store.running()) == 1
     began = time.monotonic()
     page.keyboard.press("Escape")
     expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)

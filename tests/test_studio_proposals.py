@@ -134,6 +134,31 @@ def test_w8_one_is_accepted_one_rejected_one_reworded_by_key_and_put_into_the_ma
         reviewed(page, "All reviewed")
         assert library(pages, piece).text == MINE and len(pages.studio.store.versions(piece.id)) == 3
 
+        page.locator("#proposals [data-do=put]").click()
+        expect(page.get_by_role("heading", name="All reviewed")).to_be_focused(timeout=SOON_MS)
+        page.locator("#manuscript textarea").press("Control+End")
+        page.keyboard.type(" And one word more.")  # what was put is not what stands there any more
+        page.locator("#proposals [data-do=back]").click()
+        expect(page.locator("#proposals .moved")).to_contain_text("changed since", timeout=SOON_MS)
+        expect(page.locator("#manuscript textarea")).to_have_value(f"{wanted} And one word more.")
+        assert library(pages, piece).text == f"{wanted} And one word more."
+
+
+def test_a_review_that_is_closed_while_it_is_put_is_put_all_the_same(pages: Pages) -> None:
+    with written(pages) as (page, piece):
+        review(page)
+        page.locator("[data-do=accept-all]").click()
+        reviewed(page, "All reviewed")
+        page.evaluate("""() => {
+          document.querySelector('#proposals [data-do=put]').click();
+          document.querySelector('#proposals [data-do=close]').click();
+        }""")
+        expect(page.locator("#manuscript textarea")).not_to_have_value(MINE, timeout=SOON_MS)
+        page.locator("#manuscript textarea").press("Control+End")
+        page.keyboard.type(" More.")
+        eventually(lambda: library(pages, piece).text.endswith(" More."))
+        expect(page.get_by_role("dialog")).to_have_count(0)  # nobody asks which of two texts to keep
+
 
 def test_all_rejected_the_library_is_as_it_was_and_what_is_accepted_leaves_line_ends_alone(pages: Pages) -> None:
     mine = MINE.replace("\n", "\r\n") + "\r\n"

@@ -1,5 +1,6 @@
 """A run of which scores lack a reason, as where it was stopped -> a job that gives them; nothing else of it changes."""
 
+import logging
 from collections.abc import Iterator
 
 from writer_r1 import catalog
@@ -8,6 +9,9 @@ from writer_r1.events import BY_USER, Edited, Event, Failed, Finished, Stopped
 from writer_r1.llm import Cancel
 from writer_r1.reasons import explained_run
 from writer_r1.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+NO_REASONS = "no reasons could be given"
 
 
 def explain(workspace: Workspace, run_id: str) -> None:
@@ -24,20 +28,21 @@ def explain(workspace: Workspace, run_id: str) -> None:
         raise WriterError("Nothing was judged in this session, so there is nothing to give reasons for.")
     catalog.refuse_absent(judges[-1], workspace.models)
     goes_on = Edited(rubric=run.rubric)
-    why = [event.why for _, event in workspace.store.events(run_id) if isinstance(event, Stopped)]
+    stops = [event.why for _, event in workspace.store.events(run_id) if isinstance(event, Stopped)]
+    why = [one for one in stops if not one.startswith(NO_REASONS)]
     rounds = max(0, len(run.attempts) - 1)
-    ended: tuple[Event, ...] = (
-        Stopped(why=why[-1] if why else BY_USER),
-        Finished(trajectory_id=run.id, best_attempt=run.best, rounds=rounds),
-    )
-    if run.error:
-        ended = (Failed(message=run.error),)
+    finished = Finished(trajectory_id=run.id, best_attempt=run.best, rounds=rounds)
 
     def work(stop: Cancel) -> Iterator[Event]:
         yield goes_on  # before it waits for the model, so that the page says that it waits
-        if workspace.jobs.take_lock(run.id, stop):
-            judge = workspace.judge_by(judges[-1], stop)
-            yield from map(workspace.marked, explained_run(run, judge.llm, stop))
-        yield from ended
+        stopped = Stopped(why=why[-1] if why else BY_USER)
+        try:
+            if workspace.jobs.take_lock(run.id, stop):
+                judge = workspace.judge_by(judges[-1], stop)
+                yield from map(workspace.marked, explained_run(run, judge.llm, stop))
+        except WriterError as error:  # such as a server that went away: the run is as good as it was
+            logger.warning("The scores of %s are left without reasons: %s", run.id, error)
+            stopped = Stopped(why=f"{NO_REASONS}: {error}")
+        yield from (Failed(message=run.error),) if run.error else (stopped, finished)
 
     workspace.jobs.resume(run.id, work, at_once=True)

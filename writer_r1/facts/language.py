@@ -6,7 +6,11 @@ in Latin letters (Norwegian and Danish) are not told apart.
 
 import re
 
-_MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0981-\u0d7f\u0e31-\u0e4e"  # part of a word
+# Signs that are part of a word: accents, Hebrew and Arabic points, vowels of India and Thailand.
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
+    "\u0900-\u0963\u0981-\u0d7f\u0e31-\u0e4e"
+)
 CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # scripts without spaces: a character is a word
 WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}](?:['’-]?[^\W_{CJK}]|[{_MARKS}])*+")
 

@@ -66,6 +66,16 @@ class Pieces(Versions):
         with self._transaction(READ) as db:
             return _pieces(db, f"WHERE deleted IS NULL {NEWEST} LIMIT ?", limit)
 
+    def piece_count(self) -> int:
+        """Return how many pieces there are."""
+        with self._transaction(READ) as db:
+            return int(db.execute("SELECT count(*) FROM pieces WHERE deleted IS NULL").fetchone()[0])
+
+    def deleted_pieces(self) -> list[Piece]:
+        """Return the pieces that can still be brought back, the one deleted last first."""
+        with self._transaction(READ) as db:
+            return _pieces(db, "WHERE deleted IS NOT NULL ORDER BY deleted DESC")
+
     def latest_piece(self) -> str | None:
         """Return the id of the piece worked on last."""
         return next((p.id for p in self.pieces(1)), None)
@@ -244,7 +254,7 @@ def _changed(db: sqlite3.Connection, piece: Piece, new: Version) -> Piece:
 def _kept(db: sqlite3.Connection, piece_id: str) -> Piece:
     for piece in _pieces(db, "WHERE id = ? AND deleted IS NULL", piece_id):
         return piece
-    raise StoreError("This piece was deleted; restore it, or put its words into a new one.")
+    raise StoreError("This piece was deleted; bring it back (“Deleted” below your pieces) or begin a new one.")
 
 
 def _pieces(db: sqlite3.Connection, clause: str, *values: object) -> list[Piece]:

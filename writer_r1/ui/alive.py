@@ -1,27 +1,33 @@
 """The name of what the studio serves -> every open page, which asks for it and loads itself anew where it changed."""
 
 import secrets
+from pathlib import Path
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+_born = dict[Path, str]()
 
 
 class Alive:
     """Answers `/studio/alive`, so that an open page notices a studio that went or came, or another library in it."""
 
-    born = secrets.token_hex(4)
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, library: Path) -> None:
+        self._app, self._library = app, library
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the page's question, or pass on what is none."""
         if scope["type"] == "http" and scope["path"] == "/studio/alive":
-            await PlainTextResponse(Alive.born, headers={"cache-control": "no-store"})(scope, receive, send)
+            await PlainTextResponse(born(self._library), headers={"cache-control": "no-store"})(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-def renew() -> None:
-    """Have every open page keep what was typed and load itself anew."""
-    Alive.born = secrets.token_hex(4)
+def born(library: Path) -> str:
+    """Return the name of what is served of a library: another after each start, and after each `renew`."""
+    return _born.setdefault(library, secrets.token_hex(4))
+
+
+def renew(library: Path) -> None:
+    """Have every open page of a library, which is one writer's, keep what was typed and load itself anew."""
+    _born[library] = secrets.token_hex(4)

@@ -158,6 +158,7 @@ def serve(workspace: Workspace, port: int, *, open_browser: bool, host: str = HO
 
 def setting(workspace: Workspace, *before: Middleware) -> dict[str, Any]:
     """Return how Gradio is to serve the page of a workspace, `before` in front of our own part of it."""
+    alive = Middleware(Alive, library=workspace.store.path)
     return {
         "ssr_mode": False,
         "run_history": False,
@@ -165,7 +166,7 @@ def setting(workspace: Workspace, *before: Middleware) -> dict[str, Any]:
         "footer_links": [],
         "max_file_size": "1mb",
         "blocked_paths": [str(workspace.common), str(workspace.models)],
-        "app_kwargs": {"middleware": [*before, Middleware(Alive), Middleware(Files, workspace=workspace)]},
+        "app_kwargs": {"middleware": [*before, alive, Middleware(Files, workspace=workspace)]},
     }
 
 

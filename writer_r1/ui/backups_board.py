@@ -55,7 +55,9 @@ def restored(workspace: Workspace, archive: Path) -> Restored:
     """
     if workspace.qualifying.running() and not workspace.writer_name:  # what it measures is not in a writer's library
         raise Busy("A judge is being tested; press Stop on the Models page first, then restore the backup.")
-    return restore(workspace.store, workspace.home, archive)
+    done = restore(workspace.store, workspace.home, archive)
+    renew(workspace.store.path)
+    return done
 
 
 def on_backups(workspace: Workspace, wish: dict[str, str]) -> tuple[str, bool]:
@@ -66,5 +68,4 @@ def on_backups(workspace: Workspace, wish: dict[str, str]) -> tuple[str, bool]:
         before = restored(workspace, workspace.store.kept_backup(wish.get("name", ""))).before
     except WriterError as error:
         return str(error), True
-    renew()
     return f"Restored. What stood there is kept as {before.name}. The page opens your library in a moment.", False

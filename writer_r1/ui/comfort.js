@@ -59,9 +59,7 @@
     comfort,
     theme: (name) => comfort({ theme: name }),
     forgetTexts: () => {
-      const writer = document.querySelector("meta[name=writer]")?.content;
-      const prefix = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
-      for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key);
+      window.studio.copies.forget();
       dispatchEvent(new Event("studio:deleted"));
     },
   });

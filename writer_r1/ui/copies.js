@@ -5,6 +5,7 @@
   const writer = document.querySelector("meta[name=writer]")?.content;
   const PREFIX = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
   const copies = {
+    PREFIX,
     get(key) {
       try {
         return JSON.parse(localStorage.getItem(PREFIX + key) ?? "null");
@@ -41,6 +42,9 @@
       } catch {
         // No storage, or full: the text then lives in the page and the library.
       }
+    },
+    forget() {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) localStorage.removeItem(key);
     },
     drop(key) {
       try {

@@ -70,7 +70,7 @@ def criteria_board(
     deleted: Deleted | None = None,
 ) -> str:
     """Return the board; `rubric` is the piece's own, `stock` the library's, `deleted` can be put back."""
-    current = _current(view, rubric, busy, deleted)
+    current = ((view.now.rubric if view else None) or rubric) if busy else rubric  # a run being written has the newest
     unfinished = view is not None and view.now.rubric is None and (busy or bool(view.now.codes and current is None))
     stock = NOTHING if busy else stock
     parts = [
@@ -84,14 +84,6 @@ def criteria_board(
         dialogs(current, stock.saved),
     ]
     return f'<section class="criteria" aria-label="Criteria">{"".join(parts)}</section>'
-
-
-def _current(view: View | None, rubric: Rubric | None, busy: bool, deleted: Deleted | None) -> Rubric | None:
-    """Return the newest criteria: a run being written has the newest, otherwise the piece, which the user edits."""
-    own = view.now.rubric if view else None
-    if busy:
-        return own or rubric
-    return rubric or (own if deleted is None else None)  # the last one deleted leaves none
 
 
 def _head(current: Rubric | None, busy: bool) -> str:

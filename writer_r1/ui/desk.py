@@ -80,6 +80,9 @@ def opened(workspace: Workspace, piece: Piece | None, run_id: str = "") -> Desk:
     return Desk(mark(piece, run_id), brief, text, ticket(piece, run_id), shelf, "", "")
 
 
+BEGUN = "new"  # in the address of a piece that is not in the library yet
+
+
 def on_load(workspace: Workspace, piece_id: str | None, run_id: str | None) -> Desk:
     """Return the desk of what the address names; else of what is being written, else of the newest piece."""
     try:
@@ -91,15 +94,24 @@ def on_load(workspace: Workspace, piece_id: str | None, run_id: str | None) -> D
 def _load(workspace: Workspace, piece_id: str, run_id: str) -> Desk:
     store = workspace.store
     run_id = run_id if run_id and store.run(run_id) else ""
-    if run_id:
-        return opened(workspace, store.piece(store.piece_of(run_id) or "") or store.adopt(run_id), run_id)
     going = next(iter(store.running()), None)
-    if not piece_id and going:
-        return opened(workspace, store.piece(store.piece_of(going) or "") or store.adopt(going), going)
-    piece = store.piece(piece_id or store.latest_piece() or "")
+    if run := run_id or (going if not piece_id and going else ""):
+        of = store.piece_of(run)
+        return _found(workspace, store.piece(of) if of else store.adopt(run), run)
+    if piece_id and piece_id != BEGUN:
+        return _found(workspace, store.piece(piece_id))
+    piece = store.piece(store.latest_piece() or "") if not piece_id else None
     if piece is None and not piece_id and (last := store.latest()):
         piece = store.adopt(last)
     return opened(workspace, piece)
+
+
+def _found(workspace: Workspace, piece: Piece | None, run_id: str = "") -> Desk:
+    """Return the desk of a piece that an address names, or an empty one that says that it is not there."""
+    if piece is not None:
+        return opened(workspace, piece, run_id)
+    todo = "Open another from your pieces, or bring it back from “Deleted” below them."
+    return opened(workspace, None)._replace(trouble=render.notice("The piece of this address is not there.", "", todo))
 
 
 def refused(sentence: str) -> Desk:
@@ -113,6 +125,8 @@ def on_shelf(workspace: Workspace, said: str, wish: dict[str, str]) -> Desk:
     place, store, same = place_of(said), workspace.store, gr.skip()
     piece_id, run_id = wish.get("piece", ""), wish.get("run", "")
     shelf = Shelf(place.piece, wish.get("value", "") if wish["act"] in ("search", "refresh") else "")
+    if (shown := wish.get("shown", "")).isascii() and shown.isdigit() and len(shown) < 9:
+        shelf = shelf._replace(shown=max(shelf.shown, int(shown)))
     try:
         match wish["act"]:
             case "new":

@@ -98,7 +98,8 @@
       await window.studio.flush();
       const answer = await ask("restore", { name: file.name }, file);
       if (!answer) return dialog.close();
-      const { pieces, before } = await answer.json();
+      const { pieces, before, born } = await answer.json();
+      window.studio.reborn(born);
       part("h2").textContent = `Restored: ${pieces} ${pieces === 1 ? "piece" : "pieces"}`;
       part(".which").textContent = "";
       part(".safe").textContent = `What was there before is kept in ${before}`;

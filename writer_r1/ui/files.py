@@ -31,6 +31,7 @@ from writer_r1.qualification import marked_since
 from writer_r1.session_file import session_json
 from writer_r1.store import Store, no_session
 from writer_r1.trajectory import Trajectory
+from writer_r1.ui.alive import born
 from writer_r1.ui.backups_board import restored
 from writer_r1.ui.report import report
 from writer_r1.ui.view import View, advance
@@ -211,7 +212,7 @@ async def on_restore(workspace: Workspace, request: Request) -> Response:
         raise StoreError(f"The backup cannot be read in ({error.strerror or error}); nothing was changed.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return JSONResponse({"pieces": done.pieces, "before": str(done.before)})
+    return JSONResponse({"pieces": done.pieces, "before": str(done.before), "born": born(workspace.store.path)})
 
 
 def _folder(workspace: Workspace) -> Path:

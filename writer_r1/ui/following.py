@@ -129,7 +129,9 @@ def criteria_of(workspace: Workspace, piece_id: str, view: View | None) -> str:
         view is None or not busy or rescoring or view.now.rubric is None
     )  # a run being written has its own
     piece = workspace.store.piece(piece_id) if asks else None
-    rubric, stock = piece.rubric if piece else None, Stock() if busy else stock_of(workspace, piece)
+    # A run of no piece has its own; where a piece has none they were deleted, and are not to come back by themselves.
+    rubric = piece.rubric if piece else view.now.rubric if view else None
+    stock = Stock() if busy else stock_of(workspace, piece)
     return criteria_board(view, rubric=rubric, busy=busy and not rescoring, stock=stock)
 
 

@@ -226,8 +226,7 @@ new MutationObserver(adopt).observe(element, { attributes: true, childList: true
 adopt();
 
 const count = () => {
-  const text = typed().text;
-  const words = text.match(/[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu)?.length ?? 0;
+  const words = window.studio.words(typed().text);
   const line = document.querySelector("#saved .words");
   const said = words ? `${words.toLocaleString("en")} ${words === 1 ? "word" : "words"} · ${Math.max(1, Math.round(words / 230))} min to read` : "";
   if (line && line.textContent !== said) line.textContent = said;
@@ -248,12 +247,6 @@ document.addEventListener("focusout", (event) => {
   if (dirty && (event.target === box("brief") || event.target === box("text"))) later_(50);
 });
 addEventListener("pagehide", () => dirty && keepHere());
-addEventListener("beforeunload", (event) => {
-  const now = typed();
-  const copy = local.get(place.piece || "new");
-  const unsafe = dirty && !(copy && same(copy, now));
-  if (unsafe) keepHere();
-});
 
 window.studio.place = () => JSON.stringify(place);
 addEventListener("studio:deleted", () => {

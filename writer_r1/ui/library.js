@@ -1,5 +1,8 @@
 // The sidebar follows what happens beside it: a piece saved for the first time, a session that began or ended.
-const refresh = () => trigger("submit", { act: "refresh", value: element.querySelector("input[type=search]")?.value ?? "" });
+const refresh = () => {
+  const value = element.querySelector("input[type=search]")?.value ?? "";
+  trigger("submit", { act: "refresh", value, shown: element.querySelector(".kept")?.dataset.shown ?? "" });
+};
 addEventListener("studio:refresh", refresh);
 let phase = "";
 new MutationObserver(() => {

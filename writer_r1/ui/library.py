@@ -10,6 +10,7 @@ from writer_r1.store import Hit, Piece, Run, Store
 from writer_r1.ui.files_menu import import_button
 
 STATES = {"running": "being written", "failed": "failed", "interrupted": "interrupted", "stopped": "stopped"}
+AT_ONCE = 200  # pieces listed before “Show older ones”
 RENAME = """<template data-dialog="rename"><form method="dialog" data-act="rename"><h2>Rename this piece</h2>
 <label>Title <input name="title" maxlength="120" required autofocus></label>
 <footer><button type="button" data-close>Cancel</button><button class="main">Rename</button></footer>
@@ -17,11 +18,12 @@ RENAME = """<template data-dialog="rename"><form method="dialog" data-act="renam
 
 
 class Shelf(NamedTuple):
-    """What the sidebar shows besides the pieces: the open piece, the words looked for, the piece just deleted."""
+    """What the sidebar shows besides the pieces: the open one, the words looked for, the one just deleted, how many."""
 
     open: str = ""
     query: str = ""
     deleted: str = ""
+    shown: int = AT_ONCE
 
 
 def library(store: Store, shelf: Shelf) -> str:
@@ -44,7 +46,7 @@ def library(store: Store, shelf: Shelf) -> str:
 
 def kept(store: Store, shelf: Shelf) -> str:
     """Return every piece, newest first, the open one with its sessions."""
-    pieces = store.pieces()
+    pieces = store.pieces(shelf.shown)
     rows = [row(piece, store.runs_of(piece.id) if piece.id == shelf.open else (), shelf.open) for piece in pieces]
     loose = store.loose_runs(20)
     others = "".join(
@@ -56,7 +58,25 @@ def kept(store: Store, shelf: Shelf) -> str:
     none = (
         '<p class="quiet">Nothing here yet. What you write is kept on this machine.</p>' if not (rows or loose) else ""
     )
-    return f"<ul>{''.join(rows)}</ul>{apart}{none}"
+    left = store.piece_count() - len(pieces) if len(pieces) == shelf.shown else 0
+    more = f'data-act="older" data-shown="{shelf.shown + AT_ONCE}"'
+    older = f'<p><button class="more" {more}>Show older ones ({left:,} more)</button></p>' if left > 0 else ""
+    return f'<ul class="kept" data-shown="{shelf.shown}">{"".join(rows)}</ul>{older}{apart}{none}{binned(store)}'
+
+
+def binned(store: Store) -> str:
+    """Return the deleted pieces that can still be brought back, folded."""
+    pieces = store.deleted_pieces()
+    rows = "".join(
+        f'<li><span dir="auto">{escape(piece.title)}</span><button data-act="undelete" data-piece="{escape(piece.id)}" '
+        f'aria-label="Bring back {escape(piece.title)}">Bring back</button></li>'
+        for piece in pieces
+    )
+    if not rows:
+        return ""
+    about = '<p class="quiet">They are kept for thirty days.</p>'
+    head = f"<summary>Deleted ({len(pieces)})</summary>"
+    return f'<details class="bin" data-key="bin">{head}{about}<ul>{rows}</ul></details>'
 
 
 def row(piece: Piece, runs: Sequence[Run], opened: str) -> str:

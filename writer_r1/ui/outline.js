@@ -7,7 +7,6 @@ const WHOLE = 1_500; // words up to which the whole text is worked on unless a s
 const READ = 5_300; // words that a model reads at once beside what it is asked (8,192 tokens)
 const CARETS = "writer-r1.carets";
 const KEPT = 50; // pieces whose place of the caret is remembered
-const WORD = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
 
 const box = () => document.querySelector("#manuscript textarea");
 const piece = () => document.querySelector("#piece [data-piece]")?.dataset.piece ?? "";
@@ -27,12 +26,11 @@ const label = (scene, of = now.chapters) => {
 // What is known
 const now = { text: "", chapters: [], scenes: [], open: 0, words: 0, whole: null };
 let counts = new Map(); // of each scene's words, so that only what changed is counted again
-const wordsOf = (text) => text.match(WORD)?.length ?? 0;
 const recount = () => {
   const known = new Map();
   for (const scene of now.scenes) {
     const text = now.text.slice(scene.start, scene.end);
-    scene.words = counts.get(text) ?? wordsOf(text);
+    scene.words = counts.get(text) ?? window.studio.words(text);
     known.set(text, scene.words);
   }
   counts = known;

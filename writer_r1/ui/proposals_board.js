@@ -1,7 +1,7 @@
 // A round, or a version, that is gone through change by change. What is decided is shown and kept in this browser at once; the studio is
 // asked to compare, and to put what was decided into the manuscript as one save.
 // Kept with the guard's copies of pieces, so that it is pruned and, when everything is deleted, forgotten with them.
-const PREFIX = "writer-r1.piece.review.";
+const PREFIX = `${window.studio.copies.PREFIX}review.`;
 const DONE = { accept: "accepted", reject: "rejected", edit: "in your own words" };
 const PROTECTED = "It would alter a passage that you protected, so it is not put into your manuscript.";
 const MARK = { accept: "✓", reject: "✕", edit: "✎" };
@@ -201,18 +201,21 @@ const put = async () => {
   const before = words();
   const { wish, key, decisions } = begun;
   const answer = await asking(server.take_over({ ...wish, base: place.base, key, decisions }));
-  if (now !== begun) return;
+  const refused = answer.error ?? answer.changed;
+  if (!refused) {
+    const rejected = Object.entries(decisions).filter(([, one]) => one.verdict === "reject");
+    keep(wish, Object.fromEntries(rejected)); // the others stand in the manuscript
+    window.studio.took(answer, before);
+  }
+  if (now !== begun) return; // closed meanwhile, or another is reviewed
   begun.busy = false;
   settle();
-  if (answer.error || answer.changed) {
+  if (refused) {
     find(".moved").hidden = false;
-    find(".moved").firstChild.data = `${answer.error ?? answer.changed} `;
+    find(".moved").firstChild.data = `${refused} `;
     find("[data-do=put]").disabled = true;
     return;
   }
-  const rejected = Object.entries(decisions).filter(([, one]) => one.verdict === "reject");
-  keep(wish, Object.fromEntries(rejected)); // the others stand in the manuscript
-  window.studio.took(answer, before);
   back = { wish, answer, decisions };
   now = null;
   element.innerHTML = answer.html;
@@ -221,9 +224,10 @@ const put = async () => {
 };
 const takeOut = async () => {
   const { answer, wish, decisions } = back;
-  const place = JSON.parse(await window.studio.flush());
+  await window.studio.flush();
   const before = words();
-  const told = await asking(server.take_out({ piece: answer.piece, base: place.base, before: answer.before }));
+  // Upon what was put, not upon what was typed since: that would be lost.
+  const told = await asking(server.take_out({ piece: answer.piece, base: answer.revision, before: answer.before }));
   if (told.error) return refuse(told.error);
   window.studio.took(told, before);
   keep(wish, decisions);

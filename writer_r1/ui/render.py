@@ -55,7 +55,12 @@ def card(view: View) -> str:
     if view.trouble:
         return notice(view.trouble, "", "Leave the studio running until this is put right; saving is tried again.")
     if view.now.error:
-        return notice(view.now.error, kept, "When that is put right, press Start again.")
+        again = "change a criterion once more" if view.rescoring else "press Start again"
+        return notice(view.now.error, kept, f"When that is put right, {again}.")
+    if view.ended and view.rescoring and not view.now.finished:
+        return notice(
+            "The studio was closed while this was being judged.", kept, "Change a criterion to judge it anew."
+        )
     if view.ended and not view.now.finished:
         return notice("The studio was closed while this was being written.", kept, "Press Start to write it anew.")
     return ""

@@ -12,7 +12,7 @@ from writer_r1.errors import Busy, WriterError
 from writer_r1.provenance import Written
 from writer_r1.store import Piece, Source
 from writer_r1.ui import gradio as gr
-from writer_r1.ui.board import EACH, QUIET, Board, asked
+from writer_r1.ui.board import EACH, Board, asked
 from writer_r1.ui.desk import Desk, Place, mark, opened, place_of, refused, ticket
 from writer_r1.ui.hands_board import hands_board
 from writer_r1.ui.saving import Sent, keep
@@ -65,7 +65,7 @@ def wire(workspace: Workspace, parts: Parts, desk: list[Any], typed: list[Any], 
     def read(place: str, event: gr.EventData) -> str:
         return on_hands(workspace, place) if asked(event)["act"] == "show" else gr.skip()
 
-    parts.hands.submit(read, typed[-1], parts.hands, **QUIET | {"js": js})
+    parts.hands.submit(read, typed[-1], parts.hands, **told)
     parts.versions.submit(listed_, typed, [*desk, parts.versions], **told)
     parts.undo.submit(undone, typed, desk, **told)
 

@@ -148,11 +148,11 @@ def on_take_out(workspace: Workspace, wish: Returning) -> Answer:
         WriterError: the manuscript was changed since, or that revision is not kept.
     """
     store = workspace.store
-    piece, earlier = store.piece(wish.piece), [v for v in store.versions(wish.piece) if v.revision == wish.before]
-    if piece is None or not earlier or piece.revision != wish.base:
+    piece, earlier = store.piece(wish.piece), store.version(wish.piece, wish.before)
+    if piece is None or earlier is None or piece.revision != wish.base:
         raise Busy(SINCE)
     why, source = "changes taken out again", Source("piece", piece.id, wish.before)
-    saved = store.save_piece(piece.id, piece.brief, earlier[0].text, wish.base, why, source=source)
+    saved = store.save_piece(piece.id, piece.brief, earlier.text, wish.base, why, source=source)
     store.forget_choices(piece.id, wish.base)
     return _answer(saved)
 

@@ -67,5 +67,11 @@
     return found;
   };
 
-  window.studio = Object.assign(window.studio ?? {}, { chapters: chaptersOf });
+  // As `facts/language.py` has them: of scripts without spaces a character is a word, and signs on a letter are part of it.
+  const CJK = "\\u3040-\\u30ff\\u3400-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
+  const LETTER = `(?![${CJK}])[\\p{L}\\p{N}]`;
+  const WORD = new RegExp(`[${CJK}]|${LETTER}(?:['’-]?${LETTER}|\\p{M})*`, "gu");
+  const words = (text) => text.match(WORD)?.length ?? 0;
+
+  window.studio = Object.assign(window.studio ?? {}, { chapters: chaptersOf, words });
 })();

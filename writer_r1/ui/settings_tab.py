@@ -15,11 +15,13 @@ import psutil
 from writer_r1 import catalog
 from writer_r1.calibration import fit_id
 from writer_r1.catalog import amount
-from writer_r1.errors import WriterError
+from writer_r1.errors import Busy, WriterError
 from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
+from writer_r1.store import WRITTEN
 from writer_r1.training import deletion
 from writer_r1.ui import help as pages
+from writer_r1.ui.alive import renew
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
 from writer_r1.ui.files_menu import library_files, preferences_part
@@ -109,11 +111,14 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
             gr.skip(),
         )
     try:
+        if workspace.store.running():
+            raise Busy(WRITTEN.format(then="delete everything"))  # before anything is gone
         deletion.delete_all(workspace.home)  # runs hold copies of pieces and briefs
         workspace.preparing.delete()
         workspace.store.delete_all()
         if backups_too:
             workspace.store.delete_backups()
+        renew(workspace.store.path)  # or another page would put back what it shows
     except WriterError as error:
         return answer(str(error), wrong=True), typed, listed(workspace), library_facts(workspace)
     kept = len(workspace.store.kept_backups())
@@ -134,7 +139,7 @@ def library_facts(workspace: Workspace) -> str:
         with contextlib.suppress(OSError):  # a log may go while it is looked at
             size += path.stat().st_size
     try:
-        count = plural(len(workspace.store.pieces()), "piece")
+        count = plural(workspace.store.piece_count(), "piece")
         store = workspace.store
         decided = preferences_part(store.decision_count(), store.blind_count(), store.scored_pair_count())
     except WriterError as error:
@@ -193,7 +198,7 @@ def _place_reading(now: Settings) -> list[Any]:
         gr.Checkbox(
             now.letter_keys,
             label="Single-letter keys",
-            info="L, ?, [ and ] act outside text fields. Other keys always do.",
+            info="Keys like L, J, ?, [ and ] act outside text fields. Those with Ctrl, Alt or Escape always do.",
             elem_id="letter-keys",
         ),
     ]

@@ -58,6 +58,15 @@
     (shown ?? document.querySelector("#tabs .overflow-menu > button"))?.focus();
     return found;
   };
+  // An Escape that closes a list of choices, or empties a search, stops nothing: looked at before the list hears of it.
+  let closes = false;
+  addEventListener(
+    "keydown",
+    ({ target }) => {
+      closes = Boolean(target.matches?.("input[aria-expanded=true]") || (target.matches?.("input[type=search]") && target.value));
+    },
+    true,
+  );
   // Before any field hears of it: for a checkbox of Gradio's every Enter is a change of mind.
   addEventListener(
     "keydown",
@@ -74,7 +83,7 @@
     if (event.isComposing || event.defaultPrevented) return;
     const command = event.ctrlKey || event.metaKey;
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
-      press("stop");
+      if (!closes) press("stop");
     } else if (event.key.toLowerCase() === "s" && command) {
       event.preventDefault();
       window.studio.save("kept by hand");
@@ -152,6 +161,7 @@
   // The studio may be closed behind an open page: then the page says so, and takes up again when it is back.
   let born = null;
   let gone = false;
+  window.studio.reborn = (name) => (born = name); // this page knows of it, and loads itself anew when it is read
   const ping = async () => {
     let answer = null;
     try {

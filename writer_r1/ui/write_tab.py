@@ -230,13 +230,14 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     def judged(brief: str, text: str, *given: Any) -> Desk:
         return on_judge(workspace, given[-1], brief, text, wished(*given[:-1]))
 
-    def edited(brief: str, text: str, place: str, event: gr.EventData) -> Edited:
-        wish, same = asked(event), gr.skip()
+    def edited(event: gr.EventData, brief: str, text: str, *given: Any) -> Edited:
+        wish, same, place = asked(event), gr.skip(), given[-1]
         if wish["act"] == "own":
             return Edited(same, on_rating(workspace, place, wish), same, same, same)
         if wish["act"] != "find":
             return on_criteria(workspace, place, brief, text, wish)
-        desk = on_start(workspace, place, brief, text, Wishes(look_first=True, anew=True))
+        wishes = wished(*given[:-1])._replace(look_first=True, anew=True)
+        desk = on_start(workspace, place, brief, text, wishes)
         return Edited(desk.piece, desk.follow, desk.trouble, same, same)
 
     def chosen(brief: str, text: str, place: str, event: gr.EventData) -> Desk:
@@ -257,7 +258,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
     page.start.click(started, start, desk, **begun)
     page.judge.click(judged, start, desk, **begun)
     page.stop.click(lambda place: on_stop(workspace, place), said, page.stop, **told)
-    page.criteria.submit(edited, typed, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
+    page.criteria.submit(edited, start, [piece, wish_to_follow, page.trouble, page.criteria, answer], **each)
     page.rounds.submit(chosen, typed, desk, **each)
     restoring.wire(workspace, parts.back, desk, typed, WITH_PLACE)
     shelf.submit(shelved, said, desk, **each | {"js": AT_ONCE})
