@@ -152,7 +152,7 @@ def test_limits_part_at_once_and_what_stays_is_practised_on(trying: Workspace) -
     on_act(trying, {"act": "prepare", "kind": "difficulty", "source": "sample"})
     over(trying.preparing, TRYING)
     page = look(trying)
-    assert "<b>1 of 4 requests</b> stays." in page[3] and "All done" in page[2] or "Go on" in page[2]
+    assert "<b>1 of 4 requests</b> stays." in page[3] and ("All done" in page[2] or "Go on" in page[2])
     trying._loaded.clear()  # nothing is written anew
     page = on_bounds(trying, (0.0, 0.7, None, 4), page[4])
     assert "<b>3 of 4 requests</b> stay." in page[3]

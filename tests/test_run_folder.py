@@ -133,9 +133,22 @@ def test_a_killed_process_is_told_from_a_living_one(folder: Path) -> None:
     finally:
         child.kill()
         child.wait()
-    assert not run.is_alive(folder)
-    assert (found := run.exit_of(folder)) is not None
-    assert (found.outcome, found.kind) == ("failed", "killed")
+    assert not run.is_alive(folder) and run.exit_of(folder) is None  # it said nothing
+
+
+def test_what_a_killed_process_learned_and_did_not_keep_counts_no_more(folder: Path) -> None:
+    for step in (8, 9, 10):
+        run.add_metrics(folder, {"step": step, "loss": 1.0})
+    run.add_metrics(folder, {"step": 10, "split": "held_out", "reward": 0.5})
+    for step in (11, 12, 13):  # then it is killed, and goes on from its checkpoint of step 10
+        run.add_metrics(folder, {"step": step, "loss": 1.0})
+    run.add_metrics(folder, {"step": 13, "split": "held_out", "reward": 0.7})
+    for step in (11, 12):
+        run.add_metrics(folder, {"step": step, "loss": 2.0})
+    found = run.metrics(folder)
+    assert [(r["step"], r.get("split", ""), r.get("loss")) for r in found] == [
+        (8, "", 1.0), (9, "", 1.0), (10, "", 1.0), (10, "held_out", None), (11, "", 2.0), (12, "", 2.0)
+    ]  # fmt: skip
 
 
 def test_a_full_disk_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,11 +178,13 @@ def test_the_file_of_a_runs_settings_begins_the_same_run_from_a_shell(tmp_path: 
 
 def test_it_is_said_which_adapters_there_are_and_the_last_can_still_be_tried() -> None:
     one = shown(Status("finished"), adapter=True, last=True)
-    found = one.report._replace(headline=(3.2, 2.9), best=Best(Path("b"), 20, 2.5))
+    found = one.report._replace(
+        step=33, headline=(3.2, 2.5), best=Best(Path("b"), 20, 2.5)
+    )  # stopped before it was tested
     html = run_board(one._replace(report=found))
-    assert "the best on what was held out, after step 20 (2.5), and the last" in html
+    assert "the best on what was held out, after step 20 (2.5), and the last, after step 33" in html
     assert re.findall(r'data-act="(try|blind|last)"', html) == ["try", "blind", "last"]
-    same = run_board(one._replace(report=found._replace(best=Best(Path("b"), 40, 2.9)), last=False))
+    same = run_board(one._replace(report=found._replace(step=40, best=Best(Path("b"), 40, 2.9)), last=False))
     assert "after step 40 is the best on what was held out, and the last" in same and 'data-act="last"' not in same
     training = run_board(one._replace(report=found._replace(status=Status("training"))))
     assert "Two adapters" not in training and 'data-act="last"' not in training

@@ -89,7 +89,9 @@ def test_who_is_not_heard_of_is_said_to_be_and_only_ended_where_nobody_waits_for
     long = QUIET._replace(silent_s=61.0)
     assert state_of(QUIET).silent_s is None and state_of(long).silent_s == 61.0
     assert status.hopeless(long) == ""  # it may be a machine that slept
-    assert "61 seconds" in status.hopeless(long._replace(asked="save"))
+    deaf = long._replace(asked="save", silent_s=400.0, asked_s=310.0)
+    assert "400 seconds" in status.hopeless(deaf)
+    assert status.hopeless(deaf._replace(asked_s=5.0)) == ""  # it was just asked, in the middle of a long step
     assert "sign of life" in status.hopeless(QUIET._replace(beat=None, silent_s=None, since_s=61.0))
     assert status.hopeless(QUIET._replace(beat=None, silent_s=None, since_s=59.0)) == ""
     assert status.hopeless(long._replace(asked="save", lives=False)) == ""

@@ -126,8 +126,12 @@ def test_a_run_begins_with_a_copy_of_the_writers_own_pieces_and_takes_it_along(
         begin(plan.model_copy(update={"name": "my-style"}), home, store)
     assert ended(folder).state == "finished"
     assert run_folder.config_of(folder).base == plan.base and not (folder / COPY).exists()
+    copied = Plan(source="file", path=str(job.copied_data(folder)), base=plan.base)  # as “Fill the form” has it
+    other = begin(copied, home, store)
+    assert ended(other).state == "finished"
     delete(folder)
     assert not job.copied_data(folder).exists()
+    assert read(Path(run_folder.config_of(other).data)).examples  # of its own
 
 
 def test_the_checklist_says_what_is_missing_and_start_says_the_first_of_it(tmp_path: Path, store: Store) -> None:
@@ -168,7 +172,10 @@ def test_practice_says_what_drafts_are_scored_by(tmp_path: Path, store: Store) -
     vague = checked(plan.model_copy(update={"source": "file", "path": str(file)}), tmp_path, store)
     assert said(vague, "Criteria").startswith("note: 1 of 3 requests") and vague.wanted == ""
     judged = plan.model_copy(update={"numbers": {"reward": "judge", "judge": "starter"}})
-    assert checked(judged, tmp_path, store).wanted == "Choose another judge"  # it is not here
+    found = checked(judged, tmp_path, store)
+    assert found.wanted == "Choose another judge"  # it is not here
+    assert said(found, "Words").startswith("fault: No request has a criterion in words")
+    assert said(found, "Test") == "good: 12 of them are held out, to see what was really learned."  # as the run does
 
 
 def test_whole_thoughts_have_room_and_the_checklist_says_what_they_need(tmp_path: Path, store: Store) -> None:

@@ -35,6 +35,12 @@ def adopt(folder: Path, home: Path, which: Which | None = None) -> Adapter:
     return adapters.register(made, adapter, home)
 
 
+def adopted(folder: Path, home: Path) -> Which | None:
+    """Return which of a run's adapters is kept in `home`, as somebody chose it; None where none is."""
+    created = run_folder.record(folder).get("created")
+    return next((a.which for a in adapters.adapters(home) if a.created == created), None)
+
+
 def base_of(told: dict[str, Any]) -> Path:
     """Return the GGUF that a run was trained on, from what its `run.json` says.
 

@@ -63,8 +63,8 @@ class Ready(NamedTuple):
 
 def ready(plan: Plan, home: Path, models: Path, store: Store) -> Ready:
     """Return what is in order and what is not."""
-    data, about_data = _data(plan, store)
     config, about_name = _settings(plan, home)
+    data, about_data = _data(plan, store, config)
     header, about_base = _base(plan, models)
     checks = [*about_data, *about_base, about_name, *_start(plan, home, models)]
     if data and config:
@@ -76,7 +76,7 @@ def ready(plan: Plan, home: Path, models: Path, store: Store) -> Ready:
     return Ready(tuple(checks), data, config)
 
 
-def _data(plan: Plan, store: Store) -> tuple[Read | None, list[Check]]:
+def _data(plan: Plan, store: Store, config: Config | None) -> tuple[Read | None, list[Check]]:
     try:
         data = data_of(plan, store)
     except WriterError as error:
@@ -89,7 +89,7 @@ def _data(plan: Plan, store: Store) -> tuple[Read | None, list[Check]]:
     said += f"; {left} row{'s' if left != 1 else ''} left out, see below why." if left else "."
     checks = [Check("Data", "note" if left else "good", said, "data" if left else "")]
     try:
-        _, held = split(data.examples)
+        _, held = split(data.examples, *((config.held_out, config.seed) if config else ()))
         checks.append(Check("Test", "good", f"{len(held)} of them are held out, to see what was really learned."))
     except WriterError as error:
         checks.append(Check("Test", "fault", str(error), "data", "Add more pieces"))
@@ -199,6 +199,9 @@ def _criteria(data: Read, config: Config, models: Path) -> list[Check]:
         checks.append(Check("Words", "note", said, "reward"))
     if config.reward == "judge" and config.judge:
         checks.append(_judge(config.judge, config.base, models))
+    if config.reward == "judge" and not judged:
+        said = "No request has a criterion in words, so a judge would have nothing to say; score by checks alone."
+        checks.append(Check("Words", "fault", said, "reward", "Choose what drafts are scored by"))
     return checks
 
 

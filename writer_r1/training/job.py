@@ -43,8 +43,6 @@ def signs_of(folder: Path, now: float | None = None) -> Signs:
     now = time.time() if now is None else now
     lives = is_alive(folder)  # looked at first: a process writes how it ended before it goes
     ended, beat, asked = run_folder.exit_of(folder), run_folder.last_beat(folder), run_folder.stop_asked(folder)
-    if ended and not lives and ended.kind == "killed":
-        ended = None  # only supposed; `diagnosed` looks closer
     return Signs(
         run_folder.state(folder),
         ended,
@@ -55,6 +53,7 @@ def signs_of(folder: Path, now: float | None = None) -> Signs:
         None if beat is None else now - beat.t,
         newest_step(folder),
         "" if lives or ended else log_tail(folder),
+        now - run_folder.asked_at(folder) if asked else 0.0,
     )
 
 

@@ -54,6 +54,8 @@ class Learner:
         self.folder, self.config, self.crew = folder, config, Crew()
         self.beat("preparing", note="reading the base")
         self.base = prepared(config.base)
+        if config.adapter and (kept := checkpoint.every(folder)):  # what it began with may be gone by now
+            config = config.model_copy(update={"adapter": str(kept[-1] / "adapter")})
         self.policy = open_policy(self.base, config, self.crew)
         drafted = config.kind == "mrpo" and config.rollouts == "llamacpp"
         self.served = open_servers(self.policy, self.base, config, self.crew, folder) if config.servers else None
@@ -133,10 +135,17 @@ class Learner:
                 f"No row is left to {side}: {len(dropped)} were too long.{why} Allow longer texts or add shorter ones.",
                 "data",
             )
+        digest, before = _digest(Path(self.config.data)), run_folder.record(self.folder).get("data", {}).get("digest")
+        if before not in (None, digest):
+            raise TrainingError(
+                f"The data in {self.config.data!r} have changed since this run began, so it would be tested on what it "
+                "was trained on; put them back as they were, or begin a new run with them.",
+                "data",
+            )
         if not self.crew.is_main:
             return
         data = {
-            "digest": _digest(Path(self.config.data)),
+            "digest": digest,
             "trained_on": [row[0].id for row in trained],
             "held_out": [example.id for example, _ in held_out],
             "dropped": [{"id": id_, "reason": why} for id_, why in dropped],

@@ -39,6 +39,12 @@ FLAT = (
 )
 
 
+FLAT_THOUGHTS = (
+    "All {} sample replies of the first prompts earn the same, so there is nothing to learn from their differences; "
+    "teach the form first, by training on thinking traces and beginning with that, or allow longer texts."
+)
+
+
 def train(folder: Path, config: Config) -> Exit:
     """Return how the run ended; what it learned is in its folder."""
     examples = read_prompts(Path(config.data)).examples
@@ -53,6 +59,7 @@ def train(folder: Path, config: Config) -> Exit:
     buffer.invalidate(rewarder.id, tokenizer_id(learner))
     try:
         while True:
+            drawn = learner.state["drawn"]
             if learner.evaluation_due():
                 evaluate(learner, unseen, checks, rewarder)
             if learner.state["step"] >= config.steps:
@@ -60,21 +67,26 @@ def train(folder: Path, config: Config) -> Exit:
             step, clock = learner.begin(), Clock()
             groups, flat = practise(learner, prompts, rewarder, buffer, clock)
             if step == 0 and not groups:
-                warning = FLAT.format(flat * config.group)
+                said = FLAT if config.thoughts == "off" else FLAT_THOUGHTS
+                warning = said.format(len(flat) * config.group)
                 learner.add_metrics({"step": 0, "split": "warning", "warning": warning})
                 print(warning, flush=True)
             row = update(learner, groups, buffer, clock)
+            if config.thoughts != "off":  # of flat ones, too: where no reply is a thought, all earn nothing
+                row |= of_thoughts([one for g in [*groups, *flat] for one in g.judged], config.objective.noise)
             together = counted(learner.state.get("together", 0), row["corr_reward_length"])
             learner.state |= {"step": step + 1, "together": together}
             for group in groups:
                 row["replay/admitted"] = row.get("replay/admitted", 0) + remember(group, buffer, step)
             row |= learner.served.told if learner.served else {}
-            learner.add_metrics({"step": step + 1, "groups": len(groups), "groups_flat": flat} | row | clock.spent)
+            learner.add_metrics({"step": step + 1, "groups": len(groups), "groups_flat": len(flat)} | row | clock.spent)
             learner.keep(buffer)
     except Stopped as stopped:
+        learner.state["drawn"] = drawn  # an update that was not made begins anew with its own prompts
         learner.optimizer.adamw.zero_grad(set_to_none=True)
         return learner.ended(stopped.how, buffer)
     except NoServer:  # between two updates: nothing of what was learned is lost
+        learner.state["drawn"] = drawn
         learner.keep(buffer, always=True)
         raise
     return learner.ended("finished", buffer)
@@ -177,7 +189,6 @@ def told(groups: Sequence[Group], tokens: Tokens, buffer: Buffer, step: int, con
         [t for g in groups for t in g.texts], [len(r.tokens) for r in rollouts], [r.whole for r in rollouts], rewards
     )
     if config.thoughts != "off":
-        found |= of_thoughts([one for g in groups for one in g.judged], config.objective.noise)
         found |= of_values([g.credit.valued for g in groups if g.credit and g.credit.valued])
     found |= diagnostics.of_memory([([r.value for r in g.rewards], g.aided) for g in groups])
     age = [step - row.step for row in stored]
@@ -223,7 +234,12 @@ def evaluate(
         check_stop(learner.folder)
     if learner.config.reward != "random":  # chance cannot be had by any kind of text
         learner.beat("evaluating", note="trying texts that are no piece on the reward")
-        row |= watched(drafts, lambda e, t, whole: rewarder.earned(e, t, whole=whole).value, learner.config.seed)
+
+        def earns(example: Example, text: str, whole: bool) -> float:
+            learner.stopping()
+            return rewarder.earned(example, text, whole=whole).value
+
+        row |= watched(drafts, earns, learner.config.seed)
     learner.add_metrics({"step": step, "split": "held_out"} | row)
     learner.add_samples(step, unseen, [(d.example.id, d.shown or d.text) for d in drafts[: DRAWS * SHOWN : DRAWS]])
     learner.keep_best(row["reward"])

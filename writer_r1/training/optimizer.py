@@ -114,7 +114,7 @@ class Optimizer:
         if self.skipped >= MOST_SKIPPED:
             raise TrainingError(
                 f"The gradient was no number in {MOST_SKIPPED} updates in a row (the last is number {number + 1}); the "
-                "newest checkpoint is intact: go on from it with a learning rate of a third.",
+                "newest checkpoint is intact: begin a new run from its folder `adapter`, with a third of the rate.",
                 "model",
             )
         return Stepped(norm, rate, not math.isfinite(norm))

@@ -166,14 +166,15 @@ def plan_of(config: Config) -> Plan:
 
 
 def is_made(plan: Plan, home: Path) -> bool:
-    """Return whether a plan's data were made in this home to train on."""
-    return plan.source == "file" and path_of(plan.path).is_relative_to((home / MADE).absolute())
+    """Return whether a plan's data were made in this home to train on, or copied there for another run."""
+    kept = ((home / MADE).absolute(), job.runs_in(home).absolute())
+    return plan.source == "file" and any(path_of(plan.path).is_relative_to(folder) for folder in kept)
 
 
 def begin(plan: Plan, home: Path, store: Store) -> Path:
     """Return the folder of the run that was begun; what may change is copied beside it, as it is now.
 
-    That is the writer's own pieces, and what was made in this home to train on.
+    That is the writer's own pieces, what was made in this home to train on, and what was copied for another run.
 
     Raises:
         WriterError: it cannot be begun; nothing was left behind.

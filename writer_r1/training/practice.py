@@ -56,9 +56,9 @@ class Clock:
 
 def practise(
     learner: Learner, prompts: Sequence[Asked], rewarder: Rewarder, buffer: Buffer, clock: Clock
-) -> tuple[list[Group], int]:
-    """Return the groups of an update and how many were put aside because all their texts earn the same."""
-    groups, flat, config = list[Group](), 0, learner.config
+) -> tuple[list[Group], list[Group]]:
+    """Return the groups of an update, and those put aside because all their texts earn the same."""
+    groups, flat, config = list[Group](), list[Group](), learner.config
     if learner.served:
         learner.serve()
         clock.lap("serve")
@@ -67,13 +67,12 @@ def practise(
         chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
         written = write_groups(learner, [prompts_in_group(asked, config) for asked in chosen], clock)
         learner.state["drawn"] = drawn + missing
+        # All of them first: a stop while a judge reads leaves the buffer as it was.
+        told = [earned(learner, asked, rollouts, rewarder) for asked, rollouts in zip(chosen, written, strict=True)]
         for number, (asked, rollouts) in enumerate(zip(chosen, written, strict=True)):
             chance = random.Random(f"{config.seed}/{drawn + number}")
-            group = rewarded(learner, asked, rollouts, rewarder, buffer, chance)
-            if group.advantage.flat and not group.replayed:
-                flat += 1
-            else:
-                groups.append(group)
+            group = rewarded(learner, asked, rollouts, told[number], rewarder, buffer, chance)
+            (flat if group.advantage.flat and not group.replayed else groups).append(group)
         clock.lap("reward")
         if len(groups) == config.prompts:
             break
@@ -129,25 +128,43 @@ def write_groups(learner: Learner, prompts: Sequence[Sequence[list[int]]], clock
     return [every[i : i + size] for i in range(0, len(every), size)]
 
 
+class Earned(NamedTuple):
+    """What a group's rollouts say and earn; `judged` of whole thoughts."""
+
+    texts: list[str]
+    rewards: list[Reward]
+    judged: list[Judged]
+
+
+def earned(learner: Learner, asked: Asked, rollouts: list[Rollout], rewarder: Rewarder) -> Earned:
+    """Return what a group's texts earn; a stop is heard before each of them, for a judge takes seconds over one."""
+    example, judged = asked.example, list[Judged]()
+    rubric = rewarder.rubric(example)
+    if learner.config.thoughts == "off":
+        texts, rewards = [learner.policy.text(r.tokens) for r in rollouts], list[Reward]()
+        for text, rollout in zip(texts, rollouts, strict=True):
+            learner.stopping()
+            rewards.append(rewarder.reward(example.prompt, rubric, text, whole=rollout.whole))
+        return Earned(texts, rewards, judged)
+    for rollout in rollouts:
+        learner.stopping()
+        judged.append(judge_reply(learner.policy, example, rollout, rewarder))
+    return Earned([one.text for one in judged], [one.reward for one in judged], judged)
+
+
 def rewarded(
     learner: Learner,
     asked: Asked,
     rollouts: list[Rollout],
+    told: Earned,
     rewarder: Rewarder,
     buffer: Buffer,
     chance: random.Random,
 ) -> Group:
     """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
-    settings, how, example = learner.config.objective, learner.config.thoughts, asked.example
-    rubric, judged = rewarder.rubric(example), list[Judged]()
-    if how == "off":
-        texts = [learner.policy.text(r.tokens) for r in rollouts]
-        pairs = zip(texts, rollouts, strict=True)
-        rewards = [rewarder.reward(example.prompt, rubric, text, whole=r.whole) for text, r in pairs]
-    else:
-        judged = [judge_reply(learner.policy, example, r, rewarder) for r in rollouts]
-        texts, rewards = [one.text for one in judged], [one.reward for one in judged]
-    under = Under(prompt_id(example.prompt), rubric.id, rewarder.id, tokenizer_id(learner))
+    settings, how, (texts, rewards, judged) = learner.config.objective, learner.config.thoughts, told
+    prompt, rubric = prompt_id(asked.example.prompt), rewarder.rubric(asked.example)
+    under = Under(prompt, rubric.id, rewarder.id, tokenizer_id(learner))
     values = torch.tensor([r.value for r in rewards])
     least = float(values.nanmean()) + settings.noise
     unfit = values.isnan().all() or learner.critic is not None  # whose values are of today's policy

@@ -7,6 +7,7 @@ only under one rubric. The judge is a model of its own and never has the adapter
 
 import math
 import random
+from contextlib import suppress
 from typing import NamedTuple
 
 from writer_r1 import catalog, places
@@ -14,7 +15,7 @@ from writer_r1.acceptance import judge_range
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.checks import faults
 from writer_r1.drafting import ASKING, OPENING, TALK
-from writer_r1.errors import TrainingError
+from writer_r1.errors import TrainingError, WriterError
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.judge import Judge, measured_score, scored
 from writer_r1.llm import load, never
@@ -133,7 +134,10 @@ def _judge_of(config: Config) -> Judge | None:
     from writer_r1.embedding import embed, similarity
 
     name = catalog.find(config.judge, places.models()).name
-    if name == config.base:
+    base = config.base
+    with suppress(WriterError):  # one that is no model of the list, such as a folder of weights
+        base = catalog.find(base, places.models()).name
+    if name == base:
         raise TrainingError(f"{name!r} cannot judge its own training; choose another judge.", "settings")
     llm = load(catalog.path_of(name, places.models()), name=name, threads=config.threads)
     fit = calibration_of(name, places.home())

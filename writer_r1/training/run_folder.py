@@ -27,11 +27,8 @@ from writer_r1.whole_file import write_whole
 
 State = Literal["starting", "preparing", "training", "evaluating", "saving", "finished", "stopped", "failed"]
 Failure = Literal["memory", "data", "model", "disk", "killed", "settings", "server", "bug"]
-ENDED: tuple[State, ...] = ("finished", "stopped", "failed")
 VERSION = 1  # of the folder; a run of another one is not gone on with
 LOCK = "alive.lock"
-STARTING_S = 120.0  # a process that has not taken its lock by then never will
-KILLED = "The training process was ended from outside (out of memory, a restart, or by hand); resume goes on from {}."
 
 
 class Exit(Noun):
@@ -111,8 +108,14 @@ def add_metrics(folder: Path, row: dict[str, Any]) -> None:
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the rows of `metrics.jsonl`, one a step: a step done again after a resume counts as done last."""
-    return list({(row.get("step"), row.get("split", "train")): row for row in rows(folder / "metrics.jsonl")}.values())
+    """Return the rows of `metrics.jsonl`, one a step: what a process learned and did not keep counts no more."""
+    found = dict[tuple[int, str], dict[str, Any]]()
+    for row in rows(folder / "metrics.jsonl"):
+        step, split = row.get("step", 0), row.get("split", "train")
+        if split == "train" and (step, split) in found:  # done again from an earlier checkpoint on
+            found = {key: old for key, old in found.items() if key[0] <= step}
+        found[step, split] = row
+    return list(found.values())
 
 
 def metrics_since(folder: Path, offset: int) -> list[dict[str, Any]]:
@@ -174,16 +177,11 @@ def end(folder: Path, exit: Exit) -> None:
 
 
 def exit_of(folder: Path) -> Exit | None:
-    """Return how the run ended; "killed" where its process is gone without a word, None while it may still run."""
-    lives = is_alive(folder)  # looked at first: a process writes how it ended before it goes
+    """Return how the run said that it ended; None where it runs, or is gone without a word."""
     try:
         return Exit.model_validate_json(_text(folder / "exit"))
     except ValidationError:
-        pass
-    if lives or (state(folder) == "starting" and _age_s(folder / "state") < STARTING_S):
         return None
-    newest = max((p.name for p in (folder / "checkpoints").glob("step-*")), default="the beginning")
-    return Exit(outcome="failed", kind="killed", sentence=KILLED.format(newest))
 
 
 def begin_again(folder: Path) -> None:
@@ -208,6 +206,14 @@ def stop_asked(folder: Path) -> Literal["save", "discard"] | None:
     """Return whether, and how, somebody asked the run to end."""
     found = _text(folder / "stop").strip()
     return None if not found else "discard" if found == "discard" else "save"
+
+
+def asked_at(folder: Path) -> float:
+    """Return when somebody asked the run to end, in seconds since 1970; 0 where nobody did."""
+    try:
+        return (folder / "stop").stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @contextmanager
@@ -255,13 +261,6 @@ def explained(folder: Path) -> Iterator[None]:
         else:
             why = f"The run's folder {str(folder)!r} cannot be written ({error.strerror or error})."
         raise TrainingError(why, "disk") from error
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return STARTING_S
 
 
 def _text(path: Path) -> str:

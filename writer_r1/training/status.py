@@ -24,7 +24,8 @@ ENDED: tuple[State, ...] = ("finished", "stopped", "discarded", "failed")
 BEGUN = "=== begun "  # stands in the log before what each process of the run says
 
 FIRST_SIGN_S = 60.0  # a start that gives no sign of life for so long has failed
-SILENT_S = 60.0  # and a process asked to end is no longer waited for
+SILENT_S = 60.0  # from which on a page says so
+WAITED_S = 300.0  # for which a process that was asked to end, and is not heard of, is waited for: a step may take long
 NO_SIGN = (
     "The training process gave no sign of life for {:.0f} seconds and was ended; the last lines of its log say more."
 )
@@ -55,6 +56,7 @@ class Signs(NamedTuple):
     silent_s: float | None  # since the last sign of life
     kept: int | None  # the step of the newest checkpoint
     log: str = ""  # its end, where the process is gone without a word
+    asked_s: float = 0.0  # since it was asked to end
 
 
 class Status(NamedTuple):
@@ -115,6 +117,6 @@ def hopeless(signs: Signs) -> str:
         return ""
     if signs.beat is None and signs.since_s > FIRST_SIGN_S:
         return NO_SIGN.format(signs.since_s)
-    if signs.asked and signs.silent_s is not None and signs.silent_s > SILENT_S:
+    if signs.asked and signs.silent_s is not None and min(signs.silent_s, signs.asked_s) > WAITED_S:
         return SILENT.format(signs.silent_s, _next(signs.kept))
     return ""

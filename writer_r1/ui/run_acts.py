@@ -7,7 +7,7 @@ from pathlib import Path
 from writer_r1.errors import WriterError
 from writer_r1.one_go import OPENS
 from writer_r1.training import job, run_folder
-from writer_r1.training.adoption import adopt
+from writer_r1.training.adoption import adopt, adopted
 from writer_r1.training.best import adapter_in
 from writer_r1.training.config import Config, smaller
 from writer_r1.training.data import read
@@ -48,7 +48,7 @@ def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | Non
         case "blind":
             name = run_folder.config_of(folder).name
             if workspace.blind_trials.running() != name:  # its files are in use
-                adopt(folder, workspace.home)
+                adopt(folder, workspace.home, adopted(folder, workspace.home))
             workspace.blind_trials.open(name)
         case "again":
             return _planned(workspace, run_folder.config_of(folder))

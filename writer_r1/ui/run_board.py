@@ -236,18 +236,19 @@ def _came(report: Report) -> str:
     better = now < first if report.config.kind == "sft" else now > first
     word = "better" if better else "no better" if now == first else "worse"
     came = f'<p class="came">{name}: <b>{figure(first)}</b> at first, <b>{figure(now)}</b> now ({word}).</p>'
-    return came + (_kept(report.best, now) if report.best and report.status.over else "")
+    return came + (_kept(report.best, report.step) if report.best and report.status.over else "")
 
 
-def _kept(best: Best, now: float) -> str:
+def _kept(best: Best, step: int) -> str:
     """Return which adapters of a run there are, and which one is tried."""
-    if best.figure == now:
+    if best.step == step:
         return (
             f'<p class="state">The adapter after step {best.step} is the best on what was held out, and the last.</p>'
         )
     return (
         f'<p class="state">Two adapters are kept: the best on what was held out, after step {best.step} '
-        f"({figure(best.figure)}), and the last. “Try it in Write” and “Compare blind” take the best.</p>"
+        f"({figure(best.figure)}), and the last, after step {step}. “Try it in Write” and “Compare blind” take the "
+        "best.</p>"
     )
 
 

@@ -101,7 +101,7 @@ def shown(folder: Path) -> Shown:
         [float(step) for step in record.get("resumed", ())],
         job.log_tail(folder),
         adapter=last or found.best is not None,
-        last=last and found.best is not None and found.headline is not None and found.best.figure != found.headline[1],
+        last=last and found.best is not None and found.best.step != found.step,
     )
 
 
@@ -139,7 +139,8 @@ def asking(workspace: Workspace, plan: Plan) -> Asking:
     """Return the checklist, the first rows and the Start button of a plan."""
     found = ready(plan, workspace.home, workspace.models, workspace.store)
     html = checklist(found) + _rows(workspace, plan, found)
-    if found.config and found.data and not workspace.writer_name:  # they have no shell here
+    # Other writers of a studio have no shell here, and a shell has no way to the library's own pieces.
+    if found.config and found.data and not workspace.writer_name and plan.source != "own":
         html += command(found.config, job.runs_in(workspace.home) / found.config.name)
     return Asking(html, gr.Button(found.wanted or START, interactive=not found.wanted))
 
