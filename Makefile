@@ -41,7 +41,7 @@ run: $(VENV)/.installed-run
 	@exec $(PY) app.py $(if $(PORT),--port '$(PORT)')
 
 # On two cores two of these share a processor well: a page mostly waits. A model, or what measures time, runs alone.
-FAST = $(PY) -m pytest -n 2 -m "not model and not browser and not slow"
+FAST = $(PY) -m pytest -n 2 -m "not model and not browser and not alone and not slow"
 PAGES = $(PY) -m pytest -n 2 --dist worksteal -m "browser and not model and not alone and not slow"
 # Two browsers on two cores may miss a moment that a test waits for. So what failed is tried once more, by itself and one
 # at a time: what fails there fails, and both outputs stand in the log.

@@ -116,9 +116,11 @@ def test_a_note_for_another_digest_does_not_vouch_for_the_file(folder):
     assert rows(folder)[0].state == "partial"
 
 
-def test_a_folder_where_nothing_can_be_noted_still_serves_its_models(folder):
+def test_a_folder_where_nothing_can_be_noted_still_serves_its_models(folder, monkeypatch):
     own(folder / "tiny.gguf", CONTENT)
     (folder / "tiny.gguf.ok.json").mkdir()
+    assert path_of("tiny", folder) == folder / "tiny.gguf"
+    monkeypatch.setattr(digests, "digest_file", None)  # nor is it read again and again
     assert path_of("tiny", folder) == folder / "tiny.gguf"
 
 
@@ -178,7 +180,7 @@ def test_a_relative_path_is_added_so_that_it_is_found_from_anywhere(folder, tmp_
 
 def test_a_path_can_be_used_without_being_added(folder, tmp_path):
     file = own(tmp_path / "m.gguf")
-    assert path_of(str(file), folder) == file
+    assert path_of(str(file), folder) == path_of("m", folder) == file  # by its name, too, while this process lives
     assert [r.name for r in rows(folder)] == ["tiny-1b"]
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ModelError, match="cut short"):

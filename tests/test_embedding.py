@@ -10,7 +10,7 @@ import pytest
 
 from writer_r1 import embedding
 from writer_r1.checks import relevance
-from writer_r1.embedding import DIMENSIONS, closest_pairs, cosine, embed, load, ready, similarity
+from writer_r1.embedding import DIMENSIONS, cosine, embed, load, ready, similarity
 from writer_r1.errors import ModelError
 
 
@@ -104,16 +104,6 @@ def test_the_end_of_a_long_text_counts():
 @pytest.mark.parametrize("text", ["\ud83d", "x" * 300_000, "中" * 5_000, "\x00", "\u200b\ufeff"])
 def test_odd_texts_get_a_finite_vector(text: str):
     assert all(math.isfinite(x) for x in embed([text])[0])
-
-
-def test_closest_pairs_come_most_alike_first():
-    texts = ["vivid imagery", "plot structure", "strong vivid images", "vivid imagery"]
-    pairs = closest_pairs(texts, 0.5)
-    assert pairs[0][:2] == (0, 3)
-    assert pairs[0][2] == pytest.approx(1.0, abs=1e-5)
-    assert (0, 2) in [p[:2] for p in pairs]
-    assert all(value >= 0.5 and i < j for i, j, value in pairs)
-    assert [p[2] for p in pairs] == sorted((p[2] for p in pairs), reverse=True)
 
 
 def test_the_on_topic_check_tells_the_right_story_from_another():

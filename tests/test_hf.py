@@ -170,6 +170,18 @@ def test_a_folder_is_a_model_of_ones_own(folder: Path, tmp_path: Path) -> None:
                 (copy / file.name).write_bytes(file.read_bytes())
         with pytest.raises(ModelError, match=says):
             catalog.add(copy, models)
+    for name, content, says in (
+        ("model.safetensors", (folder / "model.safetensors").read_bytes()[:-9], "damaged or was cut"),
+        (
+            "model.safetensors.index.json",
+            b'{"weight_map": {"a": "model-2.safetensors"}}',
+            "'model-2.safetensors' is not",
+        ),
+    ):
+        (copy / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+        (copy / name).write_bytes(content)
+        with pytest.raises(ModelError, match=says):
+            catalog.add(copy, models)
 
 
 @given(st.lists(st.integers(0, 30), max_size=20), st.integers(0, 9))

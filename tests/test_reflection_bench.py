@@ -494,6 +494,9 @@ def test_the_command_ends_in_a_line_for_scripts(
     assert json.loads((tmp_path / "out" / "reflection_arms.json").read_text()) == told  # other arms stand beside
     others = json.loads((tmp_path / "out" / "reflection_arms_more.json").read_text())
     assert set(others["arms"]) == {DIRECT, MRPO, NO_MEMORY} and (tmp_path / "out" / "reflection_arms_more.png").exists()
+    with pytest.raises(SystemExit):
+        main([*words, "--limit", "0"])
+    assert "0 is none; give 1 or more" in capsys.readouterr().err
     assert main([*words, "--out", str(page)]) == 1 and "cannot be written" in capsys.readouterr().err
     assert (
         main([*words, "--second", "other"]) == 1

@@ -6,22 +6,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import STARTER
+from filelock import FileLock
 from scripted import PROMPT, overlap, script
 
-from writer_r1 import catalog, places
+from writer_r1 import catalog, places, servers
 from writer_r1.errors import Busy, ModelError, StoreError, WriterError
 from writer_r1.events import DraftDelta, Event, Failed, RubricReady, Status
 from writer_r1.job import WAITING
 from writer_r1.llm import LLM, Cancel, Request, never
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.llm.openai_compatible import OpenAICompatible
 from writer_r1.loop import Task
+from writer_r1.servers import Abilities
 from writer_r1.settings import Settings, write_settings
 from writer_r1.suggestions import SIMILAR
 from writer_r1.trajectory import Criterion, Rubric, prompt_id
-from writer_r1.warming import PINNED
+from writer_r1.warming import PINNED, warm
 from writer_r1.workspace import Workspace
 
 RUBRIC = Rubric(prompt_id=prompt_id(PROMPT), criteria=(Criterion(name="Salt", description="It smells of the sea."),))
@@ -168,12 +172,36 @@ def test_a_model_still_in_use_is_not_freed_under_its_job(workspace: Workspace, m
     assert model.closed
 
 
+def test_a_server_that_was_asked_again_is_asked_as_it_is_now(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = servers.server_of("http://127.0.0.1:1/v1#small").model_copy(update={"can": Abilities(logprobs=True)})
+    known = [first]
+    monkeypatch.setattr(servers, "find", lambda name, folder: known[-1] if name == first.name else None)
+    monkeypatch.setattr(catalog, "find", lambda name, folder: SimpleNamespace(name=name))
+    before = workspace.llm(first.name)
+    assert workspace.llm(first.name) is before
+    known.append(first.model_copy(update={"can": Abilities(logprobs=True, schema_as="json_schema")}))
+    now = workspace.llm(first.name)
+    assert isinstance(now, OpenAICompatible) and now is not before and now.can.schema_as == "json_schema"
+
+
+def test_models_are_not_freed_while_another_has_the_machine(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("writer_r1.workspace.CLOSING_S", 0.1)
+    models = dict(workspace._loaded)
+    with FileLock(places.machine_lock(), timeout=10):  # as the warming has it, in the middle of a prompt
+        assert workspace.close() is False and workspace._loaded == models
+    assert workspace.close() is True and workspace._loaded == {}
+
+
 def test_the_model_is_not_touched_while_another_process_has_the_machine(
     workspace: Workspace, held: subprocess.Popen[str]
 ) -> None:
     with pytest.raises(Busy, match="Another writing job is using the model"), workspace.machine(timeout_s=0.1):
         pass
-    workspace._warm()  # gives way without a word
+    warm(workspace)  # gives way without a word
     run_id = workspace.start(Task("", PROMPT, RUBRIC, rounds=0), model="fake")
     follower = workspace.jobs.follow(run_id)
     _, first = next(follower)
@@ -221,7 +249,7 @@ def test_warming_up_keeps_the_start_of_every_first_prompt(monkeypatch: pytest.Mo
     workspace = Workspace()
     monkeypatch.setattr(workspace, "similarity", overlap)
     monkeypatch.setattr(workspace, "default_model", lambda: "starter")
-    workspace._warm()
+    warm(workspace)
     model = workspace.llm("starter")
     try:
         assert len(model._seq._pins) == len(PINNED)  # type: ignore[attr-defined]
@@ -512,7 +540,7 @@ def test_a_warm_up_is_given_up_between_its_steps_when_a_job_waits(
     model = Model(script())
     monkeypatch.setattr("writer_r1.workspace.load", lambda path, **more: model)
     monkeypatch.setattr(catalog, "path_of", lambda name, folder: Path(name))
-    workspace._warm()
+    warm(workspace)
     assert model.warmed == 1 < len(PINNED)
     assert events(workspace, run_ids[0])[-1].event == "finished"
 

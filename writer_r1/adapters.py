@@ -7,7 +7,6 @@ digest it names. Its folder holds `adapter.gguf`, which llama.cpp reads, and the
 import os
 import re
 import shutil
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from writer_r1 import catalog
 from writer_r1.catalog import Model
-from writer_r1.digests import digest_file
+from writer_r1.digests import digest_at
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.trajectory import Noun
 from writer_r1.weights_folder import first_weights, is_weights_folder
@@ -158,7 +157,7 @@ def digest_of(path: Path) -> str:
     """
     try:
         stat = path.stat()
-        return _digest(path, stat.st_size, stat.st_mtime_ns)
+        return digest_at(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
         raise ModelError(f"The adapter's file {str(path)!r} cannot be read ({error.strerror}).") from error
 
@@ -184,12 +183,7 @@ def base_digest(model: Model) -> str:
         stat = path.stat()
     except (OSError, ModelError):
         return ""
-    return _digest(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    return digest_file(path)
+    return digest_at(path, stat.st_size, stat.st_mtime_ns)
 
 
 def _shelf(home: Path) -> Path:

@@ -15,7 +15,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter
 
 from writer_r1 import entries, servers
-from writer_r1.digests import digest_file, remember, sidecar
+from writer_r1.digests import digest_file, remember, unsure
 from writer_r1.entries import ENTRIES, HUB_ID, SHA256, Entry, is_whole
 from writer_r1.errors import ModelError
 from writer_r1.gguf_header import UNSAFE, Summary, inspect
@@ -84,6 +84,9 @@ def rows(folder: Path) -> list[Model]:
     return [_row(e, folder) for e in read_catalog()] + own
 
 
+_given = dict[tuple[Path, str], Path]()  # models that this process was given by their path, by name
+
+
 def find(name: str, folder: Path) -> Model:
     """Return what `name` means: a name on the list or an alias, a path to a GGUF, `hf:OWNER/NAME`, or `URL#NAME`.
 
@@ -100,7 +103,11 @@ def find(name: str, folder: Path) -> Model:
     path, named = Path(name).expanduser(), HUB_ID.fullmatch(name.strip())
     weights = path.suffix.lower() in (".gguf", ".safetensors", *UNSAFE) and not name.startswith("hf:")
     if os.path.exists(path) or weights:
-        return _added_row(_describe(path))
+        found = _added_row(_describe(path))
+        _given[folder, found.name] = path
+        return found
+    if given := _given.get((folder, name)):
+        return _added_row(_describe(given))
     if named and (name.startswith("hf:") or not named[2]):
         raise ModelError(
             f"{name[:80]!r} is a model on the hub and not on this machine: find it on the Models page, or run: "
@@ -150,6 +157,8 @@ def verify(name: str, folder: Path) -> Model:
         raise ModelError(f"{model.label} is not on this machine; there is no file {str(path)!r}.")
     entry = entry_of(name, folder)
     for part in entries.parts_of(entry) if entry else ():
+        if not (at := model.path / part.name if model.path.is_dir() else path).is_file():
+            raise ModelError(f"{model.label} is not whole on this machine; there is no file {str(at)!r}.")
         if len(part.digest) == SHA256 and part.name != path.name:
             _compare(model.path / part.name, part.digest)
     found = _compare(path, model.sha256)
@@ -164,7 +173,7 @@ def _compare(path: Path, wanted: str | None) -> str:
     """
     found = digest_file(path)
     if wanted not in (None, found):
-        sidecar(path).unlink(missing_ok=True)
+        unsure(path)
         raise ModelError(
             f"{path.name!r} has the SHA-256 {found[:12]}… and not {str(wanted)[:12]}…: "
             "it was changed or damaged; press Download on the Models page to get it again."

@@ -29,6 +29,7 @@ from writer_r1.flags import command as _command
 from writer_r1.flags import count as _count
 from writer_r1.flags import json_flag as _json_flag
 from writer_r1.flags import model_flag as _model_flag
+from writer_r1.flags import some as _some
 
 _JUDGE = "the judge chosen in the settings, else the best ready"  # the usual `--model` of what judges
 
@@ -103,7 +104,7 @@ def _add_models(parent: Any) -> None:
         "path", metavar="PATH", help="the GGUF file, a folder of safetensors, or http://HOST:PORT/v1 of a server"
     )
     add.add_argument("--model", metavar="NAME", help="which of the server's models (default: the only one it has)")
-    add.add_argument("--at-once", type=_count, metavar="N", help="most calls under way at the server (default 4)")
+    add.add_argument("--at-once", type=_some, metavar="N", help="most calls under way at the server (default 4)")
     _json_flag(add)
     test = _command(sub, "test", commands.models_test, "Ask a server again what it can do for a model on your list.")
     test.add_argument("name", metavar="NAME", help="a name from `models list`")
@@ -128,7 +129,7 @@ def _add_writing(parent: Any) -> None:
     write.add_argument("--judge", metavar="M", help="another model to judge with")
     write.add_argument("--depth", choices=("quick", "full"), default="quick", help="full: learn from sample drafts")
     write.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the model's choices (default 0)")
-    write.add_argument("--max-words", type=_count, metavar="N", help="longest draft, about")
+    write.add_argument("--max-words", type=_some, metavar="N", help="longest draft, about")
     write.add_argument("--one-go", action="store_true", help="let the model think in one go, instead of rounds")
     write.add_argument("--jsonl", action="store_true", help="print every event as one JSON line, as it happens")
     _model_flag(write)
@@ -179,7 +180,7 @@ def _add_qualify(parent: Any) -> None:
     )
     measure.add_argument("--all", action="store_true", help="every piece of the known-order set, not 6 of them")
     measure.add_argument(
-        "--per-set", type=_count, default=60, metavar="N", help="texts of each rated set, about (default 60)"
+        "--per-set", type=_some, default=60, metavar="N", help="texts of each rated set, about (default 60)"
     )
     measure.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
     _model_flag(measure, _JUDGE)
@@ -244,8 +245,8 @@ def _add_compare(parent: Any) -> None:
     compare.add_argument("--prompts", required=True, type=Path, metavar="FILE", help="requests it has not seen")
     compare.add_argument("--strength", type=float, default=1.0, metavar="X", help="of the adapter (default 1)")
     compare.add_argument("--judge", metavar="M", help="who judges (default: the base, without the adapter)")
-    compare.add_argument("--most", type=_count, default=20, metavar="N", help="requests compared (default 20)")
-    compare.add_argument("--max-words", type=_count, default=150, metavar="N", help="longest text, about (default 150)")
+    compare.add_argument("--most", type=_some, default=20, metavar="N", help="requests compared (default 20)")
+    compare.add_argument("--max-words", type=_some, default=150, metavar="N", help="longest text, about (default 150)")
     compare.add_argument("--seed", type=int, default=0, metavar="N", help="seed of both writers (default 0)")
     _json_flag(compare)
 
@@ -287,7 +288,7 @@ def _add_bench(parent: Any) -> None:
         "Whose criteria agree best with readers: people's, published ones, ours, …; goes on if stopped.",
     )
     whose.add_argument("--data", required=True, type=Path, metavar="DIR", help="a folder of texts that people rated")
-    whose.add_argument("--requests", type=_count, default=40, metavar="N", help="requests compared (default 40)")
+    whose.add_argument("--requests", type=_some, default=40, metavar="N", help="requests compared (default 40)")
     whose.add_argument("--seed", type=int, default=0, metavar="N", help="seed of what is chosen (default 0)")
     whose.add_argument("--out", type=Path, metavar="DIR", help="where result and figure go (default: your home)")
     _model_flag(whose, _JUDGE)

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from writer_r1.whole_file import write_whole
@@ -28,13 +29,25 @@ def blob_id(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+@lru_cache(maxsize=64)
+def digest_at(path: Path, size: int, mtime_ns: int) -> str:
+    """Return the SHA-256 of a file that has this size and time of change, read once while it stays so."""
+    return digest_file(path)
+
+
 def remember(path: Path, sha256: str) -> None:
     """Note beside a file that it had this digest at its present size and time of change."""
     stat = path.stat()
     note = {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    # In a folder that cannot be written, the file is simply read again at the next start.
+    # In a folder that cannot be written, the file is read again at the next start.
     with contextlib.suppress(OSError):
         write_whole(sidecar(path), json.dumps(note).encode())
+
+
+def unsure(path: Path) -> None:
+    """Forget what was known of a file, so that it is read again."""
+    sidecar(path).unlink(missing_ok=True)
+    digest_at.cache_clear()
 
 
 def is_sound(path: Path, size: int, sha256: str) -> bool:
@@ -45,7 +58,7 @@ def is_sound(path: Path, size: int, sha256: str) -> bool:
             return False
         if _remembered(path) == {"sha256": sha256, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}:
             return True
-        if digest_file(path) != sha256:
+        if digest_at(path, stat.st_size, stat.st_mtime_ns) != sha256:
             return False
     except OSError:
         return False

@@ -13,7 +13,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import combinations
 from operator import mul
 from pathlib import Path
 from typing import Any
@@ -98,17 +97,6 @@ def similarity(query: str, texts: Sequence[str]) -> list[float]:
     """
     first, *others = embed([query, *texts])
     return [cosine(first, other) for other in others]
-
-
-def closest_pairs(texts: Sequence[str], at_least: float) -> list[tuple[int, int, float]]:
-    """Return `(i, j, likeness)` with i < j for pairs at least so alike, the most alike first.
-
-    Raises:
-        ModelError: as `load`.
-    """
-    vectors = embed(texts)
-    pairs = ((i, j, cosine(vectors[i], vectors[j])) for i, j in combinations(range(len(vectors)), 2))
-    return sorted((pair for pair in pairs if pair[2] >= at_least), key=lambda pair: -pair[2])
 
 
 def _load() -> tuple[Any, Any]:

@@ -2,7 +2,10 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from writer_r1.errors import WriterError
 
 
 def command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
@@ -32,6 +35,28 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def some(text: str) -> int:
+    """Return a whole number above 0 as it was typed."""
+    if (found := count(text)) == 0:
+        raise argparse.ArgumentTypeError("0 is none; give 1 or more")
+    return found
+
+
+def writable(path: Path) -> Path:
+    """Return a file of `--out` which can be written: that is found out before anything is made.
+
+    Raises:
+        WriterError: it cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        said = f"The file {str(path)!r} cannot be written ({error.strerror}); name another --out."
+        raise WriterError(said) from error
+    return path
 
 
 def share(text: str) -> float:

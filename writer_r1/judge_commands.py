@@ -11,6 +11,7 @@ from typing import Any
 
 from writer_r1.commands import asked, rubric_of, said, text_of, trusted
 from writer_r1.errors import WriterError
+from writer_r1.flags import writable
 from writer_r1.progress import Line
 
 
@@ -143,6 +144,7 @@ def bench_criteria(args: argparse.Namespace) -> int:
     workspace, line = Workspace(), Line()
     name = workspace.name_of(args.model or workspace.judge)
     out = args.out or workspace.home / "bench"
+    writable(out / "criteria_arms.json")
 
     def say(doing: str, done: int, total: int) -> None:
         line.show(f"{doing}: {done} of {total}", f"{doing} {done == total}")
@@ -156,7 +158,6 @@ def bench_criteria(args: argparse.Namespace) -> int:
     finally:
         line.end()
         workspace.close()
-    out.mkdir(parents=True, exist_ok=True)
     (out / "criteria_arms.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     (out / "criteria_arms.svg").write_text(picture(result), "utf-8")
     print("\n".join(table(result)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
-from writer_r1.flags import command, count, model_flag
+from writer_r1.flags import command, count, model_flag, some, writable
 from writer_r1.progress import Line
 
 SHORT = {  # as arms are typed -> as they are told
@@ -36,7 +36,7 @@ def add(parent: Any) -> None:
     )
     bench = command(parent, "reflection", bench_reflection, about)
     bench.add_argument("--prompts", type=Path, required=True, metavar="FILE", help="requests: a file or folder of rows")
-    bench.add_argument("--limit", type=count, default=LIMIT, metavar="N", help=f"only the first N (default {LIMIT})")
+    bench.add_argument("--limit", type=some, default=LIMIT, metavar="N", help=f"only the first N (default {LIMIT})")
     bench.add_argument("--arms", default=ALWAYS, metavar="A,B", help=f"of {', '.join(SHORT)} (default {ALWAYS})")
     bench.add_argument("--rounds", type=count, default=ROUNDS, metavar="N", help=f"of MRPO at most (default {ROUNDS})")
     bench.add_argument("--judge", metavar="M", help="another model to judge with in the loop")
@@ -109,15 +109,7 @@ def bench_reflection(args: argparse.Namespace) -> int:
 
 def _rows(out: Path, model: str) -> Path:
     """Return the file of rows of a model, which can be written: that is found out before anything is made."""
-    path = out / f"reflection.{re.sub(r'[^a-zA-Z0-9._-]+', '_', model)}.jsonl"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
-    except OSError as error:
-        raise WriterError(
-            f"The file {str(path)!r} cannot be written ({error.strerror}); name another --out."
-        ) from error
-    return path
+    return writable(out / f"reflection.{re.sub(r'[^a-zA-Z0-9._-]+', '_', model)}.jsonl")
 
 
 def _left(left_s: float | None) -> str:

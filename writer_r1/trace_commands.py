@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from writer_r1.errors import WriterError
-from writer_r1.flags import command, count, json_flag, model_flag, share
+from writer_r1.flags import command, count, json_flag, model_flag, share, some
 from writer_r1.progress import Line
 from writer_r1.row_files import Say
 
@@ -37,14 +37,14 @@ def add(parent: Any) -> None:
     synth.add_argument(
         "--out", type=Path, required=True, metavar="OUT", help="JSON lines; what is dropped lies beside it"
     )
-    synth.add_argument("--limit", type=count, metavar="N", help="only the first N requests, or runs of the library")
+    synth.add_argument("--limit", type=some, metavar="N", help="only the first N requests, or runs of the library")
     synth.add_argument("--rounds", type=count, metavar="N", help=f"revisions at most (default {ROUNDS})")
     synth.add_argument("--judge", metavar="M", help="another model to judge with")
     synth.add_argument("--seed", type=count, metavar="N", help="seed of the models' choices (default 0)")
     least = f"reward of the piece at least, from 0 to 1 (default {LEAST:g})"
     synth.add_argument("--least", type=share, default=LEAST, metavar="X", help=least)
     synth.add_argument(
-        "--words", type=count, default=WORDS, metavar="N", help=f"longest thought (default {WORDS} words)"
+        "--words", type=some, default=WORDS, metavar="N", help=f"longest thought (default {WORDS} words)"
     )
     model_flag(synth)
     json_flag(synth)
@@ -60,12 +60,12 @@ def _add_difficulty(parent: Any) -> None:
     choose.add_argument(
         "--out", type=Path, required=True, metavar="OUT", help="JSON lines; what is dropped lies beside it"
     )
-    choose.add_argument("--drafts", type=count, default=DRAFTS, metavar="N", help=f"of each request (default {DRAFTS})")
+    choose.add_argument("--drafts", type=some, default=DRAFTS, metavar="N", help=f"of each request (default {DRAFTS})")
     choose.add_argument("--low", type=share, default=LOW, metavar="X", help=f"mean reward at least (default {LOW:g})")
     choose.add_argument("--high", type=share, default=HIGH, metavar="X", help=f"mean reward at most (default {HIGH:g})")
     noise = "spread of the rewards that is not enough (default: the judge's own, by its ranges)"
     choose.add_argument("--noise", type=share, metavar="X", help=noise)
-    choose.add_argument("--limit", type=count, metavar="N", help="only the first N requests")
+    choose.add_argument("--limit", type=some, metavar="N", help="only the first N requests")
     choose.add_argument("--adapter", default="", metavar="NAME", help="an adapter that the model wears while it drafts")
     choose.add_argument("--judge", metavar="M", help="another model to judge with")
     choose.add_argument("--seed", type=count, default=0, metavar="N", help="seed of the drafts (default 0)")

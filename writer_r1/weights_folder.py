@@ -39,6 +39,7 @@ def inspect_folder(folder: Path) -> Summary:
         ModelError: it is no chat model, needs code of its own, or lacks its weights.
     """
     first_weights(folder)
+    refuse_cut(folder)
     config = _json(folder / CONFIG)
     refuse_code(config, folder.name)
     written = (folder / "chat_template.jinja").is_file()
@@ -54,6 +55,27 @@ def inspect_folder(folder: Path) -> Summary:
         memory_bytes=memory_needed(config, size),
         context=context_of(config),
     )
+
+
+def refuse_cut(folder: Path) -> None:
+    """Return where a folder has all the files of its weights, each as long as its own header says.
+
+    Raises:
+        ModelError: one is missing or was cut.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    index = folder / "model.safetensors.index.json"
+    named = set(_json(index).get("weight_map", {}).values()) if index.is_file() else set()
+    for name in sorted({str(n) for n in named} | {path.name for path in folder.glob("*.safetensors")}):
+        try:
+            with safe_open(folder / name, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            what = "is not there" if isinstance(error, FileNotFoundError) else "is damaged or was cut"
+            raise ModelError(
+                f"{folder.name!r} is not whole: {name[:80]!r} {what}; download or copy it again."
+            ) from error
 
 
 def refuse_code(config: dict[str, Any], name: str) -> None:

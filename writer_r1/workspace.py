@@ -40,6 +40,9 @@ from writer_r1.warming import warm
 log = logging.getLogger(__name__)
 
 
+CLOSING_S = 5.0  # for which the end of the studio waits for a model that is in use
+
+
 class Workspace:
     """A user's library in `home` and the weights in `models`; of one who shares the machine of a `studio`, a `writer`.
 
@@ -209,8 +212,10 @@ class Workspace:
     def llm(self, name: str) -> LLM:
         """Return the model, loaded once; call it only inside a job or `machine`."""
         key = self.name_of(name)
-        if key not in self._loaded and (server := servers.find(name, self.models)):
-            self._loaded[key] = connect(server)
+        if server := servers.find(name, self.models):
+            if server.can and getattr(self._loaded.get(key), "server", server) != server:
+                self._loaded.pop(key).close()  # it was asked again, and can do something else
+            self._loaded[key] = self._loaded.get(key) or connect(server)
         if key not in self._loaded:
             refuse_without_room(catalog.find(name, self.models), self.home)
             path, threads = catalog.path_of(name, self.models), read_settings(self.common).threads
@@ -255,17 +260,16 @@ class Workspace:
         """Close the models as soon as no job uses them: a training run has the machine's memory first."""
         threading.Thread(target=self._release, name="release", daemon=True).start()
 
-    def _release(self) -> None:
-        with self.machine():
+    def _release(self, timeout_s: float = -1) -> bool:
+        """Close the models and return whether that was done: while one is warmed up it cannot be."""
+        with suppress(Busy), self.machine(timeout_s):
             while self._loaded:
                 self._loaded.popitem()[1].close()
+        return not self._loaded
 
     def warm(self) -> None:
         """Load the usual models in the background and evaluate the fixed start of their first prompts."""
-        threading.Thread(target=self._warm, name="warm", daemon=True).start()
-
-    def _warm(self) -> None:
-        warm(self)
+        threading.Thread(target=warm, args=(self,), name="warm", daemon=True).start()
 
     def ready_likeness(self) -> None:
         self.similarity("warm", ["up"])
@@ -288,8 +292,7 @@ class Workspace:
         if not self.writer_name:
             pulls_into(self.models).close()
             let_go.append(self.qualifying.close())
-            while all(let_go) and self._loaded:
-                self._loaded.popitem()[1].close()
+            let_go.append(not self._loaded or (all(let_go) and self._release(CLOSING_S)))
         if self._studio_lock is not None:
             self._studio_lock.release()
         return all(let_go)

@@ -35,6 +35,7 @@ class HF:
         self, folder: Path, *, name: str, threads: int | None = None, context: int = 8192, device: str = ""
     ) -> None:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         self.name, self.folder, self.device = name, folder, device or best_device()
@@ -43,7 +44,7 @@ class HF:
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, SafetensorError) as error:
             raise ModelError(
                 f"transformers cannot read {folder.name!r} ({type(error).__name__}); choose another model."
             ) from error

@@ -236,8 +236,7 @@ def wire(workspace: Workspace, parts: Parts, piece: Board, shelf: Board) -> None
             return Edited(same, on_rating(workspace, place, wish), same, same, same)
         if wish["act"] != "find":
             return on_criteria(workspace, place, brief, text, wish)
-        wishes = wished(*given[:-1])._replace(look_first=True, anew=True)
-        desk = on_start(workspace, place, brief, text, wishes)
+        desk = on_start(workspace, place, brief, text, wished(*given[:-1])._replace(look_first=True, anew=True))
         return Edited(desk.piece, desk.follow, desk.trouble, same, same)
 
     def chosen(brief: str, text: str, place: str, event: gr.EventData) -> Desk:
