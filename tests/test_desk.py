@@ -11,6 +11,7 @@ import pytest
 from writer_r1.store import Piece, this_process
 from writer_r1.ui.desk import Desk, on_load, on_shelf
 from writer_r1.ui.editing import on_criteria
+from writer_r1.ui.following import follow
 from writer_r1.ui.saving import saver
 from writer_r1.ui.settings_tab import library_facts
 from writer_r1.ui.write_tab import NO_TEXT, Wishes, on_judge, task_of
@@ -76,7 +77,8 @@ def test_an_address_of_a_deleted_piece_says_so_and_the_piece_can_be_brought_back
 ) -> None:
     workspace.store.delete_piece(piece.id)
     for desk in (on_load(workspace, piece.id, "run1"), on_load(workspace, piece.id, None)):
-        assert desk.brief == desk.text == "" and "The piece of this address is not there." in desk.trouble
+        assert desk.brief == desk.text == "" and next(follow(workspace, desk.follow)).trouble == SKIPPED
+        assert "The piece of this address is not there." in desk.trouble
         assert "Deleted (1)" in desk.shelf and f'data-act="undelete" data-piece="{piece.id}"' in desk.shelf
     for address in ((None, None), ("new", None)):
         assert on_load(workspace, *address).trouble == ""

@@ -95,12 +95,12 @@ def follow(workspace: Workspace, ticket: str) -> Iterator[Page]:
 
 
 def blank(workspace: Workspace, piece_id: str) -> Page:
-    """Return the page of a piece that has no run yet."""
+    """Return the page of a piece that has no run yet; a card stays, for it is of what opened the piece."""
     piece = workspace.store.piece(piece_id) if piece_id else None
     rubric = piece.rubric if piece else None
     board = criteria_board(None, rubric=rubric, busy=False, stock=stock_of(workspace, piece))
     sheet = render.manuscript(None)
-    return Page(render.phase(None), "", "", sheet, board, "", "", *buttons(busy=False))
+    return Page(render.phase(None), "", gr.skip(), sheet, board, "", "", *buttons(busy=False))
 
 
 def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float, drawn: Drawn | None = None) -> Page:
