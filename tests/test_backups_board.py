@@ -11,7 +11,7 @@ from conftest import ROOT, isolated
 from writer_r1.store import Backup, this_process
 from writer_r1.ui import alive
 from writer_r1.ui.backups_board import backups_board, on_backups
-from writer_r1.ui.settings_tab import on_backup, on_restore, show
+from writer_r1.ui.settings_tab import WORD, on_backup, on_delete, on_restore, show
 from writer_r1.workspace import Workspace
 
 
@@ -44,6 +44,9 @@ def test_a_backup_is_restored_and_every_page_is_told(workspace: Workspace) -> No
     assert alive.born(Path("another writer's")) == other
     assert [p.text for p in workspace.store.pieces()] == ["Yesterday."]
     assert show(workspace)[-2] == listed
+    assert not alive.born(workspace.store.path).startswith(alive.EMPTIED)
+    assert "deleted" in on_delete(workspace, WORD, False)[0]
+    assert alive.born(workspace.store.path).startswith(alive.EMPTIED)  # what is typed in other pages is not kept
 
 
 @pytest.mark.parametrize("name", ["", "library-2020-01-01.zip", "../../etc/passwd"])

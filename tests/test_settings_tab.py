@@ -112,7 +112,9 @@ def test_with_the_word_every_text_goes_and_settings_stay(workspace):
 
 
 def test_nothing_is_deleted_while_a_piece_is_written(workspace):
-    workspace.store.begin("run1", "A poem.", "small", this_process())
+    piece = workspace.store.new_piece(brief="A poem.")
+    workspace.store.begin("run1", "A poem.", "small", this_process(), piece.id)
+    workspace.store.delete_piece(piece.id)  # in no list any more, and still being written
     trained = workspace.home / "runs" / "20260101-000000-sft" / "run.json"
     trained.parent.mkdir(parents=True)
     trained.write_text("{}")

@@ -305,23 +305,28 @@ def test_a_run_goes_on_bit_for_bit(runs: Runs, letters: None, kind: str, monkeyp
         assert (straight / "replay.db").stat().st_size == (broken / "replay.db").stat().st_size
 
 
+def step_of(folder: Path) -> int:
+    beat = run_folder.last_beat(folder)
+    return beat.done if beat else 0
+
+
 def test_a_stop_while_texts_are_judged_or_learned_from_goes_on_with_the_same_prompts(
     runs: Runs, letters: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = {**with_replay(weight=0.0), "steps": 4, "evaluate_every": 4}
+    chosen = {**REPLAY, "steps": 12, "evaluate_every": 12}
     straight, _ = runs.go("mrpo", "straight", **chosen)
     broken, whole, fresh = runs.make("mrpo", "broken", **chosen), mrpo.Rewarder._looked, mrpo.learn_fresh
     for at in ("judged", "learned from"):
-        calls = list[int]()
+        late = list[bool]()
 
-        def looked(self: Any, *given: Any, calls: list[int] = calls, at: str = at) -> Reward:
-            calls.append(1)
-            if run_folder.state(broken) == "training" and len(calls) % 13 == 6 and at == "judged":
+        def looked(self: Any, *given: Any, at: str = at) -> Reward:
+            if run_folder.state(broken) == "training" and step_of(broken) == 8 and at == "judged":
                 run_folder.ask_stop(broken)
             return whole(self, *given)
 
-        def learned(*given: Any, at: str = at) -> Any:
-            if at == "learned from":
+        def learned(*given: Any, at: str = at, late: list[bool] = late) -> Any:
+            late.append(run_folder.stop_asked(broken) is not None)
+            if at == "learned from" and step_of(broken) == 9:
                 run_folder.ask_stop(broken)
             return fresh(*given)
 
@@ -329,7 +334,7 @@ def test_a_stop_while_texts_are_judged_or_learned_from_goes_on_with_the_same_pro
             watched.setattr(mrpo.Rewarder, "_looked", looked)
             watched.setattr(mrpo, "learn_fresh", learned)
             found = again(broken)
-        assert found.outcome == "stopped", at
+        assert found.outcome == "stopped" and not any(late), at  # heard before anything was learned from
         run_folder.begin_again(broken)
     assert again(broken).outcome == "finished"
     assert same(straight, broken)

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import STARTER
-from filelock import FileLock
 from scripted import PROMPT, overlap, script
 
 from writer_r1 import catalog, places, servers
@@ -186,14 +185,33 @@ def test_a_server_that_was_asked_again_is_asked_as_it_is_now(
     assert isinstance(now, OpenAICompatible) and now is not before and now.can.schema_as == "json_schema"
 
 
-def test_models_are_not_freed_while_another_has_the_machine(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("writer_r1.workspace.CLOSING_S", 0.1)
+def test_models_are_not_freed_while_one_is_warmed_up(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("writer_r1.warming.CLOSING_S", 0.1)
+    begun, gate = threading.Event(), threading.Event()
+    monkeypatch.setattr("writer_r1.warming.warm", lambda host: (begun.set(), gate.wait(30)))
     models = dict(workspace._loaded)
-    with FileLock(places.machine_lock(), timeout=10):  # as the warming has it, in the middle of a prompt
-        assert workspace.close() is False and workspace._loaded == models
+    workspace.warm()
+    workspace.warm()  # one is enough
+    assert begun.wait(10) and sum(t.name == "warm" for t in threading.enumerate()) == 1
+    assert workspace.close() is False and workspace._loaded == models
+    gate.set()
+    assert workspace._warming
+    workspace._warming.join(10)
     assert workspace.close() is True and workspace._loaded == {}
+
+
+def test_a_run_of_a_command_that_a_page_opened_meanwhile_leaves_its_criteria_with_the_piece(
+    workspace: Workspace, llm: FakeLLM
+) -> None:
+    workspace._loaded["fake"] = llm
+    llm.delay_s = 0.02
+    run_id = workspace.start(Task("", PROMPT, rounds=0), model="fake")
+    next(iter(workspace.jobs.follow(run_id)))
+    piece = workspace.store.adopt(run_id)
+    assert piece.rubric is None
+    workspace.jobs.wait(run_id)
+    now = workspace.store.piece(piece.id)
+    assert now and now.rubric == workspace.store.trajectory(run_id).rubric is not None
 
 
 def test_the_model_is_not_touched_while_another_process_has_the_machine(

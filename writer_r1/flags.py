@@ -52,7 +52,9 @@ def writable(path: Path) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        there = path.exists()
         path.open("ab").close()
+        path.unlink() if not there else None
     except OSError as error:
         said = f"The file {str(path)!r} cannot be written ({error.strerror}); name another --out."
         raise WriterError(said) from error

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from threading import Thread
 from typing import Protocol
 
 from writer_r1.errors import WriterError
@@ -13,6 +14,7 @@ from writer_r1.prompts import fixed_start
 from writer_r1.roles import Cast
 from writer_r1.room import training
 
+CLOSING_S = 5.0  # for which the end of the studio waits for a model that is being warmed up
 PINNED = ("open_coding", "axial_coding", "selective_coding")  # prompts whose worked examples are evaluated once
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,22 @@ class Host(Protocol):
     def ready_likeness(self) -> None:
         """Load the embedding model."""
         ...
+
+
+def begun(host: Host, before: Thread | None) -> Thread:
+    """Return the thread that warms up; where one does so still, that one."""
+    if before is not None and before.is_alive():
+        return before
+    thread = Thread(target=warm, args=(host,), name="warm", daemon=True)
+    thread.start()
+    return thread
+
+
+def over(thread: Thread | None) -> bool:
+    """Return whether nothing is warmed up any more, for which it waits a little: a model in use cannot be freed."""
+    if thread is not None:
+        thread.join(CLOSING_S)
+    return thread is None or not thread.is_alive()
 
 
 def warm(host: Host) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from writer_r1 import adapters, catalog, embedding, places, servers
+from writer_r1 import adapters, catalog, embedding, places, servers, warming
 from writer_r1.blind_trials import BlindTrials
 from writer_r1.calibration import Readers, calibration_of
 from writer_r1.errors import Busy, StoreError, WriterError
@@ -35,12 +35,8 @@ from writer_r1.store import SavedRubric, Store
 from writer_r1.story import Teller, retell
 from writer_r1.suggestions import suggested
 from writer_r1.trajectory import Lesson, Rubric, prompt_id
-from writer_r1.warming import warm
 
 log = logging.getLogger(__name__)
-
-
-CLOSING_S = 5.0  # for which the end of the studio waits for a model that is in use
 
 
 class Workspace:
@@ -64,6 +60,7 @@ class Workspace:
         self.blind_trials = BlindTrials(self)
         self.preparing = Preparing(self)
         self._loaded: dict[str, LLM] = studio._loaded if studio else {}
+        self._warming: threading.Thread | None = None
         self._likeness_ready = False
         self._editing = threading.Lock()
         self._rescoring: dict[str, Wanted] = {}  # the rubric wanted of each run that is, or was, judged anew
@@ -153,9 +150,10 @@ class Workspace:
             judge, *others = map(self.llm, cast[1:])
             team = Team(writing, judge, self.similarity, self.recall, stop, readers, tell, *others)
             for event in write(task, team):
-                if isinstance(event, RubricReady) and piece_id:
+                # A page may have made a piece of a command's run meanwhile.
+                if isinstance(event, RubricReady) and (of := piece_id or self.store.piece_of(run_id)):
                     with suppress(StoreError):  # a full disk is told by whoever saves the events
-                        self.store.set_rubric(piece_id, event.rubric)
+                        self.store.set_rubric(of, event.rubric)
                 yield self.marked(event)
 
         return self.jobs.start(task.prompt, writer, work, run_id, piece_id)
@@ -260,16 +258,14 @@ class Workspace:
         """Close the models as soon as no job uses them: a training run has the machine's memory first."""
         threading.Thread(target=self._release, name="release", daemon=True).start()
 
-    def _release(self, timeout_s: float = -1) -> bool:
-        """Close the models and return whether that was done: while one is warmed up it cannot be."""
-        with suppress(Busy), self.machine(timeout_s):
+    def _release(self) -> None:
+        with self.machine():
             while self._loaded:
                 self._loaded.popitem()[1].close()
-        return not self._loaded
 
     def warm(self) -> None:
         """Load the usual models in the background and evaluate the fixed start of their first prompts."""
-        threading.Thread(target=warm, args=(self,), name="warm", daemon=True).start()
+        self._warming = warming.begun(self, self._warming)
 
     def ready_likeness(self) -> None:
         self.similarity("warm", ["up"])
@@ -289,10 +285,12 @@ class Workspace:
         The studio frees them, unless they are not `unused`: another writer's job was not to be stopped.
         """
         let_go = [self.blind_trials.close(), self.preparing.close(), not self.jobs.close(), unused]
+        let_go.append(warming.over(self._warming))
         if not self.writer_name:
             pulls_into(self.models).close()
             let_go.append(self.qualifying.close())
-            let_go.append(not self._loaded or (all(let_go) and self._release(CLOSING_S)))
+            while all(let_go) and self._loaded:
+                self._loaded.popitem()[1].close()
         if self._studio_lock is not None:
             self._studio_lock.release()
         return all(let_go)

@@ -19,7 +19,7 @@ from writer_r1.store.blind_pairs import BlindPair, BlindPairs, Preferred
 from writer_r1.store.choices import Choice, Choices
 from writer_r1.store.copies import Copies, check_library
 from writer_r1.store.dismissals import Dismissals
-from writer_r1.store.file import MIGRATIONS, WRITE
+from writer_r1.store.file import MIGRATIONS, READ, WRITE
 from writer_r1.store.own_scores import OwnScore, OwnScores, ScoredPair
 from writer_r1.store.pieces import Hit, Piece, Pieces
 from writer_r1.store.protections import Protected, Protections
@@ -78,6 +78,15 @@ class Store(
         super().__init__(path)
         with suppress(StoreError):  # what is in the way of reading and writing is told by whoever wants to
             self._forget()
+
+    def refuse_while_written(self, then: str) -> None:
+        """Return where no run is being written; `then` is what would be done.
+
+        Raises:
+            Busy: one is.
+        """
+        with self._transaction(READ) as db:
+            refuse_while_written(db, then)
 
     def delete_all(self) -> None:
         """Remove all that the user and the model wrote, so that no word of it is left in the file; backups stay.

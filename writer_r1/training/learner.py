@@ -28,6 +28,7 @@ from writer_r1.training.optimizer import Crew, Optimizer
 from writer_r1.training.policy import Policy, open_policy
 from writer_r1.training.process import check_stop
 from writer_r1.training.replay import Buffer
+from writer_r1.training.rows import files
 from writer_r1.training.run_folder import Exit, State
 from writer_r1.training.server_sampler import ServerSampler, open_servers
 from writer_r1.training.sharding import held
@@ -54,7 +55,8 @@ class Learner:
         self.folder, self.config, self.crew = folder, config, Crew()
         self.beat("preparing", note="reading the base")
         self.base = prepared(config.base)
-        if config.adapter and (kept := checkpoint.every(folder)):  # what it began with may be gone by now
+        began = Path(config.adapter, "adapter_config.json") if config.adapter else None
+        if began and not began.is_file() and (kept := checkpoint.every(folder)):  # deleted since this run began with it
             config = config.model_copy(update={"adapter": str(kept[-1] / "adapter")})
         self.policy = open_policy(self.base, config, self.crew)
         drafted = config.kind == "mrpo" and config.rollouts == "llamacpp"
@@ -249,6 +251,6 @@ def _digest(path: Path) -> str:
     if path.is_file():
         return digest_file(path)
     found = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+    for file in files(path):  # those that are read
         found.update(f"{file.relative_to(path)} {digest_file(file)}\n".encode())
     return found.hexdigest()

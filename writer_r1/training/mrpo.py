@@ -24,7 +24,7 @@ from writer_r1.training.learner import Learner
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, kept, replay_loss
 from writer_r1.training.optimizer import micro_batches
 from writer_r1.training.policy import Policy
-from writer_r1.training.practice import Clock, Group, practise, remember, tokenizer_id
+from writer_r1.training.practice import Clock, Group, heard, practise, remember, tokenizer_id
 from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
 from writer_r1.training.rewards import Rewarder
@@ -65,19 +65,20 @@ def train(folder: Path, config: Config) -> Exit:
             if learner.state["step"] >= config.steps:
                 break
             step, clock = learner.begin(), Clock()
-            groups, flat = practise(learner, prompts, rewarder, buffer, clock)
-            if step == 0 and not groups:
-                said = FLAT if config.thoughts == "off" else FLAT_THOUGHTS
-                warning = said.format(len(flat) * config.group)
-                learner.add_metrics({"step": 0, "split": "warning", "warning": warning})
-                print(warning, flush=True)
-            row = update(learner, groups, buffer, clock)
-            if config.thoughts != "off":  # of flat ones, too: where no reply is a thought, all earn nothing
-                row |= of_thoughts([one for g in [*groups, *flat] for one in g.judged], config.objective.noise)
-            together = counted(learner.state.get("together", 0), row["corr_reward_length"])
-            learner.state |= {"step": step + 1, "together": together}
-            for group in groups:
-                row["replay/admitted"] = row.get("replay/admitted", 0) + remember(group, buffer, step)
+            with buffer.whole():
+                groups, flat = practise(learner, prompts, rewarder, buffer, clock)
+                if step == 0 and not groups:
+                    said = FLAT if config.thoughts == "off" else FLAT_THOUGHTS
+                    warning = said.format(len(flat) * config.group)
+                    learner.add_metrics({"step": 0, "split": "warning", "warning": warning})
+                    print(warning, flush=True)
+                row = update(learner, groups, buffer, clock)
+                if config.thoughts != "off":  # of flat ones, too: where no reply is a thought, all earn nothing
+                    row |= of_thoughts([one for g in [*groups, *flat] for one in g.judged], config.objective.noise)
+                together = counted(learner.state.get("together", 0), row["corr_reward_length"])
+                learner.state |= {"step": step + 1, "together": together}
+                for group in groups:
+                    row["replay/admitted"] = row.get("replay/admitted", 0) + remember(group, buffer, step)
             row |= learner.served.told if learner.served else {}
             learner.add_metrics({"step": step + 1, "groups": len(groups), "groups_flat": len(flat)} | row | clock.spent)
             learner.keep(buffer)
@@ -236,7 +237,7 @@ def evaluate(
         learner.beat("evaluating", note="trying texts that are no piece on the reward")
 
         def earns(example: Example, text: str, whole: bool) -> float:
-            learner.stopping()
+            heard(learner)
             return rewarder.earned(example, text, whole=whole).value
 
         row |= watched(drafts, earns, learner.config.seed)

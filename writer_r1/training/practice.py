@@ -67,7 +67,6 @@ def practise(
         chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
         written = write_groups(learner, [prompts_in_group(asked, config) for asked in chosen], clock)
         learner.state["drawn"] = drawn + missing
-        # All of them first: a stop while a judge reads leaves the buffer as it was.
         told = [earned(learner, asked, rollouts, rewarder) for asked, rollouts in zip(chosen, written, strict=True)]
         for number, (asked, rollouts) in enumerate(zip(chosen, written, strict=True)):
             chance = random.Random(f"{config.seed}/{drawn + number}")
@@ -137,19 +136,29 @@ class Earned(NamedTuple):
 
 
 def earned(learner: Learner, asked: Asked, rollouts: list[Rollout], rewarder: Rewarder) -> Earned:
-    """Return what a group's texts earn; a stop is heard before each of them, for a judge takes seconds over one."""
+    """Return what a group's texts earn; a stop is heard before each of them, for a judge takes seconds over one.
+
+    Raises:
+        Stopped: somebody asked the run to end.
+    """
     example, judged = asked.example, list[Judged]()
     rubric = rewarder.rubric(example)
     if learner.config.thoughts == "off":
         texts, rewards = [learner.policy.text(r.tokens) for r in rollouts], list[Reward]()
         for text, rollout in zip(texts, rollouts, strict=True):
-            learner.stopping()
+            heard(learner)
             rewards.append(rewarder.reward(example.prompt, rubric, text, whole=rollout.whole))
         return Earned(texts, rewards, judged)
     for rollout in rollouts:
-        learner.stopping()
+        heard(learner)
         judged.append(judge_reply(learner.policy, example, rollout, rewarder))
     return Earned([one.text for one in judged], [one.reward for one in judged], judged)
+
+
+def heard(learner: Learner) -> None:
+    """End here where somebody asked for that, and give a sign of life."""
+    if learner.stopping():
+        check_stop(learner.folder)
 
 
 def rewarded(

@@ -10,8 +10,8 @@ What to store, evict and pick is our reconstruction (`docs/papers.md`); the pape
 
 import random
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,6 +127,18 @@ class Buffer:
             picked.append(fit.pop(chance.randrange(len(fit)) if chance.random() < s.uniform else 0))
         self._db.executemany("UPDATE rollout SET uses = uses + 1 WHERE id = ?", [(row.id,) for row in picked])
         return picked
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Keep what an update changes, or none of it where it is not made to the end."""
+        self._db.execute("SAVEPOINT begun")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO begun")
+            raise
+        finally:
+            self._db.execute("RELEASE begun")
 
     def forget(self, ids: Iterable[int]) -> None:
         """Remove rows: evicted ones, and those whose policy is too far from the one that would learn from them."""

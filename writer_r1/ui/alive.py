@@ -6,6 +6,7 @@ from pathlib import Path
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+EMPTIED = "emptied-"  # begins the name of a library from which all was deleted
 _born = dict[Path, str]()
 
 
@@ -28,6 +29,9 @@ def born(library: Path) -> str:
     return _born.setdefault(library, secrets.token_hex(4))
 
 
-def renew(library: Path) -> None:
-    """Have every open page of a library, which is one writer's, keep what was typed and load itself anew."""
-    _born[library] = secrets.token_hex(4)
+def renew(library: Path, how: str = "") -> None:
+    """Have every open page of a library, which is one writer's, load itself anew.
+
+    What was typed in it is kept first, or where the library was `EMPTIED` forgotten.
+    """
+    _born[library] = how + secrets.token_hex(4)

@@ -47,6 +47,8 @@ def library(store: Store, shelf: Shelf) -> str:
 def kept(store: Store, shelf: Shelf) -> str:
     """Return every piece, newest first, the open one with its sessions."""
     pieces = store.pieces(shelf.shown)
+    if shelf.open and all(piece.id != shelf.open for piece in pieces) and (here := store.piece(shelf.open)):
+        pieces.append(here)  # an older one is open
     rows = [row(piece, store.runs_of(piece.id) if piece.id == shelf.open else (), shelf.open) for piece in pieces]
     loose = store.loose_runs(20)
     others = "".join(
@@ -58,7 +60,7 @@ def kept(store: Store, shelf: Shelf) -> str:
     none = (
         '<p class="quiet">Nothing here yet. What you write is kept on this machine.</p>' if not (rows or loose) else ""
     )
-    left = store.piece_count() - len(pieces) if len(pieces) == shelf.shown else 0
+    left = store.piece_count() - len(pieces)
     more = f'data-act="older" data-shown="{shelf.shown + AT_ONCE}"'
     older = f'<p><button class="more" {more}>Show older ones ({left:,} more)</button></p>' if left > 0 else ""
     return f'<ul class="kept" data-shown="{shelf.shown}">{"".join(rows)}</ul>{older}{apart}{none}{binned(store)}'

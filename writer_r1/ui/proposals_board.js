@@ -226,7 +226,8 @@ const takeOut = async () => {
   const { answer, wish, decisions } = back;
   await window.studio.flush();
   const before = words();
-  // Upon what was put, not upon what was typed since: that would be lost.
+  // Upon what was put, not upon what was typed since, be it saved or not: that would be lost.
+  if (lines(before) !== lines(answer.text)) return refuse("Your manuscript was changed since, so nothing was taken out.");
   const told = await asking(server.take_out({ piece: answer.piece, base: answer.revision, before: answer.before }));
   if (told.error) return refuse(told.error);
   window.studio.took(told, before);

@@ -247,8 +247,8 @@ def _kept(best: Best, step: int) -> str:
         )
     return (
         f'<p class="state">Two adapters are kept: the best on what was held out, after step {best.step} '
-        f"({figure(best.figure)}), and the last, after step {step}. “Try it in Write” and “Compare blind” take the "
-        "best.</p>"
+        f"({figure(best.figure)}), and the last. “Try it in Write” takes the best, “Compare blind” the one in "
+        "use, else the best.</p>"
     )
 
 

@@ -15,13 +15,12 @@ import psutil
 from writer_r1 import catalog
 from writer_r1.calibration import fit_id
 from writer_r1.catalog import amount
-from writer_r1.errors import Busy, WriterError
+from writer_r1.errors import WriterError
 from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
-from writer_r1.store import WRITTEN
 from writer_r1.training import deletion
 from writer_r1.ui import help as pages
-from writer_r1.ui.alive import renew
+from writer_r1.ui.alive import EMPTIED, renew
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
 from writer_r1.ui.files_menu import library_files, preferences_part
@@ -111,14 +110,13 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
             gr.skip(),
         )
     try:
-        if workspace.store.running():
-            raise Busy(WRITTEN.format(then="delete everything"))  # before anything is gone
+        workspace.store.refuse_while_written("delete everything")  # before anything is gone
         deletion.delete_all(workspace.home)  # runs hold copies of pieces and briefs
         workspace.preparing.delete()
         workspace.store.delete_all()
         if backups_too:
             workspace.store.delete_backups()
-        renew(workspace.store.path)  # or another page would put back what it shows
+        renew(workspace.store.path, EMPTIED)  # or another page would put back what it shows
     except WriterError as error:
         return answer(str(error), wrong=True), typed, listed(workspace), library_facts(workspace)
     kept = len(workspace.store.kept_backups())

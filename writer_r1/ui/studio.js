@@ -181,6 +181,7 @@
     if (gone || (born && born !== answer)) {
       gone = false;
       // A new studio knows nothing of this page: loaded again, it finds the piece, the run and what was typed.
+      if (born !== answer && answer.startsWith("emptied-")) return window.studio.forgetTexts();
       if (born !== answer) {
         await Promise.race([window.studio.save(), new Promise((late) => setTimeout(late, 1500))]);
         return location.reload();
