@@ -44,16 +44,21 @@ from writer_r1.reflection_arms import (
 from writer_r1.reflection_bench import Bench, _order, _seconds, compare
 from writer_r1.reflection_commands import arms_of
 from writer_r1.reflection_result import (
+    ALIKE,
     CONSTRAINTS,
     ENDING,
+    FELL,
     LENGTH,
+    NONE,
     OWN,
     REPETITION,
     SECOND,
+    TAKEN,
     outcomes,
     pictures,
     result,
     table,
+    verdicts,
 )
 from writer_r1.training.data import read_prompts
 from writer_r1.trajectory import Advice, Attempt, Check, Reflection
@@ -393,6 +398,15 @@ def test_what_was_not_scored_is_no_reward_of_0() -> None:
     alone = result({prompts[0]: rubrics[prompts[0]]}, [MRPO], 1, plays, found)
     assert {row[OWN] for row in alone["sweep"]} == {None} and alone["curve"][MRPO][OWN] == [None, None]
     assert set(pictures(alone | {"rounds": 1})) == {"reflection_rounds"}
+
+
+def test_what_became_of_each_text_is_counted() -> None:
+    told: list[tuple[bool, str, tuple[Any, ...]]] = [
+        (True, "", ()), (True, "better by 0.6 of 10", ()), (False, "no clear difference (-0.1 of 10)", ()),
+        (False, "Salt fell by 1.2", ()), (False, "not judged: copied", ("copied",)), (False, "", ()),
+    ]  # fmt: skip
+    attempts = [Attempt(number=n, accepted=a, why=why, faults=f) for n, (a, why, f) in enumerate(told, 1)]
+    assert verdicts([Played(attempts=tuple(attempts))] * 2) == {TAKEN: 2, ALIKE: 4, FELL: 2, NONE: 2}
 
 
 def test_another_target_is_reached_by_the_loops_own_rule() -> None:

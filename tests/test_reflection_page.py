@@ -9,7 +9,7 @@ import pytest
 
 from writer_r1.errors import WriterError
 from writer_r1.reflection_page import BEGIN, END, FEW, beside, put, section
-from writer_r1.reflection_result import CONSTRAINTS, OWN, SECOND, VERIFIED
+from writer_r1.reflection_result import CONSTRAINTS, ENDS, OWN, SECOND, VERIFIED
 
 ROOT = Path(__file__).parent.parent
 PAGE, PROOF = ROOT / "docs/reflection.md", ROOT / "docs/proof"
@@ -22,6 +22,7 @@ def gain(value: float | None, lo: float = 0.0, hi: float = 0.0) -> dict[str, Any
 def result(requests: int, **more: Any) -> dict[str, Any]:
     mean = {"mean": 0.5, "lo": 0.4, "hi": 0.6, "n": requests}
     row = {name: mean for name in (*VERIFIED, OWN)} | {"tokens": 91.4, "degraded": 0.25, "degraded_last": 0.5}
+    row |= {"texts": dict.fromkeys(ENDS, 2)}
     none = {name: gain(None, None, None) for name in (*VERIFIED, OWN)}  # type: ignore[arg-type]
     over = {
         "direct": none | {CONSTRAINTS: gain(0.25, 0.1, 0.4)},

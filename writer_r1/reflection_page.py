@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
-from writer_r1.reflection_result import OWN, SECOND, VERIFIED
+from writer_r1.reflection_result import ENDS, OWN, SECOND, VERIFIED
 from writer_r1.whole_file import write_whole
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -34,8 +34,17 @@ def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     ]
     if found["mrpo_over"]:
         parts += ["\n".join(_table("MRPO over", names, _gains(found, names))), _apart(found, names)]
+    parts += [
+        "What became of the texts that were written after the draft:",
+        "\n".join(_table("arm", [*ENDS], ([arm, *map(str, row["texts"].values())] for arm, row in written(found)))),
+    ]
     parts += [f"![{ALT[name]}]({at})" for name, at in figures.items()]
     return "\n\n".join(parts)
+
+
+def written(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the arms that wrote anything after the draft."""
+    return [(arm, row) for arm, row in found["arms"].items() if any(row["texts"].values())]
 
 
 def put(path: Path, text: str, which: str = "") -> None:

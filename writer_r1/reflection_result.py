@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from writer_r1.acceptance import usable
 from writer_r1.agreement import interval, rounded
 from writer_r1.checks import measure
 from writer_r1.facts import measured_criteria, read_facts
@@ -24,6 +25,8 @@ OWN, SECOND = "the loop's own judge", "a second judge"
 ASKED = ("length", "must_include", "must_not", "language")  # checks that are met or not; others only estimate
 TARGETS = (0.5, 0.6, 0.7, 7 / 9, 0.9)  # of the sweep, of the reward
 MET = 0.999
+TAKEN, ALIKE, FELL, NONE = "taken", "not clearly better", "a criterion fell", "no text, or a copy"
+ENDS = (TAKEN, ALIKE, FELL, NONE)
 
 Outcomes = dict[str, float | None]
 
@@ -73,6 +76,7 @@ def result(
                 "tokens": rounded(mean(played[arm, p].tokens for p in prompts)),
                 "degraded": rounded(mean(float(_degraded(p, played[arm, p])) for p in prompts)),
                 "degraded_last": rounded(mean(float(_degraded(p, played[arm, p], last=True)) for p in prompts)),
+                "texts": verdicts([played[arm, p] for p in prompts]),
             }
             for arm in arms
         },
@@ -85,6 +89,15 @@ def result(
         "iterations": {str(n): k for n, k in sorted(Counter(len(one.attempts) - 1 for one in loops.values()).items())},
         "sweep": list(_sweep(loops, rubrics, rounds)),
     }
+
+
+def verdicts(plays: Sequence[Played]) -> dict[str, int]:
+    """Return what became of the texts that were written after the draft: how many had each end."""
+    found = dict.fromkeys(ENDS, 0)
+    for attempt in [a for one in plays for a in one.attempts[1:]]:
+        refused = FELL if " fell by " in attempt.why else ALIKE if usable(attempt) else NONE
+        found[TAKEN if attempt.accepted else refused] += 1
+    return found
 
 
 def _mean(values: Sequence[float | None], prompts: Sequence[str]) -> dict[str, Any]:
