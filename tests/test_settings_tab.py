@@ -157,7 +157,7 @@ def address(workspace) -> Iterator[str]:
         with gr.Tab("Settings & help") as page:
             chosen = settings_tab.build(workspace)
         page.select(chosen.load, None, chosen.outputs).then(None, chosen.comfort, None, js=chosen.applied)
-    head = f"<script>{(HERE / 'comfort.js').read_text('utf-8')}</script>"
+    head = "".join(f"<script>{(HERE / name).read_text('utf-8')}</script>" for name in ("comfort.js", "copies.js"))
     style = {"theme": theme()} | {
         "css": (HERE / "style.css").read_text() + (HERE / "tabs.css").read_text(),
         "head": head,
