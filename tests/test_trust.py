@@ -119,6 +119,7 @@ def test_a_test_of_a_judge_tells_of_the_scores_given_before_it_too(capsys: pytes
     piece = workspace.store.new_piece(example.PROMPT, example.FIRST)
     workspace.store.begin("run1", example.PROMPT, "fake", this_process(), piece.id)
     workspace.store.append("run1", example.whole_run("run1"))
+    workspace.store.set_rubric(piece.id, example.RUBRIC)
 
     def places() -> dict[str, str]:
         pages = list(follow(workspace, f"{piece.id}/run1#1"))

@@ -23,6 +23,9 @@ NO_MEMORY = (
 )
 
 
+BEFORE_ANY = "the first update; there was nothing to save yet"
+
+
 class Stopped(Exception):
     """Somebody asked the run to end."""
 
@@ -66,16 +69,15 @@ def _ended(folder: Path, train: Callable[[Path, Config], Exit]) -> Exit:
         run_folder.beat(folder, "preparing")
         return train(folder, config)
     except Stopped as stopped:  # the loops save what they learned themselves
-        if stopped.how != "save":
-            from writer_r1.training.checkpoint import discard
-
-            discard(folder)
-            return Exit(outcome="discarded", sentence="Stopped before it went on; what was learned is thrown away.")
         kept = max((p.name for p in (folder / "checkpoints").glob("step-*")), default="")
-        said = "Stopped before the first update; there was nothing to save yet."
-        if kept:
-            said = f"Stopped before it went on; what it learned up to update {int(kept[5:])} is kept."
-        return Exit(outcome="stopped", sentence=said)
+        if stopped.how == "save":
+            said = f"it went on; what it learned up to update {int(kept[5:])} is kept" if kept else BEFORE_ANY
+            return Exit(outcome="stopped", sentence=f"Stopped before {said}.")
+        from writer_r1.training.checkpoint import discard
+
+        discard(folder)
+        said = "it went on; what was learned is thrown away" if kept else BEFORE_ANY
+        return Exit(outcome="discarded", sentence=f"Stopped before {said}.")
     except TrainingError as error:
         return _failed(str(error), error.kind)  # type: ignore[arg-type]
     except WriterError as error:
