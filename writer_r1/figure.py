@@ -23,11 +23,14 @@ class Row(NamedTuple):
     points: tuple[Point, ...]
 
 
+LEAST_SPAN = 0.2
+
+
 def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:
     """Return a forest plot: a row for each label, a dot with its interval for each series, a line at 0."""
     every = [p for row in rows for p in row.points]
     low, high = min(0.0, *(p.lo for p in every)), max(0.0, *(p.hi for p in every))
-    room = 0.05 * (high - low) or 0.1  # where nothing differs there is a scale, too
+    room = max(0.05 * (high - low), (LEAST_SPAN - (high - low)) / 2)  # what hardly differs is not to look far apart
     low, high = low - room, high + room
 
     def x(value: float) -> float:

@@ -202,7 +202,7 @@ def pictures(found: Mapping[str, Any]) -> dict[str, str]:
 
     Source: the first and the last are what the paper shows as its figures 2 and 3; see `docs/papers.md` 3.
     """
-    names = [CONSTRAINTS, REPETITION, SECOND if any(SECOND in row for row in found["arms"].values()) else OWN]
+    names = [CONSTRAINTS, LENGTH, SECOND if any(SECOND in row for row in found["arms"].values()) else OWN]
     rows = []
     for arm, row in found["mrpo_over"].items():
         cells = [(k, row[name]) for k, name in enumerate(names)]
