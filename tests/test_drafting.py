@@ -71,6 +71,16 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
         "Can you please provide more details about the letter and the baker?",
         {"asks instead of writing"},
     ),
+    "a refusal": (
+        ENGLISH,
+        "I regret to inform you that I am unable to assist with that request.\n\nIt may not be appropriate.",
+        {"asks instead of writing"},
+    ),
+    "a refusal in the piece": (
+        ENGLISH,
+        "Dear Ann, I regret that I am unable to help you with the harvest this year. Yours, Tom",
+        set(),
+    ),
     "a question in the piece": (ENGLISH, f"“Could you tell me more about the lamp?” she said. {FIRST} {FIRST}", set()),
     "a thought": (ENGLISH, f"<think>\n<plan>\nThe lamp.\n</plan>\n</think>\n\n{FIRST}", {"echoes the instructions"}),
     "sound": (ENGLISH, FIRST, set()),

@@ -31,9 +31,11 @@ ASKING = re.compile(
     r"\bI(?:'ll| will)? need (?:some |a bit )?more (?:information|details|context)|"
     r"\b(?:can|could|would) you (?:please )?(?:provide|share|give me|tell me|clarify)\b.{0,80}\b(?:more|details?|"
     r"information|context|draft|text|story)\b|\bplease (?:provide|share|clarify)\b|\bas an ai\b|"
-    r"\bI(?:'m| am) sorry, but I can(?:not|'t)",
+    r"\bI(?:'m| am) sorry, but I can(?:not|'t)|"
+    r"\bI(?: can(?:not|'t)|(?:'m| am) (?:unable|not able) to) (?:assist|help|comply)(?: you)?(?: with)? "
+    r"(?:that|this|your|such an?) (?:request|topic|task|prompt)",
     re.IGNORECASE,
-)  # a model that talks to its user
+)  # a model that talks to its user, or refuses
 SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow; of one paragraph half of it
 COPIED = 0.2  # share of new words in runs of the sample from which on it is copied, not followed
 OPENING = 400  # characters in which it would
