@@ -17,8 +17,8 @@ FEW = 20  # requests below which an interval over requests is not to be trusted
 ALT = {
     "reflection_rounds": "How many requests took how many rounds",
     "reflection_arms": "What MRPO gains over each arm, with intervals",
-    "reflection_curve": "Constraints met after each round, by arm",
-    "reflection_sweep": "Constraints met by MRPO, by its target and most rounds",
+    "reflection_curve": "What can be verified after each round, by arm",
+    "reflection_sweep": "What can be verified of MRPO's texts, by its target and most rounds",
 }
 
 

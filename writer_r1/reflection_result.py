@@ -157,7 +157,7 @@ def _sweep(loops: Mapping[str, Played], rubrics: Mapping[str, Rubric], rounds: i
                 "target": round(target, 3),
                 "rounds": most,
                 "used": rounded(mean(float(n) for _, n in ended.values())),
-                **{name: _mean_known([one[name] for one in told]) for name in (OWN, CONSTRAINTS)},
+                **{name: _mean_known([one[name] for one in told]) for name in (OWN, CONSTRAINTS, LENGTH)},
             }
 
 
@@ -214,21 +214,30 @@ def pictures(found: Mapping[str, Any]) -> dict[str, str]:
     if any(row.points for row in rows):
         drawn["reflection_arms"] = forest("What MRPO gains over each arm", rows, names)
     if curves := list(_by_round(found)):
-        drawn["reflection_curve"] = lines("Constraints met, by round, in the accepted texts", curves, "rounds")
+        drawn["reflection_curve"] = lines(f"{_drawn(found)}, by round, in the accepted texts", curves, "rounds")
     if curves := list(_by_target(found)):
-        drawn["reflection_sweep"] = lines("Constraints met by MRPO, by its target", curves, "target, of 10")
+        drawn["reflection_sweep"] = lines(f"{_drawn(found)} by MRPO, by its target", curves, "target, of 10")
     return drawn
+
+
+def _told_by(found: Mapping[str, Any]) -> str:
+    """Return what the curves show: the length, where one is asked for, which moves before a constraint is met."""
+    return LENGTH if any(v is not None for curve in found["curve"].values() for v in curve[LENGTH]) else CONSTRAINTS
+
+
+def _drawn(found: Mapping[str, Any]) -> str:
+    return _told_by(found).capitalize()
 
 
 def _by_round(found: Mapping[str, Any]) -> Iterator[Line]:
     for arm, curve in found["curve"].items():
-        if points := [(float(n), v) for n, v in enumerate(curve[CONSTRAINTS]) if v is not None]:
+        if points := [(float(n), v) for n, v in enumerate(curve[_told_by(found)]) if v is not None]:
             yield Line(arm, points)
 
 
 def _by_target(found: Mapping[str, Any]) -> Iterator[Line]:
     for most in range(1, found["rounds"] + 1):
-        rows = [row for row in found["sweep"] if row["rounds"] == most and row[CONSTRAINTS] is not None]
+        rows = [row for row in found["sweep"] if row["rounds"] == most and row[_told_by(found)] is not None]
         if rows:
-            points = [(round(1 + 9 * row["target"], 1), row[CONSTRAINTS]) for row in rows]
+            points = [(round(1 + 9 * row["target"], 1), row[_told_by(found)]) for row in rows]
             yield Line(f"{most} round{'s' * (most > 1)} at most", points)
