@@ -252,7 +252,7 @@ def test_a_better_adapter_takes_the_place_of_the_best_whole_or_not_at_all(
     run_folder.begin_again(folder)
     assert again(folder).outcome == "finished"
     assert [p.name for p in (folder / "best").iterdir()] == ["step-000006"]  # kept over the restart, and bettered
-    checkpoint.discard(folder)
+    run_folder.throw_away(folder)
     assert best_of(folder) is None
 
 

@@ -18,7 +18,7 @@ from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.errors import Busy, TrainingError, WriterError
 from writer_r1.room import machine
-from writer_r1.training import deletion, job, mark, status
+from writer_r1.training import deletion, job, mark, run_folder, status
 from writer_r1.training.deletion import delete, set_aside
 from writer_r1.training.report import report
 from writer_r1.training.run_folder import Beat, Exit
@@ -266,7 +266,7 @@ def test_the_real_loop_is_begun_stopped_gone_on_with_and_told_of(tmp_path: Path)
     job.start(folder, config)
     try:
         assert job.status(folder).state in ("starting", "preparing")
-        eventually(lambda: job.newest_step(folder) is not None, 180)
+        eventually(lambda: run_folder.newest_step(folder) is not None, 180)
         job.stop(folder)
         stopped = ended(folder, 120)
         assert stopped.state == "stopped" and stopped.kept == step(folder), job.log_tail(folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from writer_r1 import places
 from writer_r1.training import run_folder
-from writer_r1.training.job import newest_step
+from writer_r1.training.run_folder import newest_step
 
 PROMPTS = ("A fable about a proud kettle", "A letter from a lighthouse", "Two sisters part at a station")
 BEGAN = time.monotonic()

@@ -157,10 +157,11 @@ def verify(name: str, folder: Path) -> Model:
         raise ModelError(f"{model.label} is not on this machine; there is no file {str(path)!r}.")
     entry = entry_of(name, folder)
     for part in entries.parts_of(entry) if entry else ():
-        if not (at := model.path / part.name if model.path.is_dir() else path).is_file():
+        at = model.path / part.name if model.path.is_dir() else path
+        if not at.is_file():
             raise ModelError(f"{model.label} is not whole on this machine; there is no file {str(at)!r}.")
-        if len(part.digest) == SHA256 and part.name != path.name:
-            _compare(model.path / part.name, part.digest)
+        if len(part.digest) == SHA256 and at != path:
+            _compare(at, part.digest)
     found = _compare(path, model.sha256)
     return model.model_copy(update={"sha256": found, "state": "ready"})
 

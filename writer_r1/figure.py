@@ -6,6 +6,7 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH, LEFT, RIGHT, LINE, TOP = 760, 250, 30, 30, 58
+LEAST_SPAN = 0.2  # of a scale of differences
 COLOURS = ("#3f6f9f", "#b5652b", "#5c7f4f")  # told apart in print and by colour-blind eyes; shapes differ, too
 
 
@@ -21,9 +22,6 @@ class Point(NamedTuple):
 class Row(NamedTuple):
     label: str
     points: tuple[Point, ...]
-
-
-LEAST_SPAN = 0.2
 
 
 def forest(title: str, rows: Sequence[Row], legend: Sequence[str]) -> str:

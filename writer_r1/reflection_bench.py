@@ -57,10 +57,9 @@ FORM, BEGUN = "4", "3"  # of the arms, and of what all begin with: counted up wh
 CRITERIA = ("open_coding", "axial_coding", "selective_coding")
 PROMPTS = ("draft", "judge", *CRITERIA)  # on which every arm rests
 ROUNDS = ("revise", "extend", "reflect")
+PROMPTS_OF = {START: (), DIRECT: (), ONE_GO: (*ROUNDS, "think"), PLAIN: (*ROUNDS, "verdict")}  # and each of the others
 # Left out of rows, as the request is: they quote it, it may be somebody else's, and rows be committed.
 UNSAID = {"evaluation": {"notes"}}
-PROMPTS_OF = {START: (), DIRECT: (), ONE_GO: (*ROUNDS, "think"), PLAIN: (*ROUNDS, "verdict")}  # and each of the others
-
 SOON_S = 1.0  # for which nothing is said where the model is in use
 Hold = Callable[[], AbstractContextManager[None]]
 Say = Callable[[str, int, int, float | None], None]  # what is being done, done, in all, seconds left

@@ -36,15 +36,10 @@ def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         parts += ["\n".join(_table("MRPO over", names, _gains(found, names))), _apart(found, names)]
     parts += [
         "What became of the texts that were written after the draft:",
-        "\n".join(_table("arm", [*ENDS], ([arm, *map(str, row["texts"].values())] for arm, row in written(found)))),
+        "\n".join(_table("arm", [*ENDS], _ends(found))),
     ]
     parts += [f"![{ALT[name]}]({at})" for name, at in figures.items()]
     return "\n\n".join(parts)
-
-
-def written(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the arms that wrote anything after the draft."""
-    return [(arm, row) for arm, row in found["arms"].items() if any(row["texts"].values())]
 
 
 def put(path: Path, text: str, which: str = "") -> None:
@@ -124,6 +119,12 @@ def _degraded(row: Mapping[str, Any]) -> str:
 def _gains(found: Mapping[str, Any], names: list[str]) -> Iterator[list[str]]:
     for arm, row in found["mrpo_over"].items():
         yield [arm, *(_cell(row[name], "gain") for name in names)]
+
+
+def _ends(found: Mapping[str, Any]) -> Iterator[list[str]]:
+    for arm, row in found["arms"].items():
+        if any(row["texts"].values()):  # the direct answer writes nothing after the draft
+            yield [arm, *map(str, row["texts"].values())]
 
 
 def _cell(row: Mapping[str, Any], key: str) -> str:

@@ -213,10 +213,11 @@ def pictures(found: Mapping[str, Any]) -> dict[str, str]:
         drawn["reflection_rounds"] = bars("Requests, by the rounds that MRPO used", counts)
     if any(row.points for row in rows):
         drawn["reflection_arms"] = forest("What MRPO gains over each arm", rows, names)
-    if curves := list(_by_round(found)):
-        drawn["reflection_curve"] = lines(f"{_drawn(found)}, by round, in the accepted texts", curves, "rounds")
-    if curves := list(_by_target(found)):
-        drawn["reflection_sweep"] = lines(f"{_drawn(found)} by MRPO, by its target", curves, "target, of 10")
+    name = _told_by(found)
+    if curves := list(_by_round(found, name)):
+        drawn["reflection_curve"] = lines(f"{name.capitalize()}, by round, in the accepted texts", curves, "rounds")
+    if curves := list(_by_target(found, name)):
+        drawn["reflection_sweep"] = lines(f"{name.capitalize()} by MRPO, by its target", curves, "target, of 10")
     return drawn
 
 
@@ -225,19 +226,15 @@ def _told_by(found: Mapping[str, Any]) -> str:
     return LENGTH if any(v is not None for curve in found["curve"].values() for v in curve[LENGTH]) else CONSTRAINTS
 
 
-def _drawn(found: Mapping[str, Any]) -> str:
-    return _told_by(found).capitalize()
-
-
-def _by_round(found: Mapping[str, Any]) -> Iterator[Line]:
+def _by_round(found: Mapping[str, Any], name: str) -> Iterator[Line]:
     for arm, curve in found["curve"].items():
-        if points := [(float(n), v) for n, v in enumerate(curve[_told_by(found)]) if v is not None]:
+        if points := [(float(n), v) for n, v in enumerate(curve[name]) if v is not None]:
             yield Line(arm, points)
 
 
-def _by_target(found: Mapping[str, Any]) -> Iterator[Line]:
+def _by_target(found: Mapping[str, Any], name: str) -> Iterator[Line]:
     for most in range(1, found["rounds"] + 1):
-        rows = [row for row in found["sweep"] if row["rounds"] == most and row[_told_by(found)] is not None]
+        rows = [row for row in found["sweep"] if row["rounds"] == most and row[name] is not None]
         if rows:
-            points = [(round(1 + 9 * row["target"], 1), row[_told_by(found)]) for row in rows]
+            points = [(round(1 + 9 * row["target"], 1), row[name]) for row in rows]
             yield Line(f"{most} round{'s' * (most > 1)} at most", points)

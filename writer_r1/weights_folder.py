@@ -66,8 +66,9 @@ def refuse_cut(folder: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     index = folder / "model.safetensors.index.json"
-    named = set(_json(index).get("weight_map", {}).values()) if index.is_file() else set()
-    for name in sorted({str(n) for n in named} | {path.name for path in folder.glob("*.safetensors")}):
+    names = {path.name for path in folder.glob("*.safetensors")}
+    names |= set(map(str, _json(index).get("weight_map", {}).values())) if index.is_file() else set()
+    for name in sorted(names):
         try:
             with safe_open(folder / name, framework="numpy"):
                 pass

@@ -142,11 +142,3 @@ def publish(folder: Path, policy: Policy) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(part, target)
     return target
-
-
-def discard(folder: Path) -> None:
-    """Remove all that a run learned."""
-    with explained(folder):
-        for path in (folder / "checkpoints", folder / "best", folder / "adapter"):
-            shutil.rmtree(path, ignore_errors=True)
-        (folder / "replay.db").unlink(missing_ok=True)

@@ -6,7 +6,6 @@ is doing is a pure function of what lies in its folder and whether its process l
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -51,7 +50,7 @@ def signs_of(folder: Path, now: float | None = None) -> Signs:
         asked,
         now - mark.begun_at(folder),
         None if beat is None else now - beat.t,
-        newest_step(folder),
+        run_folder.newest_step(folder),
         "" if lives or ended else log_tail(folder),
         now - run_folder.asked_at(folder) if asked else 0.0,
     )
@@ -107,7 +106,7 @@ def resume(folder: Path) -> None:
     if status(folder).state == "finished":
         raise TrainingError(f"The run {folder.name!r} is finished; begin a new run to learn more.", "settings")
     with _turn(folder):
-        step = newest_step(folder)
+        step = run_folder.newest_step(folder)
         if step is None:
             raise TrainingError(
                 f"The run {folder.name!r} has no checkpoint to go on from; begin it again with the same settings.",
@@ -147,8 +146,7 @@ def discard(folder: Path, grace_s: float = GRACE_S) -> None:
 
 
 def _throw_away(folder: Path) -> None:
-    for name in ("checkpoints", "best", "adapter"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    run_folder.throw_away(folder)
     run_folder.end(folder, Exit(outcome="discarded", sentence=DISCARDED))
 
 
@@ -190,12 +188,6 @@ def folders(home: Path) -> list[Path]:
 def is_alive(folder: Path) -> bool:
     """Return whether the run's process lives: it holds the run's lock, or is on its way to it."""
     return run_folder.is_alive(folder) or alive(mark.owner(folder))
-
-
-def newest_step(folder: Path) -> int | None:
-    """Return the step of the newest checkpoint, or None where there is none."""
-    steps = [p.name.removeprefix("step-") for p in (folder / "checkpoints").glob("step-*")]
-    return max((int(s) for s in steps if s.isdecimal()), default=None)
 
 
 def log_tail(folder: Path, size: int = TAIL_BYTES) -> str:

@@ -227,7 +227,7 @@ class Learner:
             self.served.close()
         if how == "discard":
             if self.crew.is_main:
-                checkpoint.discard(self.folder)
+                run_folder.throw_away(self.folder)
             return Exit(outcome="discarded", sentence=f"Stopped after {step} updates; what was learned is thrown away.")
         if self.crew.is_main:
             run_folder.add_facts(self.folder, parameters=held(self.policy.model))  # that each process holds

@@ -24,7 +24,7 @@ from writer_r1.training.learner import Learner
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, kept, replay_loss
 from writer_r1.training.optimizer import micro_batches
 from writer_r1.training.policy import Policy
-from writer_r1.training.practice import Clock, Group, heard, practise, remember, tokenizer_id
+from writer_r1.training.practice import Clock, Group, heard, practise, remember, tokenizer_id, whole
 from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.replay import Buffer
 from writer_r1.training.rewards import Rewarder
@@ -37,8 +37,6 @@ FLAT = (
     "All {} sample drafts of the first prompts earn the same reward, so there is nothing to learn from their "
     "differences; use criteria that tell drafts apart, a larger group, or longer texts."
 )
-
-
 FLAT_THOUGHTS = (
     "All {} sample replies of the first prompts earn the same, so there is nothing to learn from their differences; "
     "teach the form first, by training on thinking traces and beginning with that, or allow longer texts."
@@ -59,13 +57,12 @@ def train(folder: Path, config: Config) -> Exit:
     buffer.invalidate(rewarder.id, tokenizer_id(learner))
     try:
         while True:
-            drawn = learner.state["drawn"]
             if learner.evaluation_due():
                 evaluate(learner, unseen, checks, rewarder)
             if learner.state["step"] >= config.steps:
                 break
             step, clock = learner.begin(), Clock()
-            with buffer.whole():
+            with whole(learner, buffer):
                 groups, flat = practise(learner, prompts, rewarder, buffer, clock)
                 if step == 0 and not groups:
                     said = FLAT if config.thoughts == "off" else FLAT_THOUGHTS
@@ -83,11 +80,9 @@ def train(folder: Path, config: Config) -> Exit:
             learner.add_metrics({"step": step + 1, "groups": len(groups), "groups_flat": len(flat)} | row | clock.spent)
             learner.keep(buffer)
     except Stopped as stopped:
-        learner.state["drawn"] = drawn  # an update that was not made begins anew with its own prompts
         learner.optimizer.adamw.zero_grad(set_to_none=True)
         return learner.ended(stopped.how, buffer)
     except NoServer:  # between two updates: nothing of what was learned is lost
-        learner.state["drawn"] = drawn
         learner.keep(buffer, always=True)
         raise
     return learner.ended("finished", buffer)

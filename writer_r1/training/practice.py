@@ -3,13 +3,15 @@
 import hashlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 
 from writer_r1.training.config import Config
 from writer_r1.training.critic import Critic, Valued, valued
+from writer_r1.training.data import Example
 from writer_r1.training.group_advantage import Advantage, of_group
 from writer_r1.training.learner import Asked, Learner
 from writer_r1.training.objective import MOST_FRESH
@@ -54,6 +56,18 @@ class Clock:
         self._last = now
 
 
+@contextmanager
+def whole(learner: Learner, buffer: Buffer) -> Iterator[None]:
+    """Make an update to its end, or leave the prompts to come and the stored texts as they were before it."""
+    drawn = learner.state["drawn"]
+    with buffer.whole():
+        try:
+            yield
+        except BaseException:
+            learner.state["drawn"] = drawn
+            raise
+
+
 def practise(
     learner: Learner, prompts: Sequence[Asked], rewarder: Rewarder, buffer: Buffer, clock: Clock
 ) -> tuple[list[Group], list[Group]]:
@@ -67,10 +81,9 @@ def practise(
         chosen = [prompts[i] for i in places(len(prompts), drawn, missing, config.seed)]
         written = write_groups(learner, [prompts_in_group(asked, config) for asked in chosen], clock)
         learner.state["drawn"] = drawn + missing
-        told = [earned(learner, asked, rollouts, rewarder) for asked, rollouts in zip(chosen, written, strict=True)]
         for number, (asked, rollouts) in enumerate(zip(chosen, written, strict=True)):
             chance = random.Random(f"{config.seed}/{drawn + number}")
-            group = rewarded(learner, asked, rollouts, told[number], rewarder, buffer, chance)
+            group = rewarded(learner, asked, rollouts, rewarder, buffer, chance)
             (flat if group.advantage.flat and not group.replayed else groups).append(group)
         clock.lap("reward")
         if len(groups) == config.prompts:
@@ -135,14 +148,13 @@ class Earned(NamedTuple):
     judged: list[Judged]
 
 
-def earned(learner: Learner, asked: Asked, rollouts: list[Rollout], rewarder: Rewarder) -> Earned:
+def earned(learner: Learner, example: Example, rollouts: list[Rollout], rewarder: Rewarder) -> Earned:
     """Return what a group's texts earn; a stop is heard before each of them, for a judge takes seconds over one.
 
     Raises:
         Stopped: somebody asked the run to end.
     """
-    example, judged = asked.example, list[Judged]()
-    rubric = rewarder.rubric(example)
+    rubric, judged = rewarder.rubric(example), list[Judged]()
     if learner.config.thoughts == "off":
         texts, rewards = [learner.policy.text(r.tokens) for r in rollouts], list[Reward]()
         for text, rollout in zip(texts, rollouts, strict=True):
@@ -165,15 +177,14 @@ def rewarded(
     learner: Learner,
     asked: Asked,
     rollouts: list[Rollout],
-    told: Earned,
     rewarder: Rewarder,
     buffer: Buffer,
     chance: random.Random,
 ) -> Group:
     """Return a group with what its texts earn, and the stored texts that are clearly better than its mean."""
-    settings, how, (texts, rewards, judged) = learner.config.objective, learner.config.thoughts, told
-    prompt, rubric = prompt_id(asked.example.prompt), rewarder.rubric(asked.example)
-    under = Under(prompt, rubric.id, rewarder.id, tokenizer_id(learner))
+    settings, how, example = learner.config.objective, learner.config.thoughts, asked.example
+    texts, rewards, judged = earned(learner, example, rollouts, rewarder)
+    under = Under(prompt_id(example.prompt), rewarder.rubric(example).id, rewarder.id, tokenizer_id(learner))
     values = torch.tensor([r.value for r in rewards])
     least = float(values.nanmean()) + settings.noise
     unfit = values.isnan().all() or learner.critic is not None  # whose values are of today's policy

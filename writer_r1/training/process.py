@@ -21,9 +21,7 @@ NO_MEMORY = (
     "There was too little memory for this run; start it again with smaller sizes (halve the rows in one pass, the "
     "length of the texts or the size of a group). What was learned up to the newest checkpoint is kept."
 )
-
-
-BEFORE_ANY = "the first update; there was nothing to save yet"
+BEFORE_ANY = "Stopped before the first update; there was nothing to save yet."
 
 
 class Stopped(Exception):
@@ -69,15 +67,12 @@ def _ended(folder: Path, train: Callable[[Path, Config], Exit]) -> Exit:
         run_folder.beat(folder, "preparing")
         return train(folder, config)
     except Stopped as stopped:  # the loops save what they learned themselves
-        kept = max((p.name for p in (folder / "checkpoints").glob("step-*")), default="")
-        if stopped.how == "save":
-            said = f"it went on; what it learned up to update {int(kept[5:])} is kept" if kept else BEFORE_ANY
-            return Exit(outcome="stopped", sentence=f"Stopped before {said}.")
-        from writer_r1.training.checkpoint import discard
-
-        discard(folder)
-        said = "it went on; what was learned is thrown away" if kept else BEFORE_ANY
-        return Exit(outcome="discarded", sentence=f"Stopped before {said}.")
+        kept, saved = run_folder.newest_step(folder), stopped.how == "save"
+        if not saved:
+            run_folder.throw_away(folder)
+        became = f"what it learned up to update {kept} is kept" if saved else "what was learned is thrown away"
+        said = BEFORE_ANY if kept is None else f"Stopped before it went on; {became}."
+        return Exit(outcome="stopped" if saved else "discarded", sentence=said)
     except TrainingError as error:
         return _failed(str(error), error.kind)  # type: ignore[arg-type]
     except WriterError as error:

@@ -9,6 +9,7 @@ number of a process is soon another's.
 
 import errno
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,6 +183,20 @@ def exit_of(folder: Path) -> Exit | None:
         return Exit.model_validate_json(_text(folder / "exit"))
     except ValidationError:
         return None
+
+
+def newest_step(folder: Path) -> int | None:
+    """Return the step of the newest checkpoint, or None where there is none."""
+    steps = [p.name.removeprefix("step-") for p in (folder / "checkpoints").glob("step-*")]
+    return max((int(s) for s in steps if s.isdecimal()), default=None)
+
+
+def throw_away(folder: Path) -> None:
+    """Remove all that a run learned."""
+    with explained(folder):
+        for path in (folder / "checkpoints", folder / "best", folder / "adapter"):
+            shutil.rmtree(path, ignore_errors=True)
+        (folder / "replay.db").unlink(missing_ok=True)
 
 
 def begin_again(folder: Path) -> None:

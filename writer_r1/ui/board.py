@@ -51,3 +51,9 @@ def asked(event: gr.EventData) -> dict[str, str]:
     if not isinstance(data, dict):
         return {"act": ""}
     return {"act": ""} | {str(k)[:40]: str(v)[:LONGEST] for k, v in list(data.items())[:20] if v is not None}
+
+
+def number(wish: dict[str, str], field: str) -> int:
+    """Return a number that a page sent, 0 where it sent none."""
+    said = wish.get(field, "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 12 else 0

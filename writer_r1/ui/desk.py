@@ -13,6 +13,7 @@ from writer_r1.manuscript_file import LONGEST
 from writer_r1.store import Piece
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
+from writer_r1.ui.board import number
 from writer_r1.ui.library import Shelf, library
 from writer_r1.workspace import Workspace
 
@@ -93,15 +94,16 @@ def on_load(workspace: Workspace, piece_id: str | None, run_id: str | None) -> D
 
 def _load(workspace: Workspace, piece_id: str, run_id: str) -> Desk:
     store = workspace.store
-    run_id = run_id if run_id and store.run(run_id) else ""
-    going = next(iter(store.running()), None)
-    if run := run_id or (going if not piece_id and going else ""):
+    run = run_id if run_id and store.run(run_id) else ""
+    if not run and not piece_id:
+        run = next(iter(store.running()), "")
+    if run:
         of = store.piece_of(run)
         return _found(workspace, store.piece(of) if of else store.adopt(run), run)
-    if piece_id and piece_id != BEGUN:
-        return _found(workspace, store.piece(piece_id))
-    piece = store.piece(store.latest_piece() or "") if not piece_id else None
-    if piece is None and not piece_id and (last := store.latest()):
+    if piece_id:
+        return opened(workspace, None) if piece_id == BEGUN else _found(workspace, store.piece(piece_id))
+    piece = store.piece(store.latest_piece() or "")
+    if piece is None and (last := store.latest()):
         piece = store.adopt(last)
     return opened(workspace, piece)
 
@@ -125,8 +127,7 @@ def on_shelf(workspace: Workspace, said: str, wish: dict[str, str]) -> Desk:
     place, store, same = place_of(said), workspace.store, gr.skip()
     piece_id, run_id = wish.get("piece", ""), wish.get("run", "")
     shelf = Shelf(place.piece, wish.get("value", "") if wish["act"] in ("search", "refresh") else "")
-    if (shown := wish.get("shown", "")).isascii() and shown.isdigit() and len(shown) < 9:
-        shelf = shelf._replace(shown=max(shelf.shown, int(shown)))
+    shelf = shelf._replace(shown=max(shelf.shown, number(wish, "shown")))
     try:
         match wish["act"]:
             case "new":

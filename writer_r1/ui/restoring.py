@@ -12,7 +12,7 @@ from writer_r1.errors import Busy, WriterError
 from writer_r1.provenance import Written
 from writer_r1.store import Piece, Source
 from writer_r1.ui import gradio as gr
-from writer_r1.ui.board import EACH, Board, asked
+from writer_r1.ui.board import EACH, Board, asked, number
 from writer_r1.ui.desk import Desk, Place, mark, opened, place_of, refused, ticket
 from writer_r1.ui.hands_board import hands_board
 from writer_r1.ui.saving import Sent, keep
@@ -176,12 +176,6 @@ def tree(workspace: Workspace, place: Place, wish: dict[str, str]) -> str:
     piece = store.piece(place.piece) if place.piece else None
     texts = store.texts_of(place.piece, listed(steps, shown))
     return version_board(Tree(steps, texts, shown, read, piece.brief if piece else ""))
-
-
-def number(wish: dict[str, str], field: str) -> int:
-    """Return a number that a page sent, 0 where it sent none."""
-    said = wish.get(field, "")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 12 else 0
 
 
 def _brought_back(
