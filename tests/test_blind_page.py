@@ -10,7 +10,8 @@ from live import eventually
 from test_blind_trials import PLAIN, SALTY, Bare, pair
 
 from writer_r1 import adapters
-from writer_r1.blind_trials import FIRST, BlindTrials, Trial, Writing
+from writer_r1.background import Progress
+from writer_r1.blind_trials import FIRST, BlindTrials, Trial
 from writer_r1.store import BlindPair
 from writer_r1.training.data import Example
 from writer_r1.ui.blind_board import Tally, blind_board, blind_progress, chosen, tally
@@ -93,7 +94,7 @@ def test_an_even_share_never_sounds_like_a_win() -> None:
 def test_words_are_shown_as_words() -> None:
     made = pair(prompt=HOSTILE, base_text=HOSTILE, adapter_text=HOSTILE + "!", adapter=HOSTILE, base=HOSTILE)
     trial = TRIAL._replace(adapter=HOSTILE, label=HOSTILE)
-    writing = Writing(1, 12, 3.0, "failed", HOSTILE)
+    writing = Progress(1, 12, 3.0, "failed", HOSTILE)
     html = blind_progress(trial, writing, 1) + blind_progress(trial, writing._replace(state="running"), 1)
     for choice in ("", "adapter", HOSTILE):
         html += blind_board(trial, [made._replace(choice=choice), made], made.id, writing=True)

@@ -10,8 +10,9 @@ from test_preparing import TRACES, TRYING, over, samples, trying, workspace
 from training_runs import Begin
 
 from writer_r1 import difficulty, synthesis, thinking
+from writer_r1.background import Progress
 from writer_r1.material import Bounds, Made, chosen_at, keep_bounds, read_bounds, thoughts_at
-from writer_r1.preparing import Asked, Progress
+from writer_r1.preparing import Asked
 from writer_r1.room import WAITING
 from writer_r1.training import job, run_folder
 from writer_r1.training.data import read
@@ -27,7 +28,7 @@ OFFERS = (
     Offer("library", "Your own rounds", "Here.", "Take"),
     Offer("sample", "The sample requests", "There.", "Make traces", 60, 48),
 )
-RUNNING = Progress(TRACES, 12, 60, 1500.0, "drafting", "running")
+RUNNING = Progress(12, 60, 1500.0, "running", doing="drafting")
 
 
 def card(progress: Progress | None = None, busy: Asked | None = None, offers: tuple[Offer, ...] = OFFERS) -> str:

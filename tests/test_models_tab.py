@@ -13,12 +13,11 @@ from filelock import FileLock
 from gguf_bytes import gguf
 from judges import qualification
 
-from writer_r1 import catalog, places, pulls, qualifying, servers
+from writer_r1 import background, catalog, places, pulls, qualifying, servers
 from writer_r1.catalog import Model
 from writer_r1.machine_memory import this_machine
 from writer_r1.pulls import Progress, pulls_into
 from writer_r1.qualification import result_at
-from writer_r1.qualifying import Measuring
 from writer_r1.roles import ROLES
 from writer_r1.scored_texts import kept_at
 from writer_r1.servers import Abilities, server_of
@@ -212,7 +211,7 @@ def test_what_no_button_could_have_sent_changes_nothing(workspace, asked):
     before = read_settings(workspace.home)
     on_act(workspace, [], asked)
     assert read_settings(workspace.home) == before and path.exists() and pulls_into(workspace.models).running() == []
-    assert workspace.qualifying.running() == []
+    assert workspace.qualifying.running() == ""
 
 
 def test_a_download_is_seen_by_every_page_and_ends_with_cancel(workspace, no_network):
@@ -349,9 +348,9 @@ def test_a_test_is_seen_by_every_page_stops_when_asked_and_can_go_on(workspace, 
 def test_a_test_that_waits_for_the_model_says_so(workspace):
     here(workspace)
     shelf = look(workspace)
-    waits = shelf._replace(tests={"small": Measuring(40, 250, None, "running")})
+    waits = shelf._replace(tests={"small": background.Progress(40, 250, None, "running")})
     assert "40 of 250 texts · waiting for the model" in Card(cards(waits)).text
-    stops = shelf._replace(tests={"small": Measuring(0, 0, None, "running", stopping=True)})
+    stops = shelf._replace(tests={"small": background.Progress(0, 0, None, "running", stopping=True)})
     assert "Being tested as a judge: stopping" in Card(cards(stops)).text and Card(cards(stops), "small").acts == [
         "remove"
     ]
@@ -405,7 +404,7 @@ def test_every_word_of_a_model_is_escaped():
                 role = {"writer": HOSTILE, "judge": "x", "analyst": HOSTILE, "critic": "x"}
                 shelf = Shelf((shown,), {}, {HOSTILE: pull} if pull else {}, Machine(9, 9), role, role)
                 judge = qualification(judge=HOSTILE, measured=HOSTILE)
-                test = Measuring(1, 2, 3.0, state, HOSTILE)
+                test = background.Progress(1, 2, 3.0, state, HOSTILE)
                 for known in (shelf, shelf._replace(judges={HOSTILE: judge}, tests={HOSTILE: test}, begun=[HOSTILE])):
                     assert {"script", "img"}.isdisjoint(Card(cards(known)).tags)
 

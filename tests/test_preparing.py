@@ -18,12 +18,13 @@ from scripted import overlap, station, task
 from test_synthesis import THINGS, asked, kept
 
 from writer_r1 import catalog, material, preparing, room
+from writer_r1.background import Progress
 from writer_r1.difficulty import EASY, FLAT, HARD, sort_out
 from writer_r1.errors import Busy, ModelError, WriterError
 from writer_r1.events import Finished
 from writer_r1.llm import Request
 from writer_r1.material import Bounds, chosen_at, keep_bounds, made, read_bounds, thoughts_at, write_chosen
-from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, Progress, tried_by
+from writer_r1.preparing import BUG, ROUNDS, THOUGHT, Asked, Preparing, tried_by
 from writer_r1.room import WAITING
 from writer_r1.training import job
 from writer_r1.training.data import read, read_prompts

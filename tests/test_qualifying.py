@@ -10,6 +10,7 @@ import pytest
 from scripted import FIRST, overlap, script
 
 from writer_r1 import catalog, qualifying, scored_texts
+from writer_r1.background import Progress
 from writer_r1.errors import Busy, ModelError
 from writer_r1.events import Evaluated
 from writer_r1.llm.fake import FakeLLM
@@ -17,7 +18,7 @@ from writer_r1.loop import Task
 from writer_r1.prompts import prompt_hash
 from writer_r1.qualification import qualification_of
 from writer_r1.qualify import Wanted
-from writer_r1.qualifying import BUG, Measuring, begun
+from writer_r1.qualifying import BUG, begun
 from writer_r1.scored_texts import kept
 from writer_r1.trajectory import Criterion, Rubric
 from writer_r1.workspace import Workspace
@@ -54,8 +55,8 @@ def until(condition: Callable[[], Value], timeout_s: float = 30.0) -> Value:
     return value
 
 
-def ended(workspace: Workspace, model: str = "fake") -> Measuring:
-    def over() -> Measuring | None:
+def ended(workspace: Workspace, model: str = "fake") -> Progress:
+    def over() -> Progress | None:
         test = workspace.qualifying.progress(model)
         return test if test and test.state != "running" else None
 
@@ -65,16 +66,16 @@ def ended(workspace: Workspace, model: str = "fake") -> Measuring:
 
 
 def test_a_test_goes_on_by_itself_and_anyone_may_look(workspace: Workspace) -> None:
-    assert workspace.qualifying.progress("fake") is None and workspace.qualifying.running() == []
+    assert workspace.qualifying.progress("fake") is None and workspace.qualifying.running() == ""
     workspace.qualifying.start("fake", ONE)
     seen = until(lambda: (t := workspace.qualifying.progress("fake")) and t.done > 2 and t)
-    assert seen and seen.state == "running" and seen.total > 15 and seen.eta_s is not None and seen.eta_s > 0
-    assert workspace.qualifying.running() == ["fake"]
+    assert seen and seen.state == "running" and seen.total > 15 and seen.left_s is not None and seen.left_s > 0
+    assert workspace.qualifying.running() == "fake"
     workspace.qualifying.start("fake", ONE)  # twice is once
     assert ended(workspace).state == "done"
     found = qualification_of("fake", workspace.home)
     assert found and found.texts == ended(workspace).total == ended(workspace).done
-    assert not begun("fake", workspace.home) and workspace.qualifying.running() == []
+    assert not begun("fake", workspace.home) and workspace.qualifying.running() == ""
 
 
 def test_a_stopped_test_keeps_what_was_read_and_another_studio_goes_on_from_there(
@@ -161,7 +162,7 @@ def test_a_model_that_is_not_there_and_a_bug_are_said(
     assert "not downloaded yet" in ended(workspace, "starter").message
     monkeypatch.setattr(qualifying, "qualify", lambda *_: {}["a secret text"])
     workspace.qualifying.start("fake", ONE)
-    assert ended(workspace) == Measuring(0, 0, None, "failed", BUG)
+    assert ended(workspace) == Progress(0, 0, None, "failed", BUG, "beginning")
     assert "KeyError" in caplog.text and "a secret text" not in caplog.text.split("KeyError", 1)[1].split("\n")[0]
 
 
@@ -201,6 +202,6 @@ def test_between_two_turns_nobody_is_kept_waiting(workspace: Workspace, monkeypa
     workspace.qualifying.start("fake", ONE)
     until(lambda: (t := workspace.qualifying.progress("fake")) and t.done > 1)
     with FileLock(places.machine_lock(), timeout=10):
-        until(lambda: (t := workspace.qualifying.progress("fake")) and t.eta_s is None)  # it says that it waits
+        until(lambda: (t := workspace.qualifying.progress("fake")) and t.left_s is None)  # it says that it waits
     workspace.qualifying.stop("fake")
     assert ended(workspace).state == "stopped"

@@ -7,15 +7,14 @@ first is drawn by chance and told to nobody. One comparison is written at a time
 
 import logging
 import secrets
-import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from writer_r1 import adapters
+from writer_r1.background import CLOSING_S, Progress, Tell, Work, Works
 from writer_r1.errors import Busy, WriterError
 from writer_r1.jobs import Jobs
 from writer_r1.llm import LLM, Cancel
@@ -31,12 +30,10 @@ TURN_S = 10.0  # a job of another process, which cannot be seen to wait, gets th
 PAUSE_S = 0.5  # longer than anyone who waits takes to look again
 LOOK_S = 0.5  # how often a stop is heard while another has the model
 BUG = "The writing hit a bug; the pairs that are written are kept. Details are in the log."
-
+ANOTHER = "Pairs of {!r} are being written; wait for their end, or press Stop there first."
 CHANGED = "The adapter {!r} was changed meanwhile; open the comparison again to compare what it is now."
 
 log = logging.getLogger(__name__)
-
-State = Literal["running", "done", "failed", "stopped"]
 
 
 class Host(Protocol):
@@ -70,16 +67,10 @@ class Trial(NamedTuple):
     max_words: int
     label: str = ""
 
-
-class Writing(NamedTuple):
-    """How far the pairs are. `left_s` is None while the model is waited for, or the pace is not known yet."""
-
-    done: int
-    total: int
-    left_s: float | None
-    state: State
-    message: str = ""
-    stopping: bool = False
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what makes it another one: the adapter's name and its weights."""
+        return self.adapter, self.weights
 
 
 def trial_of(name: str, host: Host) -> Trial:
@@ -100,10 +91,9 @@ class BlindTrials:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._guard = threading.Lock()
         self._trial: Trial | None = None
         self._looked = False
-        self._writing: dict[str, _Writer] = {}
+        self._works = Works[tuple[str, str]]()
 
     @property
     def opened(self) -> Trial | None:
@@ -143,65 +133,32 @@ class BlindTrials:
         """Lay none open; what is being written goes on."""
         self._trial, self._looked = None, True
 
-    def progress(self, trial: Trial) -> Writing | None:
+    def progress(self, trial: Trial) -> Progress | None:
         """Return how far the pairs are, or None where this studio wrote none of this comparison."""
-        writer = self._writing.get(trial.weights)
-        return writer.progress if writer else None
+        return self._works.progress(trial.key)
 
     def stop(self) -> None:
         """Ask for an end of the writing; whole pairs are kept."""
-        for writer in list(self._writing.values()):
-            writer.stop.set()
+        self._works.stop()
 
     def running(self) -> str:
         """Return the adapter whose pairs are being written; an empty string where none are."""
-        running = [w.trial.adapter for w in list(self._writing.values()) if w.progress.state == "running"]
+        running = self._works.running()
         return running[0] if running else ""
 
-    def close(self, timeout_s: float = 10.0) -> bool:
+    def close(self, timeout_s: float = CLOSING_S) -> bool:
         """Stop, and return whether the model is let go."""
-        self.stop()
-        for writer in list(self._writing.values()):
-            writer.thread.join(timeout_s)
-        return not any(writer.thread.is_alive() for writer in self._writing.values())
+        return self._works.close(timeout_s)
 
     def _begin(self, trial: Trial, total: int) -> None:
-        with self._guard:
-            if other := self.running():
-                if self._writing.get(trial.weights) and other == trial.adapter:
-                    return
-                raise Busy(f"Pairs of {other!r} are being written; wait for their end, or press Stop there first.")
-            writer = self._writing[trial.weights] = _Writer(trial, total, self._host)
-            writer.thread.start()
+        kept = len(self._host.store.blind_pairs(trial.weights))
 
+        def write(tell: Tell, cancel: Cancel) -> None:
+            for done, left_s in write_pairs(trial, total, self._host, cancel):
+                tell(done, total, left_s)
 
-class _Writer:
-    """One comparison being written: its thread, and how far it is."""
-
-    def __init__(self, trial: Trial, total: int, host: Host) -> None:
-        self.trial, self.total, self.host = trial, total, host
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._run, name=f"blind {trial.adapter}", daemon=True)
-        self._said = Writing(len(host.store.blind_pairs(trial.weights)), total, None, "running")
-
-    @property
-    def progress(self) -> Writing:
-        return self._said._replace(stopping=self._said.state == "running" and self.stop.is_set())
-
-    def _run(self) -> None:
-        state: State = "failed"
-        message = BUG
-        try:
-            for done, left_s in write_pairs(self.trial, self.total, self.host, self.stop.is_set):
-                self._said = Writing(done, self.total, left_s, "running")
-            state, message = ("done" if self._said.done >= self.total else "stopped"), ""
-        except WriterError as error:
-            message = str(error)
-        except BaseException as error:  # a bug must reach the page, which would else wait for ever
-            where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
-            log.error("The blind pairs of %s met a bug, %s:\n%s", self.trial.adapter, type(error).__name__, where)
-        finally:
-            self._said = self._said._replace(left_s=None, state=state, message=message)
+        work = Work(f"writing of pairs of {trial.adapter}", write, BUG, kept, total)
+        self._works.begin(trial.key, work, lambda other: ANOTHER.format(other[0]))
 
 
 def write_pairs(trial: Trial, total: int, host: Host, cancel: Cancel) -> Iterator[tuple[int, float | None]]:

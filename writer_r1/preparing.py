@@ -5,21 +5,19 @@ go first. Each row is in its file as soon as it is known, so work that was stopp
 started anew, too. One of the two is made at a time.
 """
 
-import logging
 import threading
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from writer_r1 import catalog, difficulty, synthesis
 from writer_r1.adapters import WEIGHTS, digest_of
+from writer_r1.background import CLOSING_S, Progress, Tell, Work, Works
 from writer_r1.errors import Busy, StoreError, WriterError
 from writer_r1.llm import Cancel
 from writer_r1.material import Source, delete, read_bounds, requests, thoughts_at, tried_at
 from writer_r1.review import Similarity
 from writer_r1.room import Host as ModelHost
-from writer_r1.row_files import Pair, Say
+from writer_r1.row_files import Pair
 from writer_r1.store import Store
 from writer_r1.thinking import Limits
 from writer_r1.training.export import to_gguf_adapter
@@ -27,12 +25,13 @@ from writer_r1.training.plan import read_plan
 from writer_r1.training.starts import called, fits, start_at
 from writer_r1.weights_folder import ADAPTER_FILE, is_weights_folder
 
-log = logging.getLogger(__name__)
-
 Kind = Literal["thoughts", "difficulty"]
-State = Literal["running", "done", "failed", "stopped"]
 ROUNDS, THOUGHT = 3, Limits(0.5, 900)  # as `writer-r1 synth` has them
-BUSY: dict[Kind, str] = {"thoughts": "Thinking traces are being made", "difficulty": "Requests are being tried"}
+WAIT = "; wait for the end, or press Stop there first."
+BUSY: dict[Kind, str] = {
+    "thoughts": f"Thinking traces are being made{WAIT}",
+    "difficulty": f"Requests are being tried{WAIT}",
+}
 BUG = "The work hit a bug; what was made is kept. Details are in the log."
 
 
@@ -70,17 +69,11 @@ class Asked(NamedTuple):
     source: Source
 
 
-class Progress(NamedTuple):
-    """How far it is, in requests. `left_s` is None while the pace is not known."""
+class Wishes(NamedTuple):
+    """How requests are tried, and how thoughts are made."""
 
-    asked: Asked
-    done: int
-    total: int
-    left_s: float | None
-    doing: str
-    state: State
-    message: str = ""
-    stopping: bool = False
+    trying: difficulty.Wish
+    thinking: synthesis.Wish
 
 
 def wish_for(host: Host) -> difficulty.Wish:
@@ -118,8 +111,10 @@ class Preparing:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._guard = threading.Lock()
-        self._last: dict[Kind, _Work] = {}
+        self._works = Works[Asked]()
+        self._guard = threading.Lock()  # of the two below, which are those of the last work
+        self._last: dict[Kind, Asked] = {}
+        self._wishes: Wishes | None = None
 
     def start(self, asked: Asked) -> None:
         """Begin, or go on, unless it is under way.
@@ -127,41 +122,45 @@ class Preparing:
         Raises:
             Busy: something else is being made.
         """
+        host, wishes = self._host, Wishes(wish_for(self._host), thoughts_wish(self._host))
+
+        def make(tell: Tell, cancel: Cancel) -> None:
+            if asked.kind == "thoughts":
+                _thoughts(host, asked.source, wishes.thinking, tell, cancel)
+            else:
+                _difficulty(host, asked.source, wishes.trying, tell, cancel)
+
         with self._guard:
-            if running := self.running():
-                if running == asked:
-                    return
-                raise Busy(f"{BUSY[running.kind]}; wait for the end, or press Stop there first.")
-            work = self._last[asked.kind] = _Work(asked, self._host)
-            work.thread.start()
+            if self.running() is None:
+                self._last[asked.kind], self._wishes = asked, wishes
+            self._works.begin(asked, Work(f"making of {asked.kind}", make, BUG), lambda other: BUSY[other.kind])
 
     def progress(self, kind: Kind) -> Progress | None:
         """Return how far the last work of this kind is, or None where this studio began none."""
-        work = self._last.get(kind)
-        return work.progress if work else None
+        last = self._last.get(kind)
+        return self._works.progress(last) if last else None
 
     def wish(self) -> difficulty.Wish:
         """Return how requests are being tried, or would be now; what the form says meanwhile changes nothing of it."""
-        work = self._under_way("difficulty")
-        return work.wish if work else wish_for(self._host)
+        under_way = self._under_way("difficulty")
+        return under_way.trying if under_way else wish_for(self._host)
 
     def thoughts(self) -> synthesis.Wish:
         """Return how thoughts are being made, or would be now."""
-        work = self._under_way("thoughts")
-        return work.thoughts if work else thoughts_wish(self._host)
+        under_way = self._under_way("thoughts")
+        return under_way.thinking if under_way else thoughts_wish(self._host)
+
+    def _under_way(self, kind: Kind) -> Wishes | None:
+        running = self.running()
+        return self._wishes if running and running.kind == kind else None
 
     def running(self) -> Asked | None:
         """Return what is being made, if anything."""
-        return next((work.asked for kind in MAKE if (work := self._under_way(kind))), None)
-
-    def _under_way(self, kind: Kind) -> "_Work | None":
-        work = self._last.get(kind)
-        return work if work and work.progress.state == "running" else None
+        return self._works.running()
 
     def stop(self) -> None:
         """Ask for an end; what was made is kept."""
-        for work in list(self._last.values()):
-            work.stop.set()
+        self._works.stop()
 
     def delete(self) -> None:
         """Stop, and delete all that was made to train on: it holds what was written.
@@ -174,61 +173,23 @@ class Preparing:
             raise Busy("What is made to train on has not stopped yet; delete everything again in a moment.")
         delete(self._host.home)
 
-    def close(self, timeout_s: float = 10.0) -> bool:
+    def close(self, timeout_s: float = CLOSING_S) -> bool:
         """Stop, and return whether the model is let go."""
-        self.stop()
-        works = list(self._last.values())
-        for work in works:
-            work.thread.join(timeout_s)
-        return not any(work.thread.is_alive() for work in works)
+        return self._works.close(timeout_s)
 
 
-class _Work:
-    """One work: its thread, and how far it is."""
-
-    def __init__(self, asked: Asked, host: Host) -> None:
-        self.asked, self.host, self.wish, self.thoughts = asked, host, wish_for(host), thoughts_wish(host)
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._run, name=f"prepare {asked.kind}", daemon=True)
-        self._said = Progress(asked, 0, 0, None, "beginning", "running")
-
-    @property
-    def progress(self) -> Progress:
-        return self._said._replace(stopping=self._said.state == "running" and self.stop.is_set())
-
-    def _tell(self, done: int, total: int, left_s: float | None, doing: str) -> None:
-        self._said = Progress(self.asked, done, total, left_s, doing, "running")
-
-    def _run(self) -> None:
-        state: State = "failed"
-        message = BUG
-        try:
-            MAKE[self.asked.kind](self, self._tell, self.stop.is_set)
-            whole = self._said.done >= self._said.total
-            state, message = ("done" if whole or not self.stop.is_set() else "stopped"), ""
-        except WriterError as error:
-            message = str(error)
-        except BaseException as error:  # a bug must reach the page, which would else wait for ever
-            where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
-            log.error("Making %s met a bug, %s:\n%s", self.asked.kind, type(error).__name__, where)
-        finally:
-            self._said = self._said._replace(left_s=None, state=state, message=message)
-
-
-def _thoughts(work: _Work, say: Say, cancel: Cancel) -> None:
-    host, source = work.host, work.asked.source
+def _thoughts(host: Host, source: Source, wish: synthesis.Wish, tell: Tell, cancel: Cancel) -> None:
     outcomes = synthesis.Outcomes(_begun(thoughts_at(host.home)))
     if source == "library":
-        synthesis.from_history(host.store, outcomes, THOUGHT, host.similarity, say, cancel)
+        synthesis.from_history(host.store, outcomes, THOUGHT, host.similarity, tell, cancel)
         return
-    synthesis.synthesise(host, requests(source, host.store), outcomes, work.thoughts, say, cancel)
+    synthesis.synthesise(host, requests(source, host.store), outcomes, wish, tell, cancel)
 
 
-def _difficulty(work: _Work, say: Say, cancel: Cancel) -> None:
-    host, files = work.host, Pair(_begun(tried_by(work.wish, work.host.home)))
-    worn = _worn(work.wish, host) if work.wish.adapter else None
-    wish = work.wish._replace(adapter=worn)
-    difficulty.choose(host, requests(work.asked.source, host.store), files, wish, say, cancel)
+def _difficulty(host: Host, source: Source, wish: difficulty.Wish, tell: Tell, cancel: Cancel) -> None:
+    files = Pair(_begun(tried_by(wish, host.home)))
+    wish = wish._replace(adapter=_worn(wish, host) if wish.adapter else None)
+    difficulty.choose(host, requests(source, host.store), files, wish, tell, cancel)
 
 
 def _worn(wish: difficulty.Wish, host: Host) -> Path:
@@ -258,6 +219,3 @@ def _begun(out: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{str(out.parent)!r} cannot be made ({error.strerror}).") from error
     return out
-
-
-MAKE: dict[Kind, Callable[[_Work, Say, Cancel], None]] = {"thoughts": _thoughts, "difficulty": _difficulty}

@@ -4,32 +4,16 @@
 time: two would each push the other's model out of memory. One that was stopped goes on from there, the next day too.
 """
 
-import logging
-import threading
-import traceback
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-from writer_r1.errors import Busy, WriterError
+from writer_r1.background import CLOSING_S, Progress, Tell, Work, Works
+from writer_r1.llm import Cancel
 from writer_r1.qualification import result_at
 from writer_r1.qualify import Wanted, qualify
 from writer_r1.scored_texts import Host, kept_at
 
-log = logging.getLogger(__name__)
-
-State = Literal["running", "done", "failed", "stopped"]
 BUG = "The test hit a bug; what was read is kept. Details are in the log."
-
-
-class Measuring(NamedTuple):
-    """How far a test is. `eta_s` is None while the model is waited for: it is loading, or another has it."""
-
-    done: int
-    total: int
-    eta_s: float | None
-    state: State
-    message: str = ""
-    stopping: bool = False
+ANOTHER = "{} is being tested as a judge; wait for its end, or press Stop there first."
 
 
 class Qualifying:
@@ -37,8 +21,7 @@ class Qualifying:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._guard = threading.Lock()
-        self._tests: dict[str, _Test] = {}
+        self._works = Works[str]()
 
     def start(self, model: str, wanted: Wanted | None = None) -> None:
         """Begin or go on with the test of a model, unless it is under way.
@@ -46,71 +29,31 @@ class Qualifying:
         Raises:
             Busy: another model is being tested.
         """
-        with self._guard:
-            if running := self.running():
-                if running == [model]:
-                    return
-                raise Busy(f"{running[0]} is being tested as a judge; wait for its end, or press Stop there first.")
-            test = self._tests[model] = _Test(model, wanted or Wanted(), self._host)
-            test.thread.start()
 
-    def progress(self, model: str) -> Measuring | None:
+        def test(tell: Tell, cancel: Cancel) -> None:
+            qualify(model, wanted or Wanted(), self._host, tell, cancel)
+
+        self._works.begin(model, Work(f"test of {model}", test, BUG), ANOTHER.format)
+
+    def progress(self, model: str) -> Progress | None:
         """Return how far the last test of this model is, or None where this studio began none."""
-        test = self._tests.get(model)
-        return test.progress if test else None
+        return self._works.progress(model)
 
-    def running(self) -> list[str]:
-        """Return the model that is being tested, if any."""
-        return [model for model, test in list(self._tests.items()) if test.progress.state == "running"]
+    def running(self) -> str:
+        """Return the model that is being tested; an empty string where none is."""
+        return self._works.running() or ""
 
     def stop(self, model: str) -> None:
         """Ask a test to end; what was read is kept."""
-        if test := self._tests.get(model):
-            test.stop.set()
+        if self.running() == model:
+            self._works.stop()
 
-    def close(self, timeout_s: float = 10.0) -> bool:
+    def close(self, timeout_s: float = CLOSING_S) -> bool:
         """Stop, and return whether the model is let go."""
-        tests = list(self._tests.values())
-        for test in tests:
-            test.stop.set()
-        for test in tests:
-            test.thread.join(timeout_s)
-        return not any(test.thread.is_alive() for test in tests)
+        return self._works.close(timeout_s)
 
 
 def begun(model: str, home: Path) -> bool:
     """Return whether texts were read since the last result: a test that was stopped, in whichever process."""
     read, result = kept_at(model, home), result_at(model, home)
     return read.exists() and not (result.exists() and result.stat().st_mtime >= read.stat().st_mtime)
-
-
-class _Test:
-    """One test: its thread, and how far it is."""
-
-    def __init__(self, model: str, wanted: Wanted, host: Host) -> None:
-        self.model, self.wanted, self.host = model, wanted, host
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._run, name=f"test {model}", daemon=True)
-        self._said = Measuring(0, 0, None, "running")
-
-    @property
-    def progress(self) -> Measuring:
-        return self._said._replace(stopping=self._said.state == "running" and self.stop.is_set())
-
-    def _tell(self, done: int, total: int, left_s: float | None) -> None:
-        self._said = Measuring(done, total, left_s, "running")
-
-    def _run(self) -> None:
-        try:
-            found = qualify(self.model, self.wanted, self.host, self._tell, self.stop.is_set)
-        except WriterError as error:
-            self._end("failed", str(error))
-        except BaseException as error:  # a bug must reach the page, which would else wait for ever
-            where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
-            log.error("The test of %s met a bug, %s:\n%s", self.model, type(error).__name__, where)
-            self._end("failed", BUG)
-        else:
-            self._end("done" if found else "stopped")
-
-    def _end(self, state: State, message: str = "") -> None:
-        self._said = self._said._replace(eta_s=None, state=state, message=message)

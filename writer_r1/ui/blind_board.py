@@ -9,7 +9,8 @@ from html import escape
 from typing import NamedTuple
 
 from writer_r1.agreement import share_interval
-from writer_r1.blind_trials import FIRST, Trial, Writing
+from writer_r1.background import Progress
+from writer_r1.blind_trials import FIRST, Trial
 from writer_r1.store import BlindPair, Preferred
 from writer_r1.ui.model_cards import time_words
 from writer_r1.ui.prose import plural, prose
@@ -79,7 +80,7 @@ def blind_board(trial: Trial, pairs: Sequence[BlindPair], shown: str, *, writing
     return f'<section class="blind" aria-labelledby="blind-title">{head}{body}{said}{_earlier(pairs, now)}</section>'
 
 
-def blind_progress(trial: Trial, writing: Writing | None, kept: int) -> str:
+def blind_progress(trial: Trial, writing: Progress | None, kept: int) -> str:
     """Return how far the writing of the pairs is, with what can be done; empty where there is nothing to say."""
     if writing is None or writing.state == "done":
         # What an earlier studio left undone is not forgotten.

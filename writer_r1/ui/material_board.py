@@ -8,8 +8,9 @@ from html import escape
 from typing import Any, NamedTuple
 
 from writer_r1 import difficulty, synthesis, thinking
+from writer_r1.background import Progress
 from writer_r1.material import Bounds, Made, Source
-from writer_r1.preparing import THOUGHT, Asked, Kind, Progress
+from writer_r1.preparing import THOUGHT, Asked, Kind
 from writer_r1.room import WAITING
 from writer_r1.ui.model_cards import meter, time_words
 from writer_r1.ui.prose import plural
@@ -73,7 +74,7 @@ def work_card(kind: Kind, offers: Sequence[Offer], progress: Progress | None, ke
     return (
         f'<section class="material" aria-labelledby="{kind}-title"><h2 id="{kind}-title">{TITLE[kind]}</h2>'
         f'<p class="quiet">{ABOUT[kind]}</p><ul class="plain offers" role="list">{rows}</ul>'
-        f"{other}{_standing(kind, progress, kept)}</section>"
+        f"{other}{_standing(kind, progress, kept, busy)}</section>"
     )
 
 
@@ -96,13 +97,13 @@ def _offer(kind: Kind, offer: Offer, progress: Progress | None, busy: Asked | No
     return f"<li><div><b>{escape(offer.name)}</b><p>{about}</p></div>{button}</li>"
 
 
-def _standing(kind: Kind, progress: Progress | None, kept: int) -> str:
+def _standing(kind: Kind, progress: Progress | None, kept: int, busy: Asked | None) -> str:
     """Return how far the work is, or how it ended."""
     if progress is None or progress.state == "done":
         return ""
     far = f"{progress.done} of {plural(progress.total, 'request')}"
     if progress.state == "running":
-        if progress.asked.source == "library" and kind == "thoughts":
+        if busy == Asked("thoughts", "library"):
             far = f"{progress.done} of {plural(progress.total, 'run')} of your library"
         parts = [far, f"{kept} kept so far"] if progress.total else []
         if progress.stopping:

@@ -110,7 +110,7 @@ def as_judge(model: Model, shelf: Shelf) -> str:
         return ""
     test = shelf.tests.get(model.name)
     if test and test.state == "running":
-        left = "waiting for the model" if test.eta_s is None else f"{time_words(test.eta_s)} left"
+        left = "waiting for the model" if test.left_s is None else f"{time_words(test.left_s)} left"
         far = f"{test.done:,} of {test.total:,} texts · " if test.total else ""
         said = f"Being tested as a judge: {far}{STOPPING if test.stopping else left}"
         return meter(f"Test of {model.label} as a judge", test.done / max(test.total, 1), said)

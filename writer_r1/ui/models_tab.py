@@ -84,7 +84,8 @@ def show(workspace: Workspace, watched: list[str]) -> Page:
     for name in watched:
         _tell(shelf, name)
         _tell_asked(workspace, name)
-    running = pulls_into(workspace.models).running() + [TESTED + name for name in workspace.qualifying.running()]
+    tested = workspace.qualifying.running()
+    running = pulls_into(workspace.models).running() + ([TESTED + tested] if tested else [])
     running += [ASKED + what for what in shelf.asking]
     return cards(shelf) + adapter_cards.cards(known(workspace, shelf)), running, gr.Timer(active=bool(running))
 
@@ -203,7 +204,7 @@ def _remove(workspace: Workspace, model: Model) -> None:
     Raises:
         Busy: a piece is being written, or the model is being downloaded or tested.
     """
-    if model.name in workspace.qualifying.running():
+    if model.name == workspace.qualifying.running():
         raise Busy(f"{model.label} is being tested as a judge; press Stop first, then remove it.")
     if workspace.store.running():
         raise Busy(f"A piece is being written; remove {model.label} when that has ended, or press Stop first.")

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from html import escape
 from typing import NamedTuple
 
+from writer_r1 import background
 from writer_r1.catalog import Model
 from writer_r1.machine_memory import Machine
 from writer_r1.pulls import Progress
 from writer_r1.qualification import Qualification
-from writer_r1.qualifying import Measuring
 from writer_r1.roles import Role
 
 
@@ -25,7 +25,7 @@ class Shelf(NamedTuple):
     using: Mapping[Role, str]
     chosen: Mapping[Role, str | None]
     judges: Mapping[str, Qualification] = {}
-    tests: Mapping[str, Measuring] = {}
+    tests: Mapping[str, background.Progress] = {}
     begun: Collection[str] = ()
     asking: Collection[str] = ()  # servers that are being asked, by address or listed name
     fits: Mapping[str, str] = {}  # the id of what each judges with
