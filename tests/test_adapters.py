@@ -1,6 +1,7 @@
 """Adapters by name: kept whole, handed out for their own base only, and gone when they are deleted."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,28 @@ def test_a_name_that_is_taken_is_refused_and_what_is_there_stays(made: Path, tmp
         with pytest.raises(WriterError, match="already; choose another name"):
             adapters.register(made, manifest(name, pieces=9), tmp_path)
     assert adapters.adapters(tmp_path) == [first]
+
+
+def test_a_newer_one_takes_the_place_of_its_earlier_whole_or_not_at_all(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = adapters.register(made, manifest(), tmp_path)
+    (made / "adapter.gguf").write_bytes(b"GGUF, newer")
+    newer, replace, shelf = manifest(pieces=9), os.replace, tmp_path / "adapters"
+
+    def full(old: Path, new: Path) -> None:
+        if old.suffix == ".part":
+            raise OSError(28, "No space left on device")
+        replace(old, new)
+
+    monkeypatch.setattr(adapters.os, "replace", full)
+    with pytest.raises(WriterError, match="could not be kept .No space left on device."):
+        adapters.register(made, newer, tmp_path, instead=first)
+    assert adapters.adapters(tmp_path) == [first] and (shelf / "sea-1" / "adapter.gguf").read_bytes() == b"GGUF"
+    monkeypatch.undo()
+    assert adapters.register(made, newer, tmp_path, instead=first) == newer
+    assert adapters.adapters(tmp_path) == [newer] and [p.name for p in shelf.iterdir()] == ["sea-1"]
+    assert (shelf / "sea-1" / "adapter.gguf").read_bytes() == b"GGUF, newer"
 
 
 @given(name=st.text(min_size=1, max_size=60))

@@ -47,8 +47,10 @@ class Adapter(Noun):
     step: int = 0
 
 
-def register(folder: Path, adapter: Adapter, home: Path) -> Adapter:
+def register(folder: Path, adapter: Adapter, home: Path, *, instead: Adapter | None = None) -> Adapter:
     """Return the adapter, which is from now on kept in `home` with all that the folder holds.
+
+    One of the same name that it is kept `instead` of is there until the new one is, whole.
 
     Raises:
         WriterError: its name is taken or no name for a folder, or the folder holds no adapter for llama.cpp.
@@ -59,17 +61,23 @@ def register(folder: Path, adapter: Adapter, home: Path) -> Adapter:
         raise WriterError(f"{str(folder)!r} holds no {WEIGHTS}; export the run as gguf-adapter first.")
     target = _shelf(home) / adapter.name
     part = _shelf(home) / f".{adapter.name}.{os.getpid()}.part"
-    if any(a.name.casefold() == adapter.name.casefold() for a in adapters(home)) or target.exists():
+    gone = _gone(target)
+    if instead is None and (_named(adapter.name, home) or target.exists()):
         raise WriterError(f"There is an adapter named {adapter.name!r} already; choose another name or delete it.")
     try:
         shutil.copytree(folder, part)
         (part / MANIFEST).write_text(adapter.model_dump_json(indent=1), "utf-8")
+        if instead:
+            os.replace(target, gone)
         os.replace(part, target)
     except OSError as error:
+        if gone.exists() and not target.exists():
+            os.replace(gone, target)
         shutil.rmtree(part, ignore_errors=True)
         raise WriterError(
             f"The adapter {adapter.name!r} could not be kept ({error.strerror}); it is still in {str(folder)!r}."
         ) from error
+    shutil.rmtree(gone, ignore_errors=True)
     return adapter
 
 
@@ -100,9 +108,9 @@ def delete(name: str, home: Path) -> None:
         Busy: the system refuses.
     """
     folder = folder_of(find(name, home), home)
-    gone = folder.with_name(f".{folder.name}.{os.getpid()}.gone")
+    gone = _gone(folder)
     try:
-        os.replace(folder, gone)  # so that it is there whole or not at all
+        os.replace(folder, gone)
     except OSError as error:
         raise Busy(f"The adapter {name!r} cannot be deleted now ({error.strerror}); try again in a moment.") from error
     shutil.rmtree(gone, ignore_errors=True)
@@ -188,6 +196,15 @@ def base_digest(model: Model) -> str:
 
 def _shelf(home: Path) -> Path:
     return home / "adapters"
+
+
+def _gone(folder: Path) -> Path:
+    """Return what an adapter's folder is called while it is deleted: so it is there whole or not at all."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}.gone")
+
+
+def _named(name: str, home: Path) -> bool:
+    return any(a.name.casefold() == name.casefold() for a in adapters(home))
 
 
 def _read(folder: Path) -> Adapter | None:

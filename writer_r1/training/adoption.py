@@ -29,10 +29,8 @@ def adopt(folder: Path, home: Path, which: Which | None = None) -> Adapter:
     base = base_of(told)
     adapter = _manifest(folder, told, config, which)
     to_gguf_adapter(made, base)
-    for earlier in adapters.adapters(home):
-        if (earlier.name, earlier.created) == (adapter.name, adapter.created):  # this run's, before it went on
-            adapters.delete(earlier.name, home)
-    return adapters.register(made, adapter, home)
+    ours = (a for a in adapters.adapters(home) if (a.name, a.created) == (adapter.name, adapter.created))
+    return adapters.register(made, adapter, home, instead=next(ours, None))  # this run's, before it went on
 
 
 def adopted(folder: Path, home: Path) -> Which | None:
