@@ -252,6 +252,10 @@ def test_every_run_of_the_library_that_is_over_is_counted_with_its_reason(tmp_pa
     assert from_history(store, Outcomes(out), LIMITS, overlap, lambda *row: None) == 2
     assert [row["id"] for row in found(out)] == ["h-run-3-2"]
     assert Outcomes(out).summary()["dropped"] == {NO_TEXT: 2}
+    store.append("run-2", list(write(task(prompt="A letter about nothing."), team(scripted_model()))))  # it goes on
+    assert from_history(store, Outcomes(out), LIMITS, overlap, lambda *row: None) == 1
+    told = Outcomes(out).summary()
+    assert told["traces"] + sum(told["dropped"].values()) == 3 and told["dropped"][NO_TEXT] == 1
 
 
 # the command

@@ -42,6 +42,7 @@ from writer_r1.usefulness import Tried, shares
 
 ENOUGH = 0.95  # of each criterion, before a run ends: a text that would please a reader may still be bettered
 TOO_LONG = "the request is too long for the model"
+RUN = "h-"  # how the ids begin of what is made of a run, which end in the number of its best text
 A_SCENE = "a scene of a longer manuscript"
 
 
@@ -96,15 +97,21 @@ def settled(kept: Sequence[Row], dropped: Sequence[Row], mark: str) -> set[str]:
 def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
     """Return how many thoughts there are, how many were dropped for which reason, and what reflections did.
 
-    A request that was tried in several ways counts as it ended last.
+    A request that was tried in several ways counts as it ended last, as does a run that went on.
     """
-    last, made = {str(row["id"]): row for row in dropped}, ids(kept)
+    last, made = {_whose(row): row for row in dropped}, {_whose(row) for row in kept}
     dropped = [row for key, row in last.items() if key not in made]
     tries = [Tried.model_validate(t) for row in (*kept, *dropped) for t in row.get("tried", ())]
     reasons = Counter(str(row.get("reason")) for row in dropped)
     longest = max((word_count(str(row.get("text", ""))) for row in kept), default=0)
     told = {"traces": len(kept), "longest_words": longest, "dropped": dict(reasons.most_common())}
     return told | shares(tries)
+
+
+def _whose(row: Row) -> str:
+    """Return what a row is of: the request, or the run of the library, whatever its best text was then."""
+    key = str(row["id"])
+    return key.rpartition("-")[0] if key.startswith(RUN) else key
 
 
 def room_for(words: int) -> int:
@@ -214,7 +221,7 @@ def from_history(
             return looked
         say(number, len(runs), None, "reading the library")
         run = store.trajectory(listed.id)
-        key = f"h-{run.id}-{run.best}"  # a run that goes on and gets better is another
+        key = f"{RUN}{run.id}-{run.best}"  # a run that goes on and gets better is another
         if key in outcomes.done:
             continue
         looked += 1
