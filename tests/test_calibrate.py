@@ -5,9 +5,11 @@ import random
 from pathlib import Path
 
 import pytest
+from gguf_bytes import gguf
 from ordered_stories import by_letters, stories
 
 from writer_r1 import calibrate as module
+from writer_r1 import catalog, places
 from writer_r1.calibrate import Reader, calibrate, known_pairs, read_rated, write_calibration
 from writer_r1.calibration import NO_MODEL, Calibration, calibration_of, kept_in
 from writer_r1.calibration import read as read_calibration
@@ -17,6 +19,8 @@ from writer_r1.ladders import drafted, originals, plain_drafts, taught, unseen_o
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.prompts import prompt_hash
+from writer_r1.settings import change_settings
+from writer_r1.workspace import Workspace
 
 SENTENCE = "the keeper went down to the sea and counted the boats one by one while nobody asked him to do so"
 WORDS = SENTENCE.split(" ")
@@ -187,6 +191,22 @@ def test_the_command_keeps_the_fit_and_says_how_far_it_agrees(
     assert kept_in(tmp_path / "home", "none").exists()  # in use at once
     assert main(["calibrate", "--data", str(tmp_path / "nowhere"), "--model", "none"]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_without_a_name_the_judge_that_was_chosen_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    name = catalog.add(tmp_path / "tiny.gguf", places.models()).name
+    change_settings(places.home(), judge=name)
+
+    def asked(self: Workspace, name: str) -> None:
+        raise WriterError(f"asked for {name}")
+
+    monkeypatch.setattr(Workspace, "llm", asked)
+    for words, of in (([], name), (["--model", "starter"], "starter")):
+        assert main(["calibrate", "--data", str(tmp_path), *words]) == 1
+        assert f"asked for {of}" in capsys.readouterr().err
 
 
 class Honest(FakeLLM):

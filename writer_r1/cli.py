@@ -163,7 +163,7 @@ def _add_judging(parent: Any) -> None:
         metavar="DIR",
         help="a folder with wp_a_teacher_ratings.jsonl, or a file of JSON lines: prompt, story, ratings, system",
     )
-    fit.add_argument("--model", metavar="M", help="the judge model; none: fit only what needs no model")
+    fit.add_argument("--model", metavar="M", help=f"{_JUDGE}; none: fit only what needs no model")
     fit.add_argument(
         "--out", type=Path, metavar="FILE", help="where to keep the fit (default: your home, in use at once)"
     )

@@ -72,7 +72,7 @@ def calibrate_command(args: argparse.Namespace) -> int:
 
     try:
         with nullcontext() if alone else workspace.machine():
-            llm = None if alone else workspace.llm(args.model or workspace.default_model())
+            llm = None if alone else workspace.llm(args.model or workspace.judge)
             name = llm.name if llm else NO_MODEL
             found = calibrate(args.data, llm, embed, read_at(name, workspace.home), show, never)
     finally:
