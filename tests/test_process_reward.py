@@ -11,7 +11,7 @@ from writer_r1.training.ppo import generalised_advantages, segment_advantages, v
 from writer_r1.training.process_reward import (
     Step,
     Thought,
-    dense_rewards,
+    capped_rewards,
     is_accepted,
     parts_of_tokens,
     process_reward,
@@ -74,7 +74,7 @@ def test_each_token_belongs_to_the_part_that_it_begins_in() -> None:
 
 def test_dense_pay_stands_at_the_ends_of_segments_and_sums_to_the_whole() -> None:
     thought = Thought(0.4, 0.8, (HELPED, HARMED, HELPED, HELPED), (0, 0, 1, 1, 2, 3, 3, 4, 5, 5))
-    found = dense_rewards(thought)
+    found = capped_rewards(thought, 0.05)
     # u = 1, -1, 1, 1 over 4 steps: 0.2 / 4 = 0.05 each; the fourth costs 0.2 * 0.1
     close(found, [0.0, 0.0, 0.0, 0.05, -0.05, 0.0, 0.05, 0.03, 0.0, 0.8])
     assert found.sum().item() == pytest.approx(0.8 + 0.2 * process_reward(thought.steps))

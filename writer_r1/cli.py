@@ -31,7 +31,7 @@ from writer_r1.flags import json_flag as _json_flag
 from writer_r1.flags import model_flag as _model_flag
 from writer_r1.flags import some as _some
 
-_JUDGE = "the judge chosen in the settings, else the best ready"  # the usual `--model` of what judges
+_JUDGE = "the judge chosen in the settings, else the model that writes"  # the usual `--model` of what judges
 
 EXAMPLES = """examples:
   writer-r1 models pull starter
@@ -98,7 +98,7 @@ def _add_models(parent: Any) -> None:
     pull = _command(sub, "pull", commands.models_pull, "Download a model; a broken download is resumed.")
     pull.add_argument("name", metavar="NAME", help="starter, standard, …; or on the hub hf:OWNER/NAME[/FILE.gguf]")
     _json_flag(pull)
-    about = "Add a GGUF file of your own (it stays where it is), or a model on an OpenAI-compatible server."
+    about = "Add a GGUF file or a folder of safetensors, which stay where they are, or a model on a server."
     add = _command(sub, "add", commands.models_add, about)
     add.add_argument(
         "path", metavar="PATH", help="the GGUF file, a folder of safetensors, or http://HOST:PORT/v1 of a server"
@@ -120,7 +120,7 @@ def _add_writing(parent: Any) -> None:
     criteria.add_argument("prompt", metavar="PROMPT", help="the request, or @FILE")
     criteria.add_argument("--depth", choices=("quick", "full"), default="quick", help="full: learn from sample drafts")
     criteria.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the model's choices (default 0)")
-    _model_flag(criteria)
+    _model_flag(criteria, "the one chosen for criteria in the settings, else the one that judges")
     _json_flag(criteria)
     write = _command(parent, "write", commands.write_command, "Write a piece: criteria, draft, scores, better rounds.")
     write.add_argument("prompt", metavar="PROMPT", help="the request, or @FILE")
@@ -178,7 +178,7 @@ def _add_qualify(parent: Any) -> None:
     measure.add_argument(
         "--data", type=Path, metavar="DIR", help="a folder of texts that people rated, to compare with"
     )
-    measure.add_argument("--all", action="store_true", help="every piece of the known-order set, not 6 of them")
+    measure.add_argument("--all", action="store_true", help="every piece that no fit has seen, not 6 of them")
     measure.add_argument(
         "--per-set", type=_some, default=60, metavar="N", help="texts of each rated set, about (default 60)"
     )
@@ -188,12 +188,12 @@ def _add_qualify(parent: Any) -> None:
 
 
 def _add_history(parent: Any) -> None:
-    history = parent.add_parser("history", help="list, show or export earlier pieces", description="Earlier pieces.")
+    history = parent.add_parser("history", help="list, show or export sessions", description="Earlier sessions.")
     sub = history.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    rows = _command(sub, "list", commands.history_list, "Show the newest pieces.")
+    rows = _command(sub, "list", commands.history_list, "Show the newest sessions.")
     rows.add_argument("--search", metavar="WORDS", help="only those that contain these words")
     _json_flag(rows)
-    show = _command(sub, "show", commands.history_show, "Show one piece with its rounds.")
+    show = _command(sub, "show", commands.history_show, "Show one session with its rounds.")
     show.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
     _json_flag(show)
     about = (
@@ -201,9 +201,9 @@ def _add_history(parent: Any) -> None:
         "train on, a JSON line each."
     )
     _command(sub, "preferences", commands.history_preferences, about)
-    export = _command(sub, "export", commands.history_export, "Print one piece as a file.")
+    export = _command(sub, "export", commands.history_export, "Print one session as a file.")
     export.add_argument("id", metavar="ID", help="an id from `history list`, or its beginning")
-    export.add_argument("--format", choices=("md", "json"), default="md", help="Markdown text, or every event")
+    export.add_argument("--format", choices=("md", "json"), default="md", help="its best text, or every event")
 
 
 def _add_files(parent: Any) -> None:
@@ -261,7 +261,7 @@ def _add_runs(parent: Any) -> None:
         training_commands.train_flags(_command(kinds, kind, training_commands.train, does), kind)
     runs = parent.add_parser("runs", help="list, watch, stop or resume training runs", description="Training runs.")
     sub = runs.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _json_flag(_command(sub, "list", training_commands.runs_list, "Show the training runs, the newest first."))
+    _json_flag(_command(sub, "list", training_commands.runs_list, "Show the training runs of your home."))
     status = _command(sub, "status", training_commands.runs_status, "Show how far a run is, or how it ended.")
     stop = _command(sub, "stop", training_commands.runs_stop, "Stop a run at its next step and keep what it learned.")
     stop.add_argument("--discard", action="store_true", help="end it now and throw away what it learned")

@@ -133,7 +133,7 @@ def criteria_command(args: argparse.Namespace) -> int:
     workspace = Workspace()
     try:
         with workspace.machine():
-            llm = workspace.llm(args.model or workspace.default_model())
+            llm = workspace.llm(args.model or workspace.cast().analyst)
             analyst = Analyst(llm, workspace.similarity, never, args.seed)
             stages = derive_rubric(prompt, analyst, args.depth, (), workspace.store.dismissed(prompt_id(prompt)))
             rubric = outcome(stages, said)

@@ -7,6 +7,8 @@ from typing import Any
 
 from writer_r1.errors import WriterError
 
+WRITER = "the writer chosen in the settings, else standard if it is ready, else starter"
+
 
 def command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
     """Return the parser of a new command below `parent`, which `run` carries out."""
@@ -15,7 +17,7 @@ def command(parent: Any, name: str, run: Callable[[argparse.Namespace], int], he
     return parser
 
 
-def model_flag(parser: argparse.ArgumentParser, usual: str = "the best ready") -> None:
+def model_flag(parser: argparse.ArgumentParser, usual: str = WRITER) -> None:
     """Add `--model`; `usual` says which one it is by default."""
     parser.add_argument(
         "--model",

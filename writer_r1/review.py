@@ -1,7 +1,7 @@
 """Criterion -> kept or dropped, with the reason: the reviewer at the end of the coding.
 
 Small models name one thing five times, echo the request, or say what could be said of any text. These rules decide;
-their thresholds are ours and measured on 12 requests (`docs/criteria.md`).
+their thresholds are ours, set by reading what twelve requests gave.
 """
 
 import re

@@ -1,6 +1,6 @@
 """What the writer gives a text for a criterion -> rows in the library, and back, each with what the judge gave it then.
 
-They are no events of their run: nothing of it follows from them (decision 8).
+They are no events of their run: nothing of it follows from them (decision 9).
 """
 
 import sqlite3

@@ -217,7 +217,9 @@ class Runs(File):
             rows = db.execute("SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT 4", (prefix,))
             ids = [str(row[0]) for row in rows]
         if not ids:
-            raise StoreError(f"No run has an id that starts with {prefix!r}; `writer-r1 history list` shows them all.")
+            raise StoreError(
+                f"No run has an id that starts with {prefix!r}; `writer-r1 history list` shows the newest."
+            )
         if len(ids) > 1 and ids[0] != prefix:
             raise StoreError(
                 f"Several runs have an id that starts with {prefix!r} ({', '.join(ids)}); give more of it."

@@ -86,23 +86,13 @@ def parts_of_tokens(starts: Sequence[int], begins: Sequence[int]) -> tuple[int, 
     return tuple(bisect_right(begins, start) for start in starts)
 
 
-def segment_pay(thought: Thought, share: float = SHARE, most: int = MOST, excess: float = EXCESS) -> Tensor:
-    """Return what the process reward pays each token (T,): `share` of each step's part of it, at its segment's end."""
+def segment_pay(thought: Thought) -> Tensor:
+    """Return what the process reward pays each token (T,): each step's part of it at its segment's end."""
     parts, count = torch.tensor(thought.parts), len(thought.steps)
     found = torch.zeros(len(thought.parts))
     for number, step in enumerate(thought.steps, 1):
         end = int((parts == number).nonzero().max())
-        found[end] += share * (worth(step) / count - (excess if number > most else 0.0))
-    return found
-
-
-def dense_rewards(thought: Thought, share: float = SHARE, most: int = MOST, excess: float = EXCESS) -> Tensor:
-    """Return the reward of each token (T,): each step's at the end of its segment, the outcome at the last token.
-
-    They sum to the outcome and a `share` of the process reward.
-    """
-    found = segment_pay(thought, share, most, excess)
-    found[-1] += thought.final
+        found[end] += SHARE * (worth(step) / count - (EXCESS if number > MOST else 0.0))
     return found
 
 
@@ -113,7 +103,10 @@ def capped_pay(thought: Thought, noise: float) -> Tensor:
 
 
 def capped_rewards(thought: Thought, noise: float) -> Tensor:
-    """Return the reward of each token (T,) as `dense_rewards`, with the pay of segments held as `capped_pay` does."""
+    """Return the reward of each token (T,): each step's at the end of its segment, the outcome at the last token.
+
+    They sum to the outcome and, of a thought whose piece is better than its draft, a share of the process reward.
+    """
     found = capped_pay(thought, noise)
     found[-1] += thought.final
     return found
