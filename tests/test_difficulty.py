@@ -19,6 +19,7 @@ from writer_r1.difficulty import (
     RANGE,
     UNSCORED,
     Limits,
+    Requests,
     Spread,
     Wish,
     choose,
@@ -31,7 +32,6 @@ from writer_r1.difficulty import (
 from writer_r1.errors import WriterError
 from writer_r1.llm import Request, never
 from writer_r1.llm.fake import FakeLLM
-from writer_r1.row_files import Pair
 from writer_r1.training.data import read_prompts
 from writer_r1.workspace import Workspace
 
@@ -108,25 +108,25 @@ def found(path: Path) -> list[dict[str, Any]]:
 def test_the_policy_drafts_and_each_request_is_kept_or_dropped_once(workspace: Workspace, tmp_path: Path) -> None:
     out, said = tmp_path / "kept.jsonl", list[tuple[Any, ...]]()
     wish, examples = Wish("fake", "fake", 4, 0, Limits(noise=0.05)), read_prompts(asked(tmp_path)).examples
-    assert choose(workspace, examples, Pair(out), wish, lambda *row: said.append(row), never) == 4
+    assert choose(workspace, examples, Requests(out), wish, lambda *row: said.append(row), never) == 4
     [row], dropped = found(out), found(tmp_path / "kept.dropped.jsonl")
     assert row["prompt"] == "A letter about mixed." and len(row["rewards"]) == 4 and row["spread"] > 0.2
     assert [r["reason"] for r in dropped] == [EASY, HARD, FLAT] and said[-1][:2] == (4, 4)
-    told = summary(Pair(out))
+    told = summary(Requests(out))
     assert told["kept"] == 1 and sum(told["histogram"]) == 4 and sum(told["kept_histogram"]) == 1
     assert read_prompts(out).examples[0].rubric is not None  # the next run trains on the same criteria
     workspace._loaded["fake"] = FakeLLM(lambda request: pytest.fail("it was asked again"))
-    assert choose(workspace, examples, Pair(out), wish, lambda *row: None, never) == 0
+    assert choose(workspace, examples, Requests(out), wish, lambda *row: None, never) == 0
     cut = out.read_bytes()[:-9]
     out.write_bytes(cut)
     workspace._loaded["fake"] = llm()
-    assert choose(workspace, examples, Pair(out), wish, lambda *row: None, never) == 1
+    assert choose(workspace, examples, Requests(out), wish, lambda *row: None, never) == 1
     assert found(out)[0]["prompt"] == row["prompt"]
 
 
 def test_without_a_number_the_noise_is_told_by_the_judges_ranges(workspace: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "kept.jsonl"
-    choose(workspace, read_prompts(asked(tmp_path)).examples, Pair(out), Wish("fake", "fake", 4, 0, Limits()),
+    choose(workspace, read_prompts(asked(tmp_path)).examples, Requests(out), Wish("fake", "fake", 4, 0, Limits()),
            lambda *row: None, never)  # fmt: skip
     assert found(out)[0]["noise"] == 0.0  # both wordings of a scripted judge agree
     assert pytest.approx(2.3264, abs=1e-3) == RANGE  # 19 of 20 pairs: 1.645 spreads of a difference
@@ -136,8 +136,8 @@ def test_an_empty_or_looping_draft_earns_nothing(workspace: Workspace, tmp_path:
     scripted = workspace._loaded["fake"]
     scripted.drafts = lambda *given, **more: ["", "and so on " * 80, PIECE.format("mixed") + " (4)"]  # type: ignore[method-assign]
     out = tmp_path / "kept.jsonl"
-    choose(workspace, read_prompts(asked(tmp_path)).examples[:1], Pair(out), Wish("fake", "fake", 3, 0, Limits(0.0)),
-           lambda *row: None, never)  # fmt: skip
+    wish = Wish("fake", "fake", 3, 0, Limits(0.0))
+    choose(workspace, read_prompts(asked(tmp_path)).examples[:1], Requests(out), wish, lambda *row: None, never)
     assert found(out)[0]["rewards"][:2] == [0.0, 0.0] and found(out)[0]["rewards"][2] > 0.5
 
 
@@ -151,18 +151,18 @@ def test_what_was_tried_is_parted_anew_by_other_limits_and_both_files_are_whole(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     out, wish = tmp_path / "kept.jsonl", Wish("fake", "fake", 4, 0, Limits(noise=0.05))
-    choose(workspace, read_prompts(asked(tmp_path)).examples, Pair(out), wish, lambda *row: None, never)
+    choose(workspace, read_prompts(asked(tmp_path)).examples, Requests(out), wish, lambda *row: None, never)
     before = parted(out)
     assert before == {"mixed.": "", "easy.": EASY, "hard.": HARD, "flat.": FLAT}
     whole = (out.read_bytes(), row_files.beside(out).read_bytes())
-    assert part_anew(Pair(out), wish.limits) == ""
+    assert part_anew(Requests(out), wish.limits) == ""
     assert (out.read_bytes(), row_files.beside(out).read_bytes()) == whole
-    said = part_anew(files := Pair(out), Limits(low=0.05, high=0.3, noise=0.05))
+    said = part_anew(files := Requests(out), Limits(low=0.05, high=0.3, noise=0.05))
     assert "(1 more kept, 1 more dropped), and both files were written anew." in said
     assert parted(out) == {"mixed.": EASY, "easy.": EASY, "hard.": "", "flat.": EASY}
-    assert summary(files) == summary(Pair(out)) and summary(files)["kept"] == 1
-    part_anew(Pair(out), wish.limits)
-    assert parted(out) == before and len(Pair(out).done) == 4
+    assert summary(files) == summary(Requests(out)) and summary(files)["kept"] == 1
+    part_anew(Requests(out), wish.limits)
+    assert parted(out) == before and len(Requests(out).done) == 4
 
 
 @pytest.mark.parametrize("write", [0, 1, 2])
@@ -170,7 +170,7 @@ def test_a_kill_while_the_files_are_written_anew_loses_no_row(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
 ) -> None:
     out, wish = tmp_path / "kept.jsonl", Wish("fake", "fake", 4, 0, Limits(noise=0.05))
-    choose(workspace, read_prompts(asked(tmp_path)).examples, Pair(out), wish, lambda *row: None, never)
+    choose(workspace, read_prompts(asked(tmp_path)).examples, Requests(out), wish, lambda *row: None, never)
     writes, whole = iter(range(3)), row_files.write_whole
 
     def killed(path: Path, content: bytes) -> None:
@@ -182,9 +182,9 @@ def test_a_kill_while_the_files_are_written_anew_loses_no_row(
     with monkeypatch.context() as patch:
         patch.setattr(row_files, "write_whole", killed)
         with pytest.raises(KeyboardInterrupt):
-            part_anew(Pair(out), other)
-    assert len(Pair(out).done) == 4
-    part_anew(Pair(out), other)
+            part_anew(Requests(out), other)
+    assert len(Requests(out).done) == 4
+    part_anew(Requests(out), other)
     assert parted(out) == {"mixed.": EASY, "easy.": EASY, "hard.": "", "flat.": EASY}
     assert len(found(out)) == 1 and len(found(row_files.beside(out))) == 3
 
@@ -202,12 +202,12 @@ def test_what_others_tried_is_not_mixed_with_it(
     workspace: Workspace, tmp_path: Path, other: dict[str, Any], said: str
 ) -> None:
     out, wish = tmp_path / "kept.jsonl", Wish("fake", "fake", 4, 0, Limits())
-    choose(workspace, read_prompts(asked(tmp_path)).examples[:2], Pair(out), wish, lambda *row: None, never)
-    refuse_others(Pair(out), wish._replace(seed=1, limits=Limits(0.1)))
+    choose(workspace, read_prompts(asked(tmp_path)).examples[:2], Requests(out), wish, lambda *row: None, never)
+    refuse_others(Requests(out), wish._replace(seed=1, limits=Limits(0.1)))
     with pytest.raises(WriterError, match="name another file with --out") as refusal:
-        refuse_others(Pair(out), wish._replace(**other))
+        refuse_others(Requests(out), wish._replace(**other))
     assert said in str(refusal.value)
-    old = Pair(tmp_path / "old.jsonl")
+    old = Requests(tmp_path / "old.jsonl")
     old.keep({"id": "d-1", "policy": "fake"})  # of a version that said no more
     refuse_others(old, wish._replace(drafts=8))
 

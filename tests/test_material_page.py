@@ -61,6 +61,13 @@ def test_while_it_runs_it_says_how_far_how_many_and_how_long() -> None:
     assert "stopping; what is made is kept" in stopping and 'aria-disabled="true">Stopping …<' in stopping
 
 
+def test_of_the_library_runs_are_counted() -> None:
+    own = Asked("thoughts", "library")
+    for progress in (RUNNING, RUNNING._replace(state="stopped")):
+        html = work_card("thoughts", OFFERS, progress, 9, own if progress is RUNNING else None, own)
+        assert "12 of 60 runs of your library" in html and "requests" not in html.split("</ul>")[1]
+
+
 def test_how_it_ended_is_told() -> None:
     assert "Stopped at 12 of 60 requests. What was made is kept" in card(RUNNING._replace(state="stopped"))
     failed = card(RUNNING._replace(state="failed", message="It does not fit."))
@@ -153,7 +160,7 @@ def test_limits_part_at_once_and_what_stays_is_practised_on(trying: Workspace) -
     on_act(trying, {"act": "prepare", "kind": "difficulty", "source": "sample"})
     over(trying.preparing, TRYING)
     page = look(trying)
-    assert "<b>1 of 4 requests</b> stays." in page[3] and ("All done" in page[2] or "Go on" in page[2])
+    assert "<b>1 of 4 requests</b> stays." in page[3] and "All done" in page[2]
     trying._loaded.clear()  # nothing is written anew
     page = on_bounds(trying, (0.0, 0.7, None, 4), page[4])
     assert "<b>3 of 4 requests</b> stay." in page[3]

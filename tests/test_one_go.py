@@ -139,6 +139,31 @@ def test_of_a_thought_that_breaks_off_what_was_whole_is_kept(said: str, attempts
     assert not any("<" in a.text for a in run.attempts)
 
 
+@pytest.mark.parametrize("odd", ["<b>", "<3 of them, ", "</think>\n\nIt begins. <i>"])
+def test_a_thought_that_is_spoiled_is_ended_where_nothing_of_it_comes_any_more(odd: str) -> None:
+    events, run = played("<draft>\n" + FIRST + f"\n</draft>\n{odd}" + "and so it went on " * 200)
+    [said] = of(Thought, events)
+    assert said.refused.startswith("a tag that is none of a thought's") and said.tokens < 250
+    assert run.attempts[0].text == FIRST and run.finished
+
+
+ASKS = "Sure. I need more information about the keeper and his lamp before I can begin."
+EXAMPLES = "Every morning at ten past five Mrs Okafor stood at Mill Lane and told me the weather."
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (ASKS, "asks instead of writing"),
+        (f"Here is the revised paragraph: {FIRST}", "echoes the instructions"),
+        (f"Dear road,\n\n{EXAMPLES}", "echoes the instructions"),
+    ],
+)
+def test_a_text_of_a_thought_that_is_no_piece_is_no_more_judged_than_one_of_the_rounds(text: str, fault: str) -> None:
+    _, run = played(reply(thought(draft=text, final=text)))
+    assert run.attempts[0].faults == (fault,) and run.attempts[0].evaluation is None and run.best is None
+
+
 def test_a_thought_inside_a_part_is_no_word_of_it() -> None:
     events, run = played("<draft>\nThe sea <think>hm</think> was flat.\n</draft>\n</think>\n\nThe sea was flat.")
     assert not any(

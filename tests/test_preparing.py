@@ -172,6 +172,7 @@ def test_whoever_deletes_everything_deletes_the_traces_too(workspace: Workspace)
     said, *_ = on_delete(workspace, WORD, False)
     assert "Everything you wrote is deleted" in said
     assert not thoughts_at(workspace.home).parent.exists() and not workspace.preparing.running()
+    assert workspace.preparing.progress("thoughts") is None  # nothing to go on with
 
 
 def test_one_thing_is_made_at_a_time(workspace: Workspace) -> None:

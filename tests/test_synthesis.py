@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, model, overlap, revision, task, team
 from synthesis_child import scripted_model
 
-from writer_r1 import room
+from writer_r1 import room, row_files
 from writer_r1.cli import main
-from writer_r1.errors import WriterError
+from writer_r1.errors import Busy, WriterError
 from writer_r1.events import Failed, Part, Started
 from writer_r1.llm import never
 from writer_r1.llm.fake import FakeLLM
@@ -256,6 +256,73 @@ def test_every_run_of_the_library_that_is_over_is_counted_with_its_reason(tmp_pa
     assert from_history(store, Outcomes(out), LIMITS, overlap, lambda *row: None) == 1
     told = Outcomes(out).summary()
     assert told["traces"] + sum(told["dropped"].values()) == 3 and told["dropped"][NO_TEXT] == 1
+
+
+def test_a_run_that_got_better_takes_the_place_of_its_earlier_thought(tmp_path: Path) -> None:
+    store, out = Store(tmp_path / "library.db"), tmp_path / "t.jsonl"
+    kept(store, "run-1", scripted_model(), "A letter about the kettle.")
+    kept(store, "run-2", scripted_model(), "A letter about the gate.")
+    from_history(store, Outcomes(out), LIMITS, overlap, lambda *row: None)
+    assert [row["id"] for row in found(out)][:1] == ["h-run-1-2"]
+    earlier = Outcomes(out)
+    trace = Trace.model_validate(earlier.kept[0]["trace"])
+    earlier.add("h-run-1-5", trace, ())
+    ids = [row["id"] for row in found(out)]
+    assert "h-run-1-2" not in ids and ids[-1] == "h-run-1-5" and len(ids) == len(set(ids))
+    assert trace.final not in earlier.pieces("h-run-1-7") and trace.final in earlier.pieces("h-run-2-2")
+
+
+def test_rows_of_another_kind_are_left_alone(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text('{"id": "p-1", "prompt": "A letter about the kettle."}\n', "utf-8")
+    whole = prompts.read_bytes()
+    for words in (["synth"], ["difficulty"]):
+        assert main([*words, "--prompts", str(prompts), "--out", str(prompts)]) == 1
+        assert prompts.read_bytes() == whole and not row_files.beside(prompts).exists()
+
+
+def test_a_line_that_a_kill_cut_short_is_taken_out_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "t.jsonl"
+    out.write_bytes(b'{"id": "t-1"}\n{"id": "t-2", "te')
+    node = out.stat().st_ino
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("a kill here would cost the whole file"))
+    assert [row["id"] for row in Outcomes(out).kept] == ["t-1"]
+    assert out.read_bytes() == b'{"id": "t-1"}\n' and out.stat().st_ino == node
+
+
+def test_two_do_not_make_the_same_rows(workspace: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "traces.jsonl"
+    with Outcomes(out).alone(), pytest.raises(Busy, match="is being made by another process"):
+        made(workspace, asked(tmp_path), out)
+    made(workspace, asked(tmp_path, THINGS[:1]), out)
+    assert len(found(out)) == 1
+
+
+def test_a_report_shows_why_nothing_was_kept_and_touches_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, torn = tmp_path / "t.jsonl", b'{"id": "t-1", "reason": "so"}\n{"id": "t-2", "rea'
+    row_files.beside(out).write_bytes(torn)  # another process writes the second row
+    assert main(["synth", "--report", "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["dropped"] == {"so": 1}
+    assert row_files.beside(out).read_bytes() == torn and not out.exists()
+
+
+def test_the_model_that_writes_is_not_loaded_anew_for_each_request(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = list[str]()
+
+    def llm(self: Workspace, name: str) -> FakeLLM:
+        if name not in self._loaded:
+            loaded.append(name)
+            self._loaded[name] = scripted_model()
+        return self._loaded[name]  # type: ignore[return-value]
+
+    monkeypatch.setattr(Workspace, "llm", llm)
+    monkeypatch.setattr(Workspace, "name_of", lambda self, name: name)
+    made(workspace, asked(tmp_path, THINGS[:3]), tmp_path / "t.jsonl", writer="one of no role")
+    assert loaded.count("one of no role") == 1
 
 
 # the command

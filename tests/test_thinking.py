@@ -187,6 +187,48 @@ def test_a_place_without_a_quote_is_told_by_its_first_words() -> None:
     )
 
 
+def test_what_was_advised_and_not_done_is_no_reflection() -> None:
+    first, second = steps(better())
+    assert second.reflection
+    [one] = second.reflection.advice
+    other = one.model_copy(update={"paragraph": 1, "quote": None, "fault": "It is long.", "edit": "Cut the lamp."})
+    both = second.reflection.model_copy(update={"advice": (other, one)})
+    told = plainly(second.model_copy(update={"reflection": both}), first)
+    assert told == plainly(second, first) and "Cut the lamp" not in told
+
+
+def test_a_segment_that_takes_a_criterion_down_is_none_to_learn_from() -> None:
+    run = better()
+    first, second = steps(run)
+    assert run.rubric and first.evaluation and second.evaluation
+    added = run.rubric.criteria[0].model_copy(update={"name": "Calm", "description": "It is calm.", "weight": 0.1})
+    rubric = run.rubric.model_copy(update={"criteria": (*run.rubric.criteria, added)})
+
+    def scored(attempt: Attempt, value: float) -> Attempt:
+        assert attempt.evaluation
+        more = attempt.evaluation.scores[0].model_copy(
+            update={"criterion_id": added.id, "value": value, "low": value, "high": value}
+        )
+        scores = (*attempt.evaluation.scores, more)
+        return attempt.model_copy(update={"evaluation": attempt.evaluation.model_copy(update={"scores": scores})})
+
+    def told_with(after: float) -> Trace:
+        rows = [scored(a, 0.9 if a is first else after) if a.evaluation else a for a in run.attempts]
+        return told(run.model_copy(update={"attempts": tuple(rows), "rubric": rubric}))
+
+    assert told_with(0.9).segments
+    with pytest.raises(NoThought, match=UNPROVEN):
+        told_with(0.5)
+
+
+def test_a_reflection_without_spaces_between_its_words_can_be_specific() -> None:
+    before = "灯塔的老人每天晚上点亮油灯。\n\n他从不说话。"
+    segment = Segment(reflection="…", changes=(Change(paragraph=1, text="老人用颤抖的手点亮油灯。"),))
+    assert is_specific("油灯点亮得太快，老人的手应该颤抖。", before, segment)
+    assert not is_specific("这里写得不好，要更生动。", before, segment)
+    assert repeats(["油灯点亮得太快。", "油灯点亮得太快！", "他为什么从不说话？"], None) == [False, True, False]
+
+
 def test_a_plan_is_the_models_own_or_none() -> None:
     assert voice().plan() == "I begin with the lamp and end with the oil."
     assert voice(plan=" want a good score from the judge.").plan() == ""

@@ -17,9 +17,9 @@ from training_data import run_config, write_rows
 from writer_r1.errors import TrainingError
 from writer_r1.one_go import OPENS
 from writer_r1.traces import Change, Segment, Trace, parse, written
-from writer_r1.training import checkpoint, mrpo, run_folder
+from writer_r1.training import checkpoint, mrpo, run_folder, sft
 from writer_r1.training.config import Config, Objective, Replay, configured, parsed, smaller
-from writer_r1.training.data import read_prompts
+from writer_r1.training.data import Example, read_prompts
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, replay_loss
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.policy import Policy, Rollout, open_policy
@@ -91,8 +91,16 @@ def test_the_judges_range_is_what_a_gain_has_to_pass() -> None:
 def test_what_is_no_thought_is_worth_nothing(text: str) -> None:
     found = read(text)
     assert found.refused and found.piece == "" and "<" not in found.shown
+    assert found.shown.startswith("No thought that could be read: ")
     assert found.thought == Thought(0.0, 0.0, (), (0,) * len(text))
     assert found.reward.value == 0.0 and found.reward.gated
+
+
+def test_the_samples_of_what_learns_thoughts_show_no_tag() -> None:
+    text, learned = thought(segment()), Example("x", PROMPT, thought(segment()), None, "")
+    assert sft._shown(learned, text) == read(text).shown
+    assert sft._shown(learned, text[:-60]).startswith("No thought that could be read: ")
+    assert sft._shown(learned._replace(text=DRAFT), "A <b>bold</b> piece.") == "A <b>bold</b> piece."
 
 
 def test_of_a_reply_that_was_cut_only_the_piece_is_not_whole() -> None:

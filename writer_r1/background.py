@@ -48,14 +48,14 @@ class Work(NamedTuple):
 
 
 class Works(Generic[Key]):
-    """The works of one kind of this process, one at a time; of each key the last is remembered."""
+    """The works of one kind for one library, one at a time; of each key the last is remembered."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._all: dict[Key, _Thread] = {}
 
-    def begin(self, key: Key, work: Work, busy: Callable[[Key], str]) -> None:
-        """Begin, unless the same is under way.
+    def begin(self, key: Key, work: Work, busy: Callable[[Key], str]) -> bool:
+        """Begin, and return whether it did: not where the same is under way.
 
         Raises:
             Busy: another one is, with the sentence that `busy` has for it.
@@ -65,8 +65,10 @@ class Works(Generic[Key]):
             if running is not None and running != key:
                 raise Busy(busy(running))
             if running is None:
-                self._all[key] = begun = _Thread(work)
+                begun = _Thread(work)
                 begun.thread.start()
+                self._all[key] = begun
+            return running is None
 
     def progress(self, key: Key) -> Progress | None:
         """Return how far the last work of this key is, or None where this studio began none."""
@@ -84,8 +86,9 @@ class Works(Generic[Key]):
 
     def close(self, timeout_s: float = CLOSING_S) -> bool:
         """Stop, and return whether the model is let go."""
-        self.stop()
-        threads = [one.thread for one in list(self._all.values())]
+        with self._guard:  # one that is being begun is stopped, too
+            self.stop()
+            threads = [one.thread for one in self._all.values()]
         for thread in threads:
             thread.join(timeout_s)
         return not any(thread.is_alive() for thread in threads)
@@ -112,7 +115,7 @@ class _Thread:
         message = self._work.bug
         try:
             self._work.do(self._tell, self.stop.is_set)
-            whole = self._said.done >= self._said.total  # stopped too late is done
+            whole = 0 < self._said.total <= self._said.done  # stopped too late is done
             state, message = ("done" if whole or not self.stop.is_set() else "stopped"), ""
         except WriterError as error:
             message = str(error)

@@ -15,6 +15,7 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from writer_r1.acceptance import judge_range
+from writer_r1.adapters import digest_of
 from writer_r1.checks import faults
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.drafting import Writer, draft_request, reply_tokens
@@ -27,12 +28,14 @@ from writer_r1.room import Doing, Host, work_off
 from writer_r1.row_files import Pair, Row, Say
 from writer_r1.training.data import Example
 from writer_r1.trajectory import Rubric, digest
+from writer_r1.weights_folder import ADAPTER_FILE
 
 EASY = "too easy: its drafts are good already"
 HARD = "too hard: its drafts score too low"
 FLAT = "its drafts score alike, within the judge's noise"
 UNSCORED = "fewer than two of its drafts could be scored"
 TOO_LONG = "the request is too long for the model"
+CHANGED = "What the drafting model wears was changed meanwhile; begin again to try requests with what it is now."
 RANGE = 1.645 * math.sqrt(2)  # widths of noise in a range from which 19 pairs in 20 are in order
 BINS = 10
 
@@ -76,6 +79,12 @@ class Spread(NamedTuple):
         return stdev(self.rewards) if len(self.rewards) > 1 else 0.0
 
 
+class Requests(Pair):
+    """The rows of requests that stay and, beside them, of those that were left out."""
+
+    begins = ("d-",)
+
+
 def unfit(found: Spread, limits: Limits) -> str | None:
     """Return why a request is left out; None where its drafts have something to teach."""
     if len(found.rewards) < 2:
@@ -94,11 +103,14 @@ def histogram(means: Sequence[float], bins: int = BINS) -> list[int]:
     return [counts[k] for k in range(bins)]
 
 
-def choose(host: Host, examples: Sequence[Example], files: Pair, wish: Wish, say: Say, cancel: Cancel) -> int:
+def choose(host: Host, examples: Sequence[Example], files: Requests, wish: Wish, say: Say, cancel: Cancel) -> int:
     """Try every request that was not tried yet, and return how many were tried now."""
+    weights = _weights(wish)
 
     def work(key: str, example: Example, halt: Cancel, doing: Doing) -> None:
-        judge = host.judge_by(wish.judge, halt)
+        if _weights(wish) != weights:
+            raise WriterError(CHANGED)
+        judge = host.judge_by(wish.judge, halt, wish.policy)
         policy = host.llm(wish.policy)
         policy = policy.adapted(wish.adapter, wish.strength) if wish.adapter else policy
         doing(f"writing {wish.drafts} drafts and judging them")
@@ -107,12 +119,18 @@ def choose(host: Host, examples: Sequence[Example], files: Pair, wish: Wish, say
     return work_off(examples, key_of, files, host.jobs, work, say, cancel)
 
 
+def _weights(wish: Wish) -> str:
+    """Return the digest of what the policy wears; an empty string where it wears nothing."""
+    worn = wish.adapter
+    return digest_of(worn / ADAPTER_FILE if worn.is_dir() else worn) if worn else ""
+
+
 def key_of(example: Example) -> str:
     """Return the id of the row that a request ends in."""
-    return "d-" + digest(example.prompt)
+    return Requests.begins[0] + digest(example.prompt)
 
 
-def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Pair, wish: Wish) -> None:
+def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Requests, wish: Wish) -> None:
     row: dict[str, Any] = {"id": key, "prompt": example.prompt} | _tried_with(wish)
     try:
         rubric = example.rubric or outcome(
@@ -138,7 +156,7 @@ def _tried_with(wish: Wish) -> dict[str, Any]:
     return {"policy": wish.policy, "adapter": wish.worn, "judge": wish.judge, "drafts": wish.drafts}
 
 
-def refuse_others(files: Pair, wish: Wish) -> None:
+def refuse_others(files: Requests, wish: Wish) -> None:
     """Return where all that was tried before was tried as it is wished now, as far as its rows say.
 
     Raises:
@@ -210,11 +228,16 @@ def _why_out(row: Row, limits: Limits) -> str:
     return unfit(Spread(tuple(row["rewards"]), float(row.get("noise", 0.0))), limits) or ""
 
 
-def part_anew(files: Pair, limits: Limits) -> str:
+def part_anew(files: Requests, limits: Limits) -> str:
     """Return what these limits changed of what was tried before, as a sentence; both files are then written anew.
 
     An empty string where nothing changed.
     """
+    with files.alone():
+        return _parted_anew(files, limits)
+
+
+def _parted_anew(files: Requests, limits: Limits) -> str:
     kept, dropped = list[Row](), list[Row]()
     for row in {str(row["id"]): row for row in (*files.kept, *files.dropped)}.values():
         bare, why = {key: value for key, value in row.items() if key != "reason"}, _why_out(row, limits)
@@ -232,7 +255,7 @@ def part_anew(files: Pair, limits: Limits) -> str:
     )
 
 
-def summary(files: Pair) -> dict[str, Any]:
+def summary(files: Requests) -> dict[str, Any]:
     """Return how many requests stay, why others do not, and where their mean rewards lie."""
     means = [float(row["mean"]) for row in (*files.kept, *files.dropped) if "mean" in row]
     reasons = Counter(str(row.get("reason")) for row in files.dropped)

@@ -133,14 +133,18 @@ def write_draft(
     whole = text.strip()
     found = list(faults(whole, language_of(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
-    # In a dialogue people say such things too, but not where hardly anything else is said.
-    found += ["asks instead of writing"] if ASKING.search(whole[:OPENING]) and len(whole) < 1.5 * OPENING else []
+    found += ["asks instead of writing"] if asks(whole) else []
     found += ["echoes the instructions"] if whole.startswith("<think>") else []  # a thought where a piece was asked
     found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens, seconds=seconds)
     return written
+
+
+def asks(text: str) -> bool:
+    """Return whether a text asks back or refuses; in a dialogue people do, too, but not where hardly more is said."""
+    return bool(ASKING.search(text[:OPENING])) and len(text) < 1.5 * OPENING
 
 
 def ripe(text: str, fresh: int, facts: Facts) -> int | None:

@@ -1,8 +1,8 @@
 """A file of lines, added to row by row: what a kill cut short spoils no other row."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
-from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ def add_line(path: Path, row: bytes) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
-        if file.seek(0, SEEK_END):
-            file.seek(-1, SEEK_END)
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
                 file.write(b"\n")  # so that a line cut short spoils no other
         file.write(row + b"\n")
@@ -52,7 +52,7 @@ def finished(path: Path, head: bytes) -> list[dict[str, Any]]:
     if not all(isinstance(row, dict) for row in found) or not (torn.startswith(head) or head.startswith(torn)):
         raise ValueError("other rows")
     if torn:
-        path.write_bytes(raw[: -len(torn)])
+        os.truncate(path, len(raw) - len(torn))  # in place: a second kill must not cost the whole file
     return found
 
 

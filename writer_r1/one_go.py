@@ -11,8 +11,8 @@ from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from writer_r1.acceptance import accept, usable
-from writer_r1.checks import faults, is_looping
-from writer_r1.drafting import LOOK_EVERY, Writer, reply_tokens, restated
+from writer_r1.checks import copied_share, faults, is_looping, word_count
+from writer_r1.drafting import COPIED, LOOK_EVERY, TALK, Writer, asks, language_of, reply_tokens, restated
 from writer_r1.events import (
     BY_USER,
     THOUGHT_BROKE_OFF,
@@ -31,12 +31,14 @@ from writer_r1.events import (
 from writer_r1.facts import read_facts
 from writer_r1.judge import Judge, evaluate
 from writer_r1.llm import Finish, Request, Sampling
-from writer_r1.prompts import render
+from writer_r1.prompts import example, render
 from writer_r1.traces import TAG, NoTrace, Refusal, Tag, Trace, parse, tag_of, trace_of, unescaped
-from writer_r1.trajectory import Advice, Attempt, Evaluation, Reflection, Rubric
+from writer_r1.trajectory import Advice, Attempt, Evaluation, Fault, Reflection, Rubric
 
 OPENS = "<think>\n"  # how the reply begins
 LONGER = 4  # times a draft alone
+STRAY = 160  # characters without a new word of any part, after which nothing of a thought comes any more
+EXAMPLE = 6  # words from which on a text can be told to be the example's
 DOING = {
     "plan": "planning",
     "draft": "drafting",
@@ -148,13 +150,19 @@ def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, 
     )
     stream, text, looked = writer.llm.stream(request, sampling, writer.cancel), OPENS, 0
     told: list[int] = []  # how many signs of each part
+    seen, grown = (0, 0), len(text)
     while True:
         try:
             text += next(stream)
         except StopIteration as end:
             return text, end.value
         now = so_far(text)
+        if (far := (len(now.whole), len(now.words))) != seen:
+            seen, grown = far, len(text)
         yield from _news(now, told)
+        if len(text) - grown > STRAY:  # what comes is no part of a thought any more, and `parse` says why
+            stream.close()
+            return text, Finish("stop", 0, writer.llm.count(text))
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)
             if is_looping(now.words):
@@ -191,8 +199,7 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         parent = number - 1 or None
         if reflection:
             yield Reflected(attempt=number, reflection=reflection)
-        language = writer.facts.language.value if writer.facts.language else None
-        found = faults(text, language, cut)
+        found = _faults(text, writer, cut=cut)
         tokens = writer.llm.count(text)
         yield Drafted(attempt=number, parent=parent, text=text, faults=found, tokens=tokens)
         attempt = Attempt(number=number, parent=parent, text=text, complete=True, faults=found, reflection=reflection)
@@ -208,6 +215,15 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         best = attempt if verdict.accepted else best
         if judge.cancel():
             return
+
+
+def _faults(text: str, writer: Writer, *, cut: bool) -> tuple[Fault, ...]:
+    """Return what is wrong with a text of a thought, by what a draft and a revision of the rounds are held to."""
+    found = list(faults(text, language_of(writer), cut))
+    found += ["asks instead of writing"] if asks(text) else []
+    shown = word_count(text) > EXAMPLE and copied_share(text, example("think")) > COPIED
+    found += ["echoes the instructions"] if shown or TALK.search(text) else []
+    return tuple(found)
 
 
 def _reflection(trace: Trace, number: int, rubric: Rubric) -> Reflection | None:

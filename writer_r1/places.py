@@ -3,6 +3,7 @@
 `WRITER_R1_HOME` moves everything the user made; `WRITER_R1_MODELS` moves the weights. Nothing is created here.
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -46,5 +47,14 @@ def models() -> Path:
 
 def machine_lock() -> Path:
     """Return the file whose lock lets one model job run at a time on this machine, whatever the home."""
+    return _lock("model")
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file whose lock lets one process of this machine add to a file."""
+    return _lock(hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16])
+
+
+def _lock(name: str) -> Path:
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"writer-r1-{user}.model.lock"
+    return Path(tempfile.gettempdir()) / f"writer-r1-{user}.{name}.lock"

@@ -17,7 +17,6 @@ from writer_r1.llm import Cancel
 from writer_r1.material import Source, delete, read_bounds, requests, thoughts_at, tried_at
 from writer_r1.review import Similarity
 from writer_r1.room import Host as ModelHost
-from writer_r1.row_files import Pair
 from writer_r1.store import Store
 from writer_r1.thinking import Limits
 from writer_r1.training.export import to_gguf_adapter
@@ -130,14 +129,19 @@ class Preparing:
             else:
                 _difficulty(host, asked.source, wishes.trying, tell, cancel)
 
+        work = Work(f"making of {asked.kind}", make, BUG)
         with self._guard:
-            if self.running() is None:
+            if self._works.begin(asked, work, lambda other: BUSY[other.kind]):
                 self._last[asked.kind], self._wishes = asked, wishes
-            self._works.begin(asked, Work(f"making of {asked.kind}", make, BUG), lambda other: BUSY[other.kind])
+
+    def last(self, kind: Kind) -> Asked | None:
+        """Return what this studio was asked for last of this kind, if for anything."""
+        with self._guard:
+            return self._last.get(kind)
 
     def progress(self, kind: Kind) -> Progress | None:
         """Return how far the last work of this kind is, or None where this studio began none."""
-        last = self._last.get(kind)
+        last = self.last(kind)
         return self._works.progress(last) if last else None
 
     def wish(self) -> difficulty.Wish:
@@ -151,8 +155,9 @@ class Preparing:
         return under_way.thinking if under_way else thoughts_wish(self._host)
 
     def _under_way(self, kind: Kind) -> Wishes | None:
-        running = self.running()
-        return self._wishes if running and running.kind == kind else None
+        with self._guard:
+            running = self.running()
+            return self._wishes if running and running.kind == kind else None
 
     def running(self) -> Asked | None:
         """Return what is being made, if anything."""
@@ -172,6 +177,8 @@ class Preparing:
         if not self.close():
             raise Busy("What is made to train on has not stopped yet; delete everything again in a moment.")
         delete(self._host.home)
+        with self._guard:
+            self._last.clear()  # nothing is kept that could be gone on with
 
     def close(self, timeout_s: float = CLOSING_S) -> bool:
         """Stop, and return whether the model is let go."""
@@ -187,7 +194,7 @@ def _thoughts(host: Host, source: Source, wish: synthesis.Wish, tell: Tell, canc
 
 
 def _difficulty(host: Host, source: Source, wish: difficulty.Wish, tell: Tell, cancel: Cancel) -> None:
-    files = Pair(_begun(tried_by(wish, host.home)))
+    files = difficulty.Requests(_begun(tried_by(wish, host.home)))
     wish = wish._replace(adapter=_worn(wish, host) if wish.adapter else None)
     difficulty.choose(host, requests(source, host.store), files, wish, tell, cancel)
 

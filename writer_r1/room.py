@@ -43,8 +43,8 @@ class Host(Protocol):
         """Return a model, loaded once; only while the machine's model lock is held."""
         ...
 
-    def judge_by(self, name: str, cancel: Cancel) -> Judge:
-        """Return a model as a judge; only while that lock is held."""
+    def judge_by(self, name: str, cancel: Cancel, beside: str = "") -> Judge:
+        """Return a model as a judge, with the model `beside` it kept; only while that lock is held."""
         ...
 
 
@@ -106,17 +106,18 @@ def work_off(
 
     One that somebody who writes had to wait for ends in no row, and is worked on again.
     """
-    done = files.done
-    todo = [(key, one) for one in every if (key := key_of(one)) not in done]
-    for number, ((key, one), doing) in enumerate(in_turn(todo, len(every), say)):
-        while key not in files.done:
-            doing(WAITING)
-            with turn(jobs, cancel) as halt:
-                if halt:
-                    work(key, one, halt, doing)
-            if cancel():
-                return number
-            time.sleep(PAUSE_S)
+    with files.alone():
+        done = files.done
+        todo = [(key, one) for one in every if (key := key_of(one)) not in done]
+        for number, ((key, one), doing) in enumerate(in_turn(todo, len(every), say)):
+            while key not in files.done:
+                doing(WAITING)
+                with turn(jobs, cancel) as halt:
+                    if halt:
+                        work(key, one, halt, doing)
+                if cancel():
+                    return number
+                time.sleep(PAUSE_S)
     return len(todo)
 
 

@@ -6,11 +6,15 @@ Whatever a row is made of ends in one line of one of the two, so that work that 
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from writer_r1.errors import WriterError
+from filelock import FileLock, Timeout
+
+from writer_r1 import places
+from writer_r1.errors import Busy, WriterError
 from writer_r1.lines import add_line, finished
 from writer_r1.whole_file import write_whole
 
@@ -31,11 +35,33 @@ def ids(some: Iterable[Row]) -> set[str]:
 
 
 class Pair:
-    """The two files; what they hold already is read, and a line that a kill cut short is taken out."""
+    """The two files; what they hold already is read, and a line that a kill cut short is taken out.
+
+    `begins` are the beginnings of the ids of such rows: files of others are refused.
+    """
+
+    begins: tuple[str, ...] = ("",)
 
     def __init__(self, out: Path) -> None:
         self.out, self._beside = out, beside(out)
-        self.kept, self.dropped = _begun(self.out), _begun(self._beside)
+        self.kept, self.dropped = self._read()
+
+    def _read(self) -> tuple[list[Row], list[Row]]:
+        return _begun(self.out, self.begins), _begun(self._beside, self.begins)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from adding to the files, who would make every row a second time.
+
+        Raises:
+            Busy: another one adds to them.
+        """
+        try:
+            with FileLock(places.lock_of(self.out), timeout=0):
+                self.kept, self.dropped = self._read()
+                yield
+        except Timeout:
+            raise Busy(f"The file {str(self.out)!r} is being made by another process; wait for its end.") from None
 
     @property
     def done(self) -> set[str]:
@@ -69,11 +95,11 @@ def in_turn(todo: Sequence[T], total: int, say: Say) -> Iterator[tuple[T, Callab
     say(total, total, 0.0, "done")
 
 
-def _begun(path: Path) -> list[Row]:
+def _begun(path: Path, begins: tuple[str, ...]) -> list[Row]:
     try:
         found = finished(path, HEAD)
-        if any("id" not in row for row in found):
-            raise ValueError("rows without an id")
+        if any("id" not in row or not str(row["id"]).startswith(begins) for row in found):
+            raise ValueError("rows of another kind")
         path.open("ab").close()  # now, and not after minutes of work
     except ValueError:
         raise WriterError(f"The file {str(path)!r} holds other rows; name another with --out.") from None

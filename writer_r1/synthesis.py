@@ -21,7 +21,7 @@ from writer_r1.llm import Cancel, never
 from writer_r1.loop import Task, Team, write
 from writer_r1.review import Similarity
 from writer_r1.room import Doing, Host, work_off
-from writer_r1.row_files import Pair, Row, Say, ids
+from writer_r1.row_files import Pair, Row, Say, beside, ids, in_turn
 from writer_r1.store import Store
 from writer_r1.thinking import (
     NO_TEXT,
@@ -42,7 +42,7 @@ from writer_r1.usefulness import Tried, shares
 
 ENOUGH = 0.95  # of each criterion, before a run ends: a text that would please a reader may still be bettered
 TOO_LONG = "the request is too long for the model"
-RUN = "h-"  # how the ids begin of what is made of a run, which end in the number of its best text
+REQUEST, RUN = "t-", "h-"  # how ids begin; those of a run of the library end in the number of its best text
 A_SCENE = "a scene of a longer manuscript"
 
 
@@ -65,20 +65,27 @@ class Outcomes(Pair):
     """The rows of thoughts in a file and, beside it, of what was dropped; `mark` names how they are being made."""
 
     mark = ""
+    begins = (REQUEST, RUN)
 
     @property
     def done(self) -> set[str]:
         """Return the ids of what needs no more work."""
         return settled(self.kept, self.dropped, self.mark)
 
-    def pieces(self) -> list[str]:
-        """Return the pieces of the thoughts so far."""
-        return [str(row.get("trace", {}).get("final", "")) for row in self.kept]
+    def pieces(self, key: str) -> list[str]:
+        """Return the pieces of the thoughts so far, but for those of the very run that `key` is of."""
+        others = (row for row in self.kept if _whose(row) != _whose({"id": key}))
+        return [str(row.get("trace", {}).get("final", "")) for row in others]
 
     def add(self, key: str, trace: Trace, tries: Sequence[Tried], **more: Any) -> None:
-        """Keep a thought."""
+        """Keep a thought, in the place of an earlier one of the same run, which went on and got better."""
         row = {"id": key, "prompt": trace.prompt, "text": written(trace), "trace": trace.model_dump(mode="json")}
-        self.keep(row | _told(tries) | more)
+        row |= _told(tries) | more
+        others = [old for old in self.kept if _whose(old) != _whose(row)]
+        if len(others) < len(self.kept):
+            self.part([*others, row], self.dropped)
+        else:
+            self.keep(row)
 
     def refuse(self, key: str, prompt: str, why: str, tries: Sequence[Tried] = ()) -> None:
         """Keep that nothing was made of a request, and why."""
@@ -124,14 +131,15 @@ def _told(tries: Sequence[Tried]) -> dict[str, Any]:
 
 
 def read_outcomes(out: Path) -> dict[str, Any]:
-    """Return the summary of thoughts that were made earlier; see `Outcomes.summary`.
+    """Return the summary of thoughts that were made earlier, or are being made; see `summed`.
 
     Raises:
         WriterError: there is no such file.
     """
-    if not any(True for _ in rows(out)):
+    kept, dropped = ([row for row in rows(path) if "id" in row] for path in (out, beside(out)))
+    if not kept and not dropped:
         raise WriterError(f"The file {str(out)!r} holds no thoughts yet.")
-    return Outcomes(out).summary()
+    return summed(kept, dropped)
 
 
 def synthesise(
@@ -141,7 +149,7 @@ def synthesise(
     outcomes.mark = wish.mark
 
     def work(key: str, example: Example, halt: Cancel, doing: Doing) -> None:
-        judge = host.judge_by(wish.judge, halt)
+        judge = host.judge_by(wish.judge, halt, wish.writer)
         team = Team(host.llm(wish.writer), judge.llm, judge.similarity, _no_lessons, halt, judge.readers)
         _one(key, example, team, outcomes, wish, doing)
 
@@ -150,7 +158,7 @@ def synthesise(
 
 def key_of(example: Example) -> str:
     """Return the id of the row that a request ends in."""
-    return "t-" + digest(example.prompt)
+    return REQUEST + digest(example.prompt)
 
 
 def _no_lessons(prompt: str, criterion: str | None) -> Sequence[Lesson]:
@@ -183,7 +191,7 @@ def _one(key: str, example: Example, team: Team, outcomes: Outcomes, wish: Wish,
                 doing(event.text)
         doing("wording the reflections")
         trace = thought(run, plan, voice.reflection, wish.limits, team.similarity)
-        refuse_twins(trace, outcomes.pieces(), team.similarity)
+        refuse_twins(trace, outcomes.pieces(key), team.similarity)
     except RequestTooLong:
         outcomes.refuse(key, example.prompt, TOO_LONG, tried(run))
     except NoThought as why:
@@ -216,26 +224,26 @@ def from_history(
     outcomes.mark = digest(*map(str, limits))
     runs = [run for run in reversed(store.runs(EVERY)) if run.state != "running"][:most]
     looked = 0
-    for number, listed in enumerate(runs):
-        if cancel():
-            return looked
-        say(number, len(runs), None, "reading the library")
-        run = store.trajectory(listed.id)
-        key = f"{RUN}{run.id}-{run.best}"  # a run that goes on and gets better is another
-        if key in outcomes.done:
-            continue
-        looked += 1
-        try:
-            if part_of(event for _, event in store.events(listed.id)):
-                raise NoThought(A_SCENE)
-            if run.rubric is None or run.best is None:
-                raise NoThought(NO_TEXT)
-            plan = plain_plan(run.prompt, run.rubric.criteria)
-            trace = thought(run, plan, lambda before, after, _: plainly(after, before), limits, similarity)
-            refuse_twins(trace, outcomes.pieces(), similarity)
-        except NoThought as why:
-            outcomes.refuse(key, run.prompt, str(why), tried(run))
-        else:
-            outcomes.add(key, trace, tried(run), rubric=run.rubric.model_dump(mode="json"), source="history")
-    say(len(runs), len(runs), 0.0, "done")
+    with outcomes.alone():
+        for listed, doing in in_turn(runs, len(runs), say):
+            doing("reading the library")
+            if cancel():
+                return looked
+            run = store.trajectory(listed.id)
+            key = f"{RUN}{run.id}-{run.best}"  # a run that goes on and gets better is another
+            if key in outcomes.done:
+                continue
+            looked += 1
+            try:
+                if part_of(event for _, event in store.events(listed.id)):
+                    raise NoThought(A_SCENE)
+                if run.rubric is None or run.best is None:
+                    raise NoThought(NO_TEXT)
+                plan = plain_plan(run.prompt, run.rubric.criteria)
+                trace = thought(run, plan, lambda before, after, _: plainly(after, before), limits, similarity)
+                refuse_twins(trace, outcomes.pieces(key), similarity)
+            except NoThought as why:
+                outcomes.refuse(key, run.prompt, str(why), tried(run))
+            else:
+                outcomes.add(key, trace, tried(run), rubric=run.rubric.model_dump(mode="json"), source="history")
     return looked

@@ -135,7 +135,8 @@ def _segment(rubric: Rubric, before: Attempt, after: Attempt) -> Segment:
     if changes is None:
         raise NoThought(UNTOLD)
     gain, least = _gain(rubric, before, after)
-    if labelled(gain, least) != "useful" or before.evaluation is None or after.evaluation is None:
+    useful = labelled(gain, least) == "useful" and accept(rubric, before, after).accepted
+    if not useful or before.evaluation is None or after.evaluation is None:
         raise NoThought(UNPROVEN)
     scores = {"before": before.evaluation.reward, "after": after.evaluation.reward, "least": least}
     return Segment(reflection="…", changes=changes, **scores)
@@ -169,12 +170,15 @@ def refuse_twins(trace: Trace, earlier: Sequence[str], similarity: Similarity | 
 def plainly(after: Attempt, before: Attempt | None = None) -> str:
     """Return a round's reflection in the first person, worded without a model from what was advised.
 
-    A place without a quote is told by its first words, where the text `before` is given. A fault that is worded as
-    whoever judged worded it is left out: the change says enough.
+    Where the text `before` is given, a place without a quote is told by its first words, and what was advised and not
+    done is left out. A fault that is worded as whoever judged worded it is left out: the change says enough.
     """
     advice = after.reflection.advice if after.reflection else ()
     rows, spans = list[str](), paragraphs(before.text) if before else []
+    done = {c.paragraph for c in (changes_between(before.text, after.text) if before else None) or ()}
     for one in advice:
+        if done and one.paragraph not in done:
+            continue
         if not one.criterion_id:  # of a thought in one go: it is in the first person already
             rows.append(one.edit)
             continue

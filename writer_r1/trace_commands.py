@@ -16,7 +16,7 @@ from writer_r1.progress import Line
 from writer_r1.row_files import Say
 
 if TYPE_CHECKING:
-    from writer_r1.row_files import Pair
+    from writer_r1.difficulty import Requests
     from writer_r1.training.data import Example
     from writer_r1.workspace import Workspace
 
@@ -147,10 +147,9 @@ def _models(args: argparse.Namespace, workspace: "Workspace") -> tuple[str, str]
 
 def difficulty_command(args: argparse.Namespace) -> int:
     """Keep the requests whose drafts have something to teach; what was tried is not tried again, but parted anew."""
-    from writer_r1.difficulty import summary
-    from writer_r1.row_files import Pair
+    from writer_r1.difficulty import Requests, summary
 
-    files = Pair(args.out)
+    files = Requests(args.out)
 
     def say() -> int:
         found = summary(files)
@@ -160,7 +159,7 @@ def difficulty_command(args: argparse.Namespace) -> int:
     return _followed(lambda show: _choose(args, files, show), say)
 
 
-def _choose(args: argparse.Namespace, files: "Pair", say: Say) -> None:
+def _choose(args: argparse.Namespace, files: "Requests", say: Say) -> None:
     from writer_r1 import adapters
     from writer_r1.difficulty import Limits, Wish, choose, part_anew, refuse_others
     from writer_r1.llm import never

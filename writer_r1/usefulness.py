@@ -5,6 +5,7 @@ judge that cannot tell two texts apart praises and blames nobody. Source of the 
 arXiv 2604.03004, known to us at second hand; the rules are ours (`docs/papers.md` 5).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -20,6 +21,7 @@ ANCHORS = {"useful": 0.55, "harmful": 0.10}  # what is told of R2-Write: more th
 FEWER_TOKENS = 0.20  # and about as much shorter with its process reward
 ALIKE = 0.85  # cosine from which two reflections say the same
 NAMED = 2  # content words of the place that a reflection has in common with it, or it could stand anywhere
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 STANDS = 0.5  # share of a revision's words that are in the piece, from which on it was applied
 
 
@@ -45,8 +47,14 @@ def is_specific(reflection: str, before: str, segment: Segment) -> bool:
     """Return whether a reflection is about this place: it has words in common with what stood or now stands there."""
     spans = paragraphs(before)
     old = (before[slice(*spans[c.paragraph - 1])] for c in segment.changes)
-    here = {word for text in (*old, *(c.text for c in segment.changes)) for word in content_words(text)}
-    return len(here & set(content_words(reflection))) >= NAMED
+    here = {mark for text in (*old, *(c.text for c in segment.changes)) for mark in _marks(text)}
+    return len(here & _marks(reflection)) >= NAMED
+
+
+def _marks(text: str) -> set[str]:
+    """Return what a text is known by: its content words, and in scripts without spaces each two signs in a row."""
+    pairs = (run[k : k + 2] for run in _UNSPACED.findall(text) for k in range(len(run) - 1))
+    return {word for word in content_words(text) if not _UNSPACED.search(word)} | set(pairs)
 
 
 def is_applied(trace: Trace, number: int) -> bool:
@@ -79,8 +87,7 @@ def repeats(reflections: Sequence[str], similarity: Similarity | None) -> list[b
 
 
 def _same_words(text: str, others: Sequence[str]) -> list[float]:
-    mine = set(content_words(text))
-    rows = [set(content_words(other)) for other in others]
+    mine, rows = _marks(text), [_marks(other) for other in others]
     return [len(mine & row) / max(1, len(mine | row)) for row in rows]
 
 

@@ -220,9 +220,9 @@ class Workspace:
             self._loaded[key] = load(path, name=key, threads=threads, taken=taken_cores)
         return self._loaded[key]
 
-    def judge_by(self, name: str, cancel: Cancel = never) -> Judge:
-        """Return a model as a judge; call it only inside a job or `machine`."""
-        self.free({name})
+    def judge_by(self, name: str, cancel: Cancel = never, beside: str = "") -> Judge:
+        """Return a model as a judge, the model `beside` it kept; call it only inside a job or `machine`."""
+        self.free({name, beside or name})
         llm = self.llm(name)
         return Judge(llm, self.similarity, cancel, self.readers(llm.name))
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from writer_r1.one_go import OPENS
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, Tokens, read, split
 from writer_r1.training.evaluation import SHOWN, held_out_loss
@@ -16,6 +17,7 @@ from writer_r1.training.objective import supervised_loss
 from writer_r1.training.optimizer import micro_batches, places
 from writer_r1.training.process import Stopped, check_stop, run
 from writer_r1.training.run_folder import Exit
+from writer_r1.training.thoughts import readable
 
 
 def train(folder: Path, config: Config) -> Exit:
@@ -72,11 +74,16 @@ def evaluate(learner: Learner, unseen: Sequence[tuple[Example, Tokens]]) -> None
     if not rollouts:
         check_stop(learner.folder)
     learner.add_metrics({"step": step, "split": "held_out", "loss": loss})
-    texts = [learner.policy.text(r.tokens) for r in rollouts]
+    texts = [_shown(example, learner.policy.text(r.tokens)) for (example, _), r in zip(few, rollouts, strict=True)]
     learner.add_samples(step, few, [(example.id, text) for (example, _), text in zip(few, texts, strict=True)])
     learner.keep_best(loss)
     learner.state["evaluated"] = step
     print(f"after {step} updates: held-out loss {loss:.4f}", flush=True)
+
+
+def _shown(example: Example, text: str) -> str:
+    """Return a sample as the page shows it: never a tag, where thoughts are what is learned."""
+    return readable(text, example.prompt) if example.text.startswith(OPENS) else text
 
 
 if __name__ == "__main__":

@@ -83,8 +83,8 @@ def judged(
     found = parse(text, prompt)
     if isinstance(found, Refusal):
         broken = Thought(0.0, 0.0, (), (0,) * len(starts))
-        why = f"No thought that could be read: {found.reason}."
-        return Judged(broken, Reward(0.0, {}, gated=True), text, shown=why, refused=found.reason)
+        shown = readable(text, prompt)
+        return Judged(broken, Reward(0.0, {}, gated=True), text, shown=shown, refused=found.reason)
     earned = [look(stage, True) for stage in found.texts()]
     piece = look(found.final, whole)
     made = tuple(_steps(found, earned, similarity))
@@ -102,6 +102,12 @@ def _steps(trace: Trace, earned: Sequence[Reward], similarity: Similarity | None
         about = is_specific(segment.reflection, texts[k], segment)
         found.append(Step(after.value - before.value, least, about, is_applied(trace, k), not again[k]))
     return found
+
+
+def readable(text: str, prompt: str) -> str:
+    """Return a reply as a person reads it: the thought without its tags, or why it is none."""
+    found = parse(text, prompt)
+    return f"No thought that could be read: {found.reason}." if isinstance(found, Refusal) else told(found)
 
 
 def told(trace: Trace) -> str:

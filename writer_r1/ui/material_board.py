@@ -67,14 +67,21 @@ class Offer(NamedTuple):
     left: int | None = None
 
 
-def work_card(kind: Kind, offers: Sequence[Offer], progress: Progress | None, kept: int, busy: Asked | None) -> str:
-    """Return what something is for, what it can be made of, and how far it is."""
+def work_card(
+    kind: Kind,
+    offers: Sequence[Offer],
+    progress: Progress | None,
+    kept: int,
+    busy: Asked | None,
+    last: Asked | None = None,
+) -> str:
+    """Return what something is for, what it can be made of, and how far it is; `last` is what was asked for."""
     rows = "".join(_offer(kind, offer, progress, busy) for offer in offers)
     other = f'<p class="state">{OTHER[busy.kind]}</p>' if busy and busy.kind != kind else ""
     return (
         f'<section class="material" aria-labelledby="{kind}-title"><h2 id="{kind}-title">{TITLE[kind]}</h2>'
         f'<p class="quiet">{ABOUT[kind]}</p><ul class="plain offers" role="list">{rows}</ul>'
-        f"{other}{_standing(kind, progress, kept, busy)}</section>"
+        f"{other}{_standing(kind, progress, kept, last)}</section>"
     )
 
 
@@ -97,14 +104,14 @@ def _offer(kind: Kind, offer: Offer, progress: Progress | None, busy: Asked | No
     return f"<li><div><b>{escape(offer.name)}</b><p>{about}</p></div>{button}</li>"
 
 
-def _standing(kind: Kind, progress: Progress | None, kept: int, busy: Asked | None) -> str:
+def _standing(kind: Kind, progress: Progress | None, kept: int, last: Asked | None) -> str:
     """Return how far the work is, or how it ended."""
     if progress is None or progress.state == "done":
         return ""
-    far = f"{progress.done} of {plural(progress.total, 'request')}"
+    of_runs = last == Asked("thoughts", "library")
+    far = f"{progress.done} of {plural(progress.total, 'run' if of_runs else 'request')}"
+    far += " of your library" if of_runs else ""
     if progress.state == "running":
-        if busy == Asked("thoughts", "library"):
-            far = f"{progress.done} of {plural(progress.total, 'run')} of your library"
         parts = [far, f"{kept} kept so far"] if progress.total else []
         if progress.stopping:
             parts.append("stopping; what is made is kept")

@@ -126,7 +126,8 @@ def _thoughts(workspace: Workspace) -> tuple[str, str]:
         ),
     )
     preparing = workspace.preparing
-    card = work_card("thoughts", offers, preparing.progress("thoughts"), len(found.kept), preparing.running())
+    standing = preparing.progress("thoughts"), len(found.kept), preparing.running(), preparing.last("thoughts")
+    card = work_card("thoughts", offers, *standing)
     return card, thoughts_result(found)
 
 
