@@ -188,7 +188,7 @@ def test_no_event_of_the_tab_is_public(workspace: Workspace) -> None:
     with gr.Blocks() as app, gr.Tab("Compare") as tab:
         wiring = compare_tab.build(workspace)
         tab.select(wiring.refresh, wiring.inputs, wiring.outputs, **compare_tab.QUIET)
-    assert len(app.fns) == 4 and all(fn.api_visibility == "private" for fn in app.fns.values())
+    assert len(app.fns) == 3 and all(fn.api_visibility == "private" for fn in app.fns.values())
     stored(workspace.store, "run1", example.whole_run("run1"))
     swap = next(fn.fn for fn in app.fns.values() if fn.fn and fn.fn.__name__ == "swapped")
     assert swap("run1/1", "run1/2") == ("run1/2", "run1/1", on_compare(workspace, "run1/2", "run1/1"))

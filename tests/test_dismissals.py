@@ -64,6 +64,22 @@ def names(store: Store, piece: Piece) -> list[str]:
 # What is kept
 
 
+def test_saved_criteria_that_are_used_take_the_place_of_all_but_ones_own_and_the_locked(
+    workspace: Workspace, store: Store, piece: Piece
+) -> None:
+    assert piece.rubric
+    saved = store.save_rubric("Farewells", piece.brief, piece.rubric.model_copy(update={"criteria": (ROPE,)}))
+    own = SALT.model_copy(update={"source": SALT.source.model_copy(update={"stage": "user"})})
+    first, second, *_ = piece.rubric.criteria
+    mine = piece.rubric.model_copy(update={"criteria": (first.model_copy(update={"locked": True}), second, own)})
+    store.set_rubric(piece.id, mine)
+    asks(workspace, piece, act="use", rubric=saved.id)
+    assert names(store, piece) == [first.name, SALT.name, ROPE.name]
+    store.set_rubric(piece.id, mine.model_copy(update={"criteria": (second,)}))
+    asks(workspace, piece, act="use", rubric=saved.id)
+    assert names(store, piece) == [ROPE.name]
+
+
 def test_what_was_dismissed_holds_for_its_piece_and_for_the_same_request_but_for_no_other(store: Store) -> None:
     one, other = store.new_piece("A storm"), store.new_piece("A storm")
     store.dismiss(one.id, "p-storm", SALT)

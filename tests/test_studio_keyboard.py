@@ -173,6 +173,52 @@ def test_the_criteria_are_locked_weighed_moved_reworded_deleted_and_added_withou
     assert kept.criteria[-1].name == "The tin of polish" and kept.criteria[-1].source.stage == "user"
 
 
+def test_each_criterion_that_is_deleted_can_be_brought_back_also_before_anything_is_written(pages: Pages) -> None:
+    page = pages.open()
+    begin(page)
+    page.keyboard.type("A recipe for quince jelly.")
+    for name in ("Sugar", "Lemon"):
+        page.locator("#criteria button[data-dialog=add]").first.click()
+        page.locator("dialog [name=name]").fill(name)
+        page.locator("dialog [name=description]").fill(f"{name} is weighed, never guessed.")
+        page.keyboard.press("Control+Enter")
+        expect(row(page, name)).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_role("dialog")).to_have_count(0, timeout=SOON_MS)
+    undo = page.get_by_role("button", name="Undo")
+    for name in ("Sugar", "Lemon"):
+        row(page, name).focus()
+        page.keyboard.press("Delete")
+        expect(row(page, name)).to_have_count(0, timeout=SOON_MS)
+        expect(undo).to_be_visible(timeout=SOON_MS)
+    undo.click()
+    expect(row(page, "Lemon")).to_be_visible(timeout=SOON_MS)
+    expect(undo).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["close", "beside", "Escape"])
+def test_on_a_phone_the_list_of_pieces_is_closed_again_and_stops_nothing(
+    pages: Pages, studio: Studio, way: str
+) -> None:
+    page = pages.open(390)
+    studio.script(delay=0.05)
+    page.locator("#brief textarea").fill(BRIEF)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
+    page.locator(".masthead [data-shelf], [data-shelf]").first.click()
+    expect(page.locator("#library .shelf")).to_be_visible()
+    if way == "close":
+        page.get_by_role("button", name="Close the list").click()
+    elif way == "beside":
+        page.mouse.click(380, 400)
+    else:
+        page.keyboard.press("Escape")
+    expect(page.locator("#library .shelf")).to_be_hidden()
+    page.wait_for_timeout(500)
+    expect(page.locator("#phase .phase.busy")).to_be_visible()
+    page.locator("#stop").click()
+    expect(page.locator("#phase")).to_contain_text("Stopped by you", timeout=SOON_MS)
+
+
 def test_rounds_are_walked_through_compared_and_taken_over_without_a_mouse(pages: Pages, studio: Studio) -> None:
     """Acceptance 15, from brief to manuscript by keyboard, of the page's design."""
     page = written(pages.open(), rounds=2)

@@ -171,6 +171,11 @@ def deleted(rubric: Rubric | None, edit: dict[str, object]) -> Deleted | None:
     return next((Deleted(c, at, edit["act"] == "dismiss") for at, c in found), None)
 
 
+def mine(criterion: Criterion) -> bool:
+    """Return whether the user made or locked this criterion, so that it outlives a new search."""
+    return criterion.locked or criterion.source.stage == "user"
+
+
 def merge(rubric: Rubric | None, other: Rubric) -> Rubric:
     """Return `rubric` and those of `other` that it has not in name, description or measure, up to the most allowed."""
     if rubric is None:

@@ -12,6 +12,7 @@ from writer_r1.adapters import STRONGEST, Adapter, base_of, fitting
 from writer_r1.errors import WriterError
 from writer_r1.settings import change_settings
 from writer_r1.ui.board import QUIET
+from writer_r1.ui.notes import warn
 from writer_r1.workspace import Workspace
 
 NONE = ("None: the model as it is", "")
@@ -91,5 +92,5 @@ def on_choice(workspace: Workspace, adapter: str, strength: float) -> Any:
     try:
         change_settings(workspace.home, adapter=adapter or None, strength=strength)
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return gr.Slider(visible=bool(adapter))

@@ -229,7 +229,7 @@ def theme() -> gr.themes.Base:
         "input_placeholder_color": ("#756c5f", "#968d7f"),
         "border_color_primary": ("#e2dacb", "#3a362f"),
         "block_border_color": ("#e2dacb", "#3a362f"),
-        "input_border_color": ("#cfc5b3", "#4a453d"),
+        "input_border_color": ("#938975", "#7d7568"),
         "input_border_color_focus": ("#2b6262", "#83bdb8"),
         "color_accent_soft": ("#dfeae7", "#24393a"),
         "slider_color": ("#2b6262", "#83bdb8"),

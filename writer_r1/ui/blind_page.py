@@ -13,6 +13,7 @@ from writer_r1.store import BlindPair, Preferred
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.blind_board import blind_board, blind_progress, chosen
 from writer_r1.ui.board import EACH, QUIET, Board, asked
+from writer_r1.ui.notes import warn
 from writer_r1.workspace import Workspace
 
 
@@ -39,7 +40,7 @@ def look(workspace: Workspace, shown: str, sent: Sequence[str] = ("", "")) -> Pa
         trial = trials.opened
         pairs = workspace.store.blind_pairs(trial.weights) if trial else []
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         return Parts(gr.skip(), gr.skip(), shown, sent)
     writing = trials.progress(trial) if trial else None
     running = writing is not None and writing.state == "running"
@@ -59,7 +60,7 @@ def on_act(workspace: Workspace, shown: str, sent: Sequence[str], wish: dict[str
     try:
         shown = _act(workspace, shown, wish)
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return look(workspace, shown, sent)
 
 

@@ -12,7 +12,7 @@ from writer_r1.ui import gradio as gr
 from writer_r1.ui import without_stubs
 
 HERE = Path(__file__).parent
-LONGEST = 20_000  # characters of one field of what a browser sends
+LONGEST = 100_000  # characters of one field of what a browser sends; a criterion may hold a sample of 20,000
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 # Gradio's own way drops what is asked while an earlier wish of the same board is answered. One after another, because
 # each changes what the last one left.

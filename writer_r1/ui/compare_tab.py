@@ -261,7 +261,7 @@ def build(workspace: Workspace) -> Wiring:
     def refresh(one: str | None, two: str | None) -> tuple[Any, Any, str]:
         return on_open(workspace, one, two)
 
-    for picker in (left, right):
-        picker.input(shown, [left, right], page, **QUIET)
+    # What was chosen last is shown, also where it was chosen while the one before was being compared.
+    gr.on([left.input, right.input], shown, [left, right], page, trigger_mode="always_last", **QUIET)
     swap.click(swapped, [left, right], [left, right, page], **QUIET)
     return Wiring(refresh, [left, right], [left, right, page])

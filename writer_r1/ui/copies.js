@@ -14,10 +14,12 @@
       }
     },
     // Reading the others is left to when one more is kept, or a few long texts would be read at each pause.
+    // What was decided in reviews goes before words that were typed.
     oldest() {
+      const at = (k) => (k.startsWith(`${PREFIX}review.`) ? -1e15 : 0) + (copies.get(k.slice(PREFIX.length))?.at ?? 0);
       return Object.keys(localStorage)
         .filter((k) => k.startsWith(PREFIX))
-        .map((k) => [copies.get(k.slice(PREFIX.length))?.at ?? 0, k])
+        .map((k) => [at(k), k])
         .sort(([a], [b]) => a - b)
         .map(([, k]) => k);
     },

@@ -32,7 +32,7 @@ element.addEventListener("focusout", (event) => {
 const usable = (node) => (node && !node.disabled ? node : null);
 const again = () => {
   const same = usable(element.querySelector(`[data-key="${CSS.escape(held.key)}"]`));
-  if (same) return same;
+  if (same) return same.matches("details") ? same.querySelector("summary") : same;
   const kind = held.key.split(":")[0];
   const row = held.at < 0 ? null : rows()[Math.min(held.at, rows().length - 1)];
   if (!row) return usable(element.querySelector('[data-key="add"]'));
@@ -41,8 +41,10 @@ const again = () => {
 };
 // What can be taken back stands above the board until it is, or for a while: the board's own updates know nothing of it.
 const UNDO_MS = 30_000;
+const ANSWERED_MS = 2000;
 let undo = null;
 const piece = () => JSON.parse(window.studio?.place?.() ?? "{}").piece;
+let offered = ""; // the criterion whose way back was taken up here last
 const forget = () => {
   clearTimeout(undo?.timer);
   undo?.note.remove();
@@ -51,23 +53,27 @@ const forget = () => {
 const keepUndo = () => {
   if (undo && undo.piece !== piece()) forget();
   const offer = element.querySelector(".offer [data-act=undelete]")?.closest(".offer");
-  const wish = offer?.querySelector("button").dataset.criterion;
-  if (!offer || undo?.wish === wish || gone.has(offer)) return;
+  const wish = offer?.querySelector("button").dataset.criterion ?? "";
+  if (undo && rows().length > undo.asked) forget(); // it is back
+  if (wish === offered) return;
+  offered = wish;
+  if (!wish) return;
   forget();
-  gone.add(offer);
   const note = document.createElement("div");
   note.className = "criteria";
   note.setAttribute("role", "status");
   element.before(note);
   note.append(offer.cloneNode(true));
   note.querySelector("button").addEventListener("click", (event) => {
-    trigger("submit", { ...event.currentTarget.dataset });
-    forget();
+    const button = event.currentTarget;
+    trigger("submit", { ...button.dataset });
+    undo.asked = rows().length;
+    button.disabled = true; // until it is back, or was refused
+    setTimeout(() => (button.disabled = false), ANSWERED_MS);
     rows()[0]?.focus();
   });
-  undo = { note, wish, piece: piece(), timer: setTimeout(forget, UNDO_MS) };
+  undo = { note, piece: piece(), asked: Infinity, timer: setTimeout(forget, UNDO_MS) };
 };
-const gone = new WeakSet(); // offers that were taken up, or let go
 element.addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || !undo) return;
   event.preventDefault();
@@ -75,7 +81,6 @@ element.addEventListener("keydown", (event) => {
 });
 
 // A choice stands until it is answered, whatever else is updated before; one that was refused goes back.
-const ANSWERED_MS = 2000;
 const waiting = new Map();
 element.addEventListener("change", ({ target }) => {
   const { key } = target.dataset;

@@ -68,7 +68,7 @@ def _taking(saved: SavedRubric, current: Rubric | None) -> str:
     return taken + (button("Merge", merge, key=f"merge:{saved.id}", tip=_MERGE) if current else "")
 
 
-_USE = {True: "Start with these criteria", False: "These take the place of the present criteria"}
+_USE = {True: "Start with these criteria", False: "These take the place of all but your own and locked criteria"}
 _MERGE = "Adds those you do not have yet"
 
 

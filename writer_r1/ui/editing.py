@@ -4,13 +4,14 @@ from html import escape
 from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
-from writer_r1.rubric_edits import apply, carried, deleted, merge
+from writer_r1.rubric_edits import apply, carried, deleted, merge, mine
 from writer_r1.store import Piece
 from writer_r1.trajectory import Criterion, Rubric, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.criteria_board import criteria_board
 from writer_r1.ui.desk import place_of, still, ticket
 from writer_r1.ui.following import criteria_now, stock_of
+from writer_r1.ui.notes import tell, warn
 from writer_r1.workspace import Workspace
 
 
@@ -38,7 +39,7 @@ def on_criteria(workspace: Workspace, said: str, brief: str, text: str, wish: di
             remember(workspace, piece, before, wish)
     except WriterError as error:
         if not wish.get("ticket"):
-            gr.Warning(str(error))
+            warn(str(error))
         return Edited(same, same, same, same, answer(wish, str(error)))
     board = criteria_now(workspace, piece.id if piece else "", place.run, deleted(before, dict(wish)))
     moved = rubric != before and bool(place.run)
@@ -60,10 +61,12 @@ def wanted(workspace: Workspace, rubric: Rubric | None, brief: str, wish: dict[s
     match wish["act"]:
         case "save" if rubric is not None:
             kept = store.save_rubric(wish.get("name", ""), brief, rubric)
-            gr.Info(f"Saved as “{kept.name}”.", title="Criteria kept")
+            tell(f"Saved as “{kept.name}”.", title="Criteria kept")
             return rubric
         case "use" if chosen is not None:
-            return carried(chosen.rubric, prompt_id(brief))
+            own = tuple(c for c in rubric.criteria if mine(c)) if rubric else ()
+            kept_own = rubric.model_copy(update={"criteria": own}) if rubric and own else None
+            return merge(kept_own, carried(chosen.rubric, prompt_id(brief)))
         case "merge" if chosen is not None:
             return merge(rubric, carried(chosen.rubric, prompt_id(brief)))
         case "forget" if chosen is not None:

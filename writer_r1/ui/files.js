@@ -93,13 +93,18 @@
     part(".which").textContent = file.name;
     part("[data-no]").addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => dialog.remove());
+    let sent = false;
+    dialog.addEventListener("cancel", (event) => sent && event.preventDefault()); // its end would be missed
     part("[data-yes]").addEventListener("click", async () => {
       for (const button of dialog.querySelectorAll("button")) button.disabled = true;
+      sent = true;
       await window.studio.flush();
       const answer = await ask("restore", { name: file.name }, file);
+      sent = false;
       if (!answer) return dialog.close();
       const { pieces, before, born } = await answer.json();
       window.studio.reborn(born);
+      if (!dialog.open) return location.assign(location.pathname);
       part("h2").textContent = `Restored: ${pieces} ${pieces === 1 ? "piece" : "pieces"}`;
       part(".which").textContent = "";
       part(".safe").textContent = `What was there before is kept in ${before}`;

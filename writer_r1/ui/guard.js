@@ -2,6 +2,7 @@
 // `place` is what this page holds: the piece, the revision it was typed upon, and the run that is shown.
 const LOCAL_MS = 400;
 const SERVER_MS = 3000;
+const AGAIN_MS = 10_000; // where the studio did not answer
 const place = { piece: "", base: 0, run: "" };
 const boxes = { brief: "#brief textarea", text: "#manuscript textarea" };
 const box = (name) => document.querySelector(boxes[name]);
@@ -50,6 +51,7 @@ const save = async (why = "") => {
     dirty = false;
     late = null;
     local.drop(place.piece || "new");
+    if (document.querySelector("#saved .state")?.dataset.state === "failed") say("saved", place.piece ? "Saved" : "");
     return;
   }
   say("saving", "Saving …");
@@ -61,7 +63,10 @@ const save = async (why = "") => {
     if (answer.piece) forget(at.piece, now); // another piece was opened meanwhile; this one is in the library
     return;
   }
-  if (answer.offline) return say("failed", "The studio is not answering. Your text is safe in this browser.");
+  if (answer.offline) {
+    say("failed", "The studio is not answering. Your text is safe in this browser.");
+    return later_(AGAIN_MS);
+  }
   if (answer.error) return say("failed", `Not saved: ${answer.error}`);
   if (answer.stale) return choose(now, answer.stale);
   settle(answer, now, why ? "Saved; this version is kept" : "Saved");

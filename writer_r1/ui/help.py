@@ -70,7 +70,7 @@ KEYS = (
     (("Alt+Z",), "Undo a round taken over or a version restored, while it is offered"),
     (("Ctrl+F", "⌘ F"), "Find words, in a long manuscript; F3 and Shift+F3 go on"),
     (("↑", "↓"), "Previous or next scene, in the outline; Enter goes there"),
-    (("Alt+1 … Alt+5",), "Go to a tab"),
+    (("Alt+1 … Alt+5",), "Go to a tab (on a Mac hold Control as well, here and with the letters above)"),
     (("[", "]"), "Previous or next round, in the rounds"),
     (("J", "K"), "Next or previous change, where a round is reviewed"),
     (("A", "R", "E"), "Accept, reject, or edit the change you stand on"),

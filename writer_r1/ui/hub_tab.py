@@ -15,6 +15,7 @@ from writer_r1.machine_memory import this_machine
 from writer_r1.pulls import pulls_into
 from writer_r1.ui import hub_cards
 from writer_r1.ui.board import EACH, QUIET, Board, asked
+from writer_r1.ui.notes import tell, warn
 from writer_r1.workspace import Workspace
 
 LOOK_S = 0.5
@@ -74,9 +75,9 @@ def on_act(workspace: Workspace, view: View, wish: dict[str, str]) -> Page:
             try:
                 entry = offers.choose(*found, workspace.models)
                 pulls_into(workspace.models).start(entry.name)
-                gr.Info(f"{entry.label} is being downloaded; its card is in the list above.")
+                tell(f"{entry.label} is being downloaded; its card is in the list above.")
             except WriterError as error:
-                gr.Warning(str(error))
+                warn(str(error))
     return show(workspace, view)
 
 

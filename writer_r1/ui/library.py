@@ -32,11 +32,12 @@ def library(store: Store, shelf: Shelf) -> str:
     undo = ""
     if shelf.deleted:
         undo = (
-            '<p class="undo">Moved to the bin. '
+            '<p class="undo" role="status">Moved to the bin. '
             f'<button data-act="undelete" data-piece="{escape(shelf.deleted)}">Undo</button></p>'
         )
     return (
         '<nav class="shelf" aria-label="Your pieces"><header><h2>Your pieces</h2>'
+        '<button type="button" data-unshelf class="tool" aria-label="Close the list">✕</button>'
         f'<button data-act="new" class="new">New piece</button>{import_button()}</header>'
         '<label class="find"><span class="unseen">Search everything you wrote</span>'
         '<input type="search" data-act="search" placeholder="Search" autocomplete="off"></label>'

@@ -87,9 +87,10 @@ const begin = async (words, direction = "") => {
   window.studio.say(words.text ? "Three other ways are being written." : "Three ways on are being written.");
   dispatchEvent(new CustomEvent("studio:passage"));
 };
+let drawn = ""; // what the studio sent: read back from the page it is spelled otherwise, and a fold may be closed by now
 const list = (told) => {
   count = told.count ?? 0;
-  if (find(".protections").innerHTML !== told.html) find(".protections").innerHTML = told.html;
+  if (drawn !== told.html) find(".protections").innerHTML = drawn = told.html;
 };
 const listed = async () => {
   const { piece } = JSON.parse(window.studio.place());
@@ -132,7 +133,7 @@ element.addEventListener("keydown", (event) => {
 });
 const KEYS = { KeyW: "others", KeyC: "onward", KeyP: "protect" };
 document.addEventListener("keydown", (event) => {
-  const act = event.altKey && !event.ctrlKey && !event.metaKey && !event.shiftKey ? KEYS[event.code] : "";
+  const act = window.studio.alt(event) ? KEYS[event.code] : "";
   if (act) look(); // the browser tells of a new mark a moment later
   const button = act && element.offsetParent ? find(`[data-do=${act}]:not(:disabled)`) : null;
   if (!button || document.querySelector("dialog[open]")) return;

@@ -30,6 +30,7 @@ from writer_r1.training.plan import Plan, keep_plan, read_plan
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.material_board import TITLE, Offer, difficulty_result, thoughts_result, work_card
+from writer_r1.ui.notes import tell, warn
 from writer_r1.workspace import Workspace
 
 NONE_SENT = ("", "", "", "", "")
@@ -84,7 +85,7 @@ def look(workspace: Workspace, sent: Sequence[str] = NONE_SENT) -> list[Any]:
     try:
         html = [*_thoughts(workspace), *_difficulty(workspace)]
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         return [gr.skip()] * 4 + [sent]
     marks = [hashlib.sha256(part.encode("utf-8", "replace")).hexdigest() for part in html]
     running = workspace.preparing.running()
@@ -98,9 +99,9 @@ def _tell(workspace: Workspace, kind: str) -> None:
     for one, title in TITLE.items():
         progress = workspace.preparing.progress(one) if one == kind else None
         if progress and progress.state == "failed":
-            gr.Warning(progress.message)
+            warn(progress.message)
         elif progress and progress.state == "done":
-            gr.Info(f"{title}: done, see Train.")
+            tell(f"{title}: done, see Train.")
 
 
 def _thoughts(workspace: Workspace) -> tuple[str, str]:
@@ -175,7 +176,7 @@ def on_act(workspace: Workspace, wish: dict[str, str]) -> bool:
                 _plan(workspace, "mrpo")
                 return True
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return False
 
 
@@ -218,7 +219,7 @@ def on_bounds(workspace: Workspace, values: Sequence[Any], sent: Sequence[str]) 
     except ValidationError:
         pass
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return look(workspace, sent)
 
 

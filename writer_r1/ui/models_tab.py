@@ -25,6 +25,7 @@ from writer_r1.settings import change_settings, read_settings
 from writer_r1.ui import adapter_cards, adapter_choice, hub_tab, render
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import cards
+from writer_r1.ui.notes import tell, warn
 from writer_r1.ui.role_lines import BESIDE
 from writer_r1.ui.server_cards import ASKING, can_judge
 from writer_r1.ui.shelf import Shelf
@@ -107,17 +108,17 @@ def _tell(shelf: Shelf, name: str) -> None:
         _tell_tested(shelf, name.removeprefix(TESTED))
     model, pull = shelf.named(name), shelf.pulls.get(name)
     if model and pull and pull.state == "done":
-        gr.Info(f"{model.label} is here and can be used.")
+        tell(f"{model.label} is here and can be used.")
     elif pull and pull.state == "failed":
-        gr.Warning(pull.message)
+        warn(pull.message)
 
 
 def _tell_tested(shelf: Shelf, name: str) -> None:
     model, test, found = shelf.named(name), shelf.tests.get(name), shelf.judges.get(name)
     if model and test and test.state == "done" and found:
-        gr.Info(f"{model.label} was tested as a judge: {LABEL[found.trust]}.")
+        tell(f"{model.label} was tested as a judge: {LABEL[found.trust]}.")
     elif test and test.state == "failed":
-        gr.Warning(test.message)
+        warn(test.message)
 
 
 def _tell_asked(workspace: Workspace, name: str) -> None:
@@ -127,7 +128,7 @@ def _tell_asked(workspace: Workspace, name: str) -> None:
 
 def _say(asked: Asked) -> None:
     if asked.message:
-        (gr.Info if asked.state == "done" else gr.Warning)(asked.message)
+        (tell if asked.state == "done" else warn)(asked.message)
 
 
 def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Page:
@@ -135,7 +136,7 @@ def on_act(workspace: Workspace, watched: list[str], wish: dict[str, str]) -> Pa
     try:
         _act(workspace, wish)
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return show(workspace, watched)
 
 

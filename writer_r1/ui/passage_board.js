@@ -91,7 +91,8 @@ element.addEventListener("click", (event) => {
   if (button) ACTS[button.dataset.do]?.(button);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && now.busy && !event.defaultPrevented && !document.querySelector("dialog[open]")) ACTS.stop();
+  const elsewhere = event.isComposing || event.defaultPrevented || window.studio.closes() || document.querySelector("dialog[open]");
+  if (event.key === "Escape" && now.busy && !elsewhere) ACTS.stop();
 });
 addEventListener("studio:opened", () => opened() !== now.piece && (clear(), look()));
 addEventListener("studio:passage", () => look(true));

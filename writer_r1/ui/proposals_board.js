@@ -52,7 +52,10 @@ const paint = (n, node) => {
 };
 const counted = () => {
   const left = open().length;
-  return left ? `${now.changes.length - left} of ${now.changes.length} reviewed` : "All reviewed";
+  const stay = now.changes.filter((one) => one.protected).length;
+  const of = now.changes.length - stay;
+  const said = left ? `${of - left} of ${of} reviewed` : "All reviewed";
+  return stay ? `${said}, ${stay} protected` : said;
 };
 const settle = () => {
   const { criterion, reason, protected: stays } = now.changes[now.at];
@@ -75,6 +78,7 @@ const settle = () => {
   const same = find("[data-do=accept-alike]");
   same.hidden = !alike;
   same.textContent = `Accept all for ${criterion} (${alike})`;
+  const pressed = document.activeElement;
   for (const name of ["accept-all", "reject-all"]) find(`[data-do=${name}]`).disabled = !left.length;
   find("[data-do=undo]").disabled = !now.steps.length;
   const moved = lines(words()) !== lines(now.text);
@@ -82,6 +86,7 @@ const settle = () => {
   const put = find("[data-do=put]");
   put.disabled = (!over && left.length > 0) || moved || now.busy;
   const nothing = left.length ? "Put into my manuscript" : "Finish: your manuscript stays as it is";
+  if (pressed?.matches("[data-do]:is(:disabled, [hidden])")) here.focus({ preventScroll: true }); // it can be pressed no more
   put.textContent = over ? `Put ${over} ${over === 1 ? "change" : "changes"} into my manuscript` : nothing;
 };
 const go = (n, focus) => {

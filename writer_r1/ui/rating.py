@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, ValidationError
 from writer_r1.errors import WriterError
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.desk import place_of, ticket
+from writer_r1.ui.notes import warn
 from writer_r1.workspace import Workspace
 
 UNKNOWN = "A score of yours is a whole number from 1 to 10; reload the page and choose again."
@@ -32,7 +33,7 @@ def on_rating(workspace: Workspace, said: str, wish: dict[str, str]) -> Any:
             return gr.skip()
         return ticket(workspace.store.piece(place.piece), place.run)
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         return gr.skip()
 
 

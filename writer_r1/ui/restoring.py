@@ -87,6 +87,8 @@ def done(sentence: str) -> str:
 def on_versions(workspace: Workspace, said: str, brief: str, text: str, wish: dict[str, str]) -> tuple[Desk, Any]:
     """Return what a wish of the board changes on the desk, and the board."""
     place, same = place_of(said), gr.skip()
+    if wish.get("piece", place.piece) != place.piece:  # pressed on the list of the piece that was open before
+        wish = {"act": "list"}
     try:
         match wish["act"]:
             case "list" | "look":
@@ -175,7 +177,7 @@ def tree(workspace: Workspace, place: Place, wish: dict[str, str]) -> str:
     read = store.version(place.piece, number(wish, "revision")) if wish.get("revision") else None
     piece = store.piece(place.piece) if place.piece else None
     texts = store.texts_of(place.piece, listed(steps, shown))
-    return version_board(Tree(steps, texts, shown, read, piece.brief if piece else ""))
+    return version_board(Tree(steps, texts, shown, read, piece.brief if piece else "", place.piece))
 
 
 def _brought_back(

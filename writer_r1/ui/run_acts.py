@@ -15,7 +15,7 @@ from writer_r1.training.deletion import delete, set_aside
 from writer_r1.training.plan import Plan, keep_plan, plan_of
 from writer_r1.training.run_note import keep_note
 from writer_r1.ui import adapter_choice
-from writer_r1.ui import gradio as gr
+from writer_r1.ui.notes import tell
 from writer_r1.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | Non
         case "delete":
             delete(folder)
         case "aside":
-            gr.Info(f"“{folder.name}” is off the list. Its files lie in {set_aside(folder)}.")
+            tell(f"“{folder.name}” is off the list. Its files lie in {set_aside(folder)}.")
         case "try" | "last" as which:
             adapter_choice.choose(workspace, adopt(folder, workspace.home, "last" if which == "last" else None))
-            gr.Info(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
+            tell(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
         case "note":
             keep_note(folder, asked.get("title", ""), asked.get("note", ""))
         case "blind":

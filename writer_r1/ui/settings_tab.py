@@ -24,6 +24,7 @@ from writer_r1.ui.alive import EMPTIED, renew
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
 from writer_r1.ui.files_menu import library_files, preferences_part
+from writer_r1.ui.notes import warn
 from writer_r1.ui.prose import plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
@@ -81,7 +82,7 @@ def on_choice(workspace: Workspace, name: str, value: object) -> None:
     try:
         change_settings(workspace.home, **{name: value})
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
 
 
 def on_backup(workspace: Workspace) -> tuple[str, str, str]:

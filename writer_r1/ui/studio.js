@@ -3,6 +3,7 @@
 (() => {
   const PING_MS = 5000;
   const TOLD_MS = 4000;
+  const MAC = /^(Mac|iP)/.test(navigator.platform);
   let silence = 0;
   const stored = (key) => {
     try {
@@ -30,6 +31,10 @@
       silence = setTimeout(() => line.remove(), TOLD_MS);
     },
     part: () => null,
+    // On a Mac, Option with a letter types another one, so there Control has to be held as well; elsewhere Control and Alt
+    // are one key that types, too.
+    alt: (event) => event.altKey && !event.metaKey && !event.shiftKey && event.ctrlKey === MAC,
+    closes: () => closes,
   });
 
   // Keys. Single letters act only inside boards (see their scripts), never in a text field.
@@ -72,7 +77,8 @@
     "keydown",
     (event) => {
       const begins = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
-      if (!begins || document.querySelector("dialog[open]")) return;
+      const start = document.querySelector("#start");
+      if (!begins || document.querySelector("dialog[open]") || !start?.checkVisibility() || event.target.closest?.(".direction")) return;
       event.preventDefault();
       event.stopPropagation();
       press("start");
@@ -83,11 +89,12 @@
     if (event.isComposing || event.defaultPrevented) return;
     const command = event.ctrlKey || event.metaKey;
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
-      if (!closes) press("stop");
+      if (!closes && sheet()) closeSheet();
+      else if (!closes) press("stop");
     } else if (event.key.toLowerCase() === "s" && command) {
       event.preventDefault();
       window.studio.save("kept by hand");
-    } else if (event.altKey && !command && /^Digit[1-9]$/.test(event.code)) {
+    } else if (window.studio.alt(event) && /^Digit[1-9]$/.test(event.code)) {
       if (tab(TABS[+event.code.slice(5) - 1])) event.preventDefault();
     } else if (event.key === "?" && !command && !inField(event.target)) {
       help();
@@ -105,7 +112,8 @@
     if (page) tab(page);
     const toggle = event.target.closest?.("[data-shelf]");
     if (toggle) shelf(!document.body.classList.contains("shelf-open"));
-    else if (narrow.matches && event.target.closest?.("#library .open, #library .new")) shelf(false);
+    else if (sheet() && event.target.closest?.("[data-unshelf]")) closeSheet();
+    else if (sheet() && event.target.isConnected && (event.target.closest(".shelf .open, .shelf .new") || !event.target.closest("#library, dialog, #files-said"))) shelf(false);
   });
 
   // Signing out, what was typed goes to the library first.
@@ -128,6 +136,11 @@
       // No storage in this browser: it opens as usual next time.
     }
   };
+  const sheet = () => narrow.matches && document.body.classList.contains("shelf-open");
+  const closeSheet = () => {
+    shelf(false);
+    document.querySelector("[data-shelf]")?.focus();
+  };
   const usual = () => !narrow.matches && stored("writer-r1.shelf") !== "closed";
   document.body.classList.toggle("shelf-open", usual());
   narrow.addEventListener("change", () => document.body.classList.toggle("shelf-open", usual()));
@@ -146,6 +159,9 @@
     }
     for (const region of document.querySelectorAll("#announce, #train-announce")) {
       if (region.getAttribute("aria-live") !== "polite") region.setAttribute("aria-live", "polite");
+    }
+    for (const dialog of document.querySelectorAll("dialog[open]:not([aria-label])")) {
+      dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent || "A question");
     }
     const toggle = document.querySelector("[data-shelf]");
     const expanded = String(document.body.classList.contains("shelf-open"));
@@ -181,7 +197,8 @@
     if (gone || (born && born !== answer)) {
       gone = false;
       // A new studio knows nothing of this page: loaded again, it finds the piece, the run and what was typed.
-      if (born !== answer && answer.startsWith("emptied-")) return window.studio.forgetTexts();
+      if (born && born !== answer && answer.startsWith("emptied-")) return window.studio.forgetTexts();
+      if (born !== answer && document.querySelector("dialog[open]")) return (gone = true); // what is typed there is nowhere else
       if (born !== answer) {
         await Promise.race([window.studio.save(), new Promise((late) => setTimeout(late, 1500))]);
         return location.reload();

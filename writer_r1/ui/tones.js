@@ -21,5 +21,6 @@
     if (chip) turn(chip.dataset.tone);
   });
   document.addEventListener("input", (event) => event.target === brief() && paint());
-  addEventListener("studio:opened", paint); // another piece puts another text into the brief without a word
+  // Another piece, or an earlier version, puts another text into the brief without a word.
+  for (const name of ["studio:opened", "studio:saved"]) addEventListener(name, paint);
 })();

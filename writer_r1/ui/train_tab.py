@@ -24,6 +24,7 @@ from writer_r1.ui import blind_page, material_page, train_form
 from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.editing import answer
+from writer_r1.ui.notes import warn
 from writer_r1.ui.run_acts import act
 from writer_r1.ui.run_board import Shown, run_board, said
 from writer_r1.ui.run_list import run_list
@@ -165,7 +166,7 @@ def on_change(workspace: Workspace, values: tuple[Any, ...]) -> list[Any]:
     try:
         keep_plan(workspace.home, plan)
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return [*train_form.shown(workspace, plan), *train_form.hints(plan), *asking(workspace, plan)]
 
 
@@ -177,7 +178,7 @@ def on_start(workspace: Workspace, opened: str, picked: Picked = NONE_PICKED) ->
         workspace.release()
         keep_plan(workspace.home, plan.model_copy(update={"name": ""}))
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     return look(workspace, opened, picked=picked)
 
 
@@ -195,7 +196,7 @@ def on_act(workspace: Workspace, opened: str, wish: dict[str, str], picked: Pick
         except WriterError as error:
             refusal = str(error)
     if refusal and not wish.get("ticket"):
-        gr.Warning(refusal)
+        warn(refusal)
     page, told = look(workspace, opened, picked=picked), answer(wish, refusal)
     if plan is None:
         now = read_plan(workspace.home)

@@ -27,7 +27,7 @@ setInterval(() => {
 element.addEventListener("click", (event) => event.target.closest("[data-act]") && setTimeout(leave));
 document.addEventListener("keydown", (event) => {
   const line = note();
-  if (!event.altKey || event.ctrlKey || event.metaKey || event.code !== "KeyZ" || !line || line.hidden) return;
+  if (!window.studio.alt(event) || event.code !== "KeyZ" || !line || line.hidden) return;
   event.preventDefault();
   line.querySelector("[data-act=undo]")?.click();
 });

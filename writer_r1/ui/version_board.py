@@ -36,6 +36,7 @@ class Tree(NamedTuple):
     shown: int = AT_ONCE
     read: Version | None = None
     brief: str = ""
+    piece: str = ""
 
 
 def version_board(tree: Tree | None) -> str:
@@ -125,8 +126,9 @@ def reading(tree: Tree, version: Version, now: bool) -> str:
     standing = tree.texts.get(tree.steps[0].revision, "")
     whole = prose(version.text) or '<p class="quiet">Empty.</p>'
     box = '<div class="text" tabindex="0" role="group" aria-label="{}">{}</div>'
-    rest = f'data-revision="{version.revision}" data-shown="{tree.shown}"'
-    fill = escape(json.dumps({"revision": version.revision, "name": version.name, "shown": tree.shown}))
+    rest = f'data-revision="{version.revision}" data-shown="{tree.shown}" data-piece="{escape(tree.piece)}"'
+    filled = {"revision": version.revision, "name": version.name, "shown": tree.shown, "piece": tree.piece}
+    fill = escape(json.dumps(filled))
     acts = f'<button type="button" data-act="copy" {rest}>Copy to a new piece</button>'
     acts += f'<button type="button" data-dialog="name-version" data-fill="{fill}">Name it</button>'
     if now:

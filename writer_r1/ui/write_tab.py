@@ -11,9 +11,10 @@ from writer_r1.errors import Busy, WriterError
 from writer_r1.explaining import explain
 from writer_r1.loop import Task
 from writer_r1.protection import put_whole, spans_in
+from writer_r1.rubric_edits import mine
 from writer_r1.scenes import joined
 from writer_r1.store import Piece, Source
-from writer_r1.trajectory import Criterion, prompt_id
+from writer_r1.trajectory import prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render, restoring
 from writer_r1.ui.board import EACH, QUIET, Board, asked
@@ -21,6 +22,7 @@ from writer_r1.ui.desk import Desk, Place, mark, on_load, on_shelf, place_of, re
 from writer_r1.ui.editing import Edited, on_criteria, on_suggest
 from writer_r1.ui.following import Follower, Page
 from writer_r1.ui.library import Shelf, library
+from writer_r1.ui.notes import tell, warn
 from writer_r1.ui.proposals_board import taken_whole
 from writer_r1.ui.rating import on_rating
 from writer_r1.ui.reviewing import reviewer
@@ -69,7 +71,7 @@ def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wis
     except WriterError as error:
         return refused(str(error))
     if task.one_go and task.stop_after != "criteria" and (task.text or task.part):  # `loop.write` goes by rounds
-        gr.Info(NOT_YOURS if task.text else NOT_A_SCENE)
+        tell(NOT_YOURS if task.text else NOT_A_SCENE)
     shelf = library(workspace.store, Shelf(piece.id if piece else ""))
     return Desk(mark(piece, run_id), gr.skip(), gr.skip(), ticket(piece, run_id), shelf)
 
@@ -115,11 +117,6 @@ def wished(rounds: float, thorough: bool, look_first: bool, one_go: bool, adapte
     return Wishes(rounds, thorough, look_first, one_go=one_go, adapter=adapter or "", strength=strength)
 
 
-def mine(criterion: Criterion) -> bool:
-    """Return whether the user made or locked this criterion, so that it outlives a new search."""
-    return criterion.locked or criterion.source.stage == "user"
-
-
 def on_stop(workspace: Workspace, said: str) -> Any:
     """Ask the run to stop and return what the Stop button says meanwhile."""
     run_id = place_of(said).run
@@ -128,7 +125,7 @@ def on_stop(workspace: Workspace, said: str) -> Any:
     try:
         workspace.jobs.stop(run_id)
     except WriterError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         return gr.skip()
     return gr.Button("Stopping …", interactive=False)
 
