@@ -11,13 +11,16 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_store import FIXTURES, built
 from test_store_backup import full
 
+from writer_r1 import backup
 from writer_r1.backup import restore, write_backup
-from writer_r1.errors import Busy, WriterError
+from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.events import Finished, Stopped
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import MIGRATIONS, Store, this_process
 
@@ -117,6 +120,35 @@ def test_nothing_is_restored_while_a_session_is_written(store: Store, home: Path
     with pytest.raises(Busy, match="still being written"):  # one that begins while the zip is checked
         store.replace_by(tmp_path / "home" / "library.db")
     assert store.run("run1") and not store.backups.exists()
+
+
+def test_what_was_being_written_when_a_backup_was_made_is_no_longer_once_it_is_restored(
+    store: Store, home: Path, tmp_path: Path
+) -> None:
+    store.begin("run1", "A poem.", "small", this_process())
+    write_backup(store, home, tmp_path / "x.zip")
+    store.append("run1", [Stopped(why="stopped by you"), Finished(trajectory_id="run1", best_attempt=None, rounds=0)])
+    restore(store, home, tmp_path / "x.zip")
+    assert store.running() == [] and [run.state for run in store.runs()] == ["interrupted"]
+    restore(store, home, tmp_path / "x.zip")  # and nothing is locked
+
+
+def test_nobody_saves_between_the_copy_of_what_was_there_and_its_going(
+    store: Store, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_backup(store, home, tmp_path / "x.zip")
+    monkeypatch.setattr("writer_r1.store.file.BUSY_S", 0.1)
+    tried, copied = list[str](), backup.write_backup
+
+    def slowly(*given: Any) -> None:
+        copied(*given)
+        with pytest.raises(StoreError, match="Another program holds the library"):
+            Store(store.path).new_piece("Typed meanwhile")
+        tried.append("refused, so that the page keeps it")
+
+    monkeypatch.setattr(backup, "write_backup", slowly)
+    restore(store, home, tmp_path / "x.zip")
+    assert tried and store.pieces() == []
 
 
 def library(*statements: str, path: Path, base: str | None = None) -> bytes:

@@ -90,6 +90,23 @@ def test_words_in_tables_links_insertions_and_boxes_are_taken_and_what_was_delet
     assert "*quoted* and plain" in read.text
 
 
+def test_signs_with_readings_and_emoji_are_taken_with_their_words() -> None:
+    document = docx.Document()
+    again = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+    run = "<w:r><w:t>{}</w:t></w:r>"
+    reading, base = f"<w:rt>{run.format('とうだい')}</w:rt>", f"<w:rubyBase>{run.format('灯台')}</w:rubyBase>"
+    ruby = f"<w:r {{}}><w:ruby>{reading}{base}</w:ruby></w:r>"
+    emoji = (
+        f'<w:r {{}} xmlns:mc="{again}"><mc:AlternateContent>'
+        '<mc:Choice Requires="w16se"><w:sym w:char="1F56F"/></mc:Choice>'
+        "<mc:Fallback><w:t>🕯</w:t></mc:Fallback></mc:AlternateContent></w:r>"
+    )
+    paragraph = document.add_paragraph("The ")
+    for xml in (ruby, emoji):
+        paragraph._p.append(parse_xml(xml.format(nsdecls("w"))))
+    assert from_docx(saved(document)).text == "The 灯台🕯"
+
+
 def repacked(data: bytes, **parts: bytes | None) -> bytes:
     """Return a zip with these parts instead (None: without them)."""
     out = io.BytesIO()

@@ -1,5 +1,6 @@
 """The back end of transformers on a tiny random model: its own forward passes say what it should have said."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,37 @@ def test_an_adapter_is_on_for_one_answer_and_the_base_stays_what_it_was(llm: HF,
     assert worn[0] and worn[0][0] == pytest.approx({d: float(row[llm.tokens(d)[0]]) for d in DIGITS}, abs=1e-4)
     with pytest.raises(ModelError, match="holds no adapter_model.safetensors"):
         llm.adapted(tmp_path, 1.0)
+
+
+def test_an_adapter_that_was_trained_on_is_worn_as_it_is_now(llm: HF, folder: Path, tmp_path: Path) -> None:
+    path = adapter(tmp_path / "sea", folder, 0)
+    before = llm.adapted(path, 1.0).choice_logprobs(SCORE, ["a"], DIGITS)
+    other = llm.adapted(adapter(tmp_path / "other", folder, 1), 1.0).choice_logprobs(SCORE, ["a"], DIGITS)
+    weights = path / "adapter_model.safetensors"
+    weights.write_bytes((tmp_path / "other" / weights.name).read_bytes())
+    os.utime(weights, ns=(1, 1))
+    assert llm.adapted(path, 1.0).choice_logprobs(SCORE, ["a"], DIGITS) == other != before
+    assert len(llm._peft.peft_config) == len(set(llm._worn.values()))
+
+
+def test_a_cache_that_cannot_be_cut_or_met_a_fault_is_made_anew(llm: HF, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import DynamicCache
+
+    plain = llm.choice_logprobs(SCORE, ["a"], DIGITS)
+
+    def refuse(self: DynamicCache, most: int) -> None:
+        raise RuntimeError("a window cannot be cut back")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamicCache, "crop", refuse)
+        complete(llm, ASKED, Sampling(max_tokens=4))
+        assert llm.choice_logprobs(SCORE, ["a"], DIGITS) == plain
+    own = type(llm.model).forward
+    monkeypatch.setattr(type(llm.model), "forward", lambda *given, **more: own(*given, **more) and 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        complete(llm, ASKED, Sampling(max_tokens=4))
+    monkeypatch.undo()
+    assert llm.choice_logprobs(SCORE, ["a"], DIGITS) == plain
 
 
 def test_a_reply_keeps_to_its_schema(llm: HF) -> None:

@@ -89,6 +89,20 @@ def test_what_a_killed_backup_left_behind_is_cleared_away(store: Store, tmp_path
     unpacked(archive, tmp_path / "copy")
 
 
+def test_a_backup_that_fails_leaves_nothing_that_keeps_the_disk_full(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.new_piece(text="Salt. " * 999)
+
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("writer_r1.store.file.os.replace", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        store.backup(tmp_path / "copies")
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"^No backup could be made in '.*file' \(.*\); check that it can be written"):
@@ -205,6 +219,8 @@ def test_backups_stay_when_all_is_deleted_until_they_are_deleted_too(store: Stor
     assert archive is not None and archive.exists()
     mine = store.backups / "library-mine.zip"
     mine.write_text("kept")
+    for begun_ in ("library.copying", "library.zip.part"):
+        (store.backups / begun_).write_text("of a kill")
     store.delete_backups()
     assert list(store.backups.iterdir()) == [mine]
     mine.unlink()

@@ -516,12 +516,12 @@ def test_a_rubric_needs_a_name(store: Store, name: str) -> None:
     assert store.saved_rubrics() == []
 
 
-def test_a_damaged_saved_rubric_is_named(store: Store) -> None:
-    store.save_rubric("Fables", "p", RUBRIC)
-    edit(store, "UPDATE rubrics SET rubric = '{\"secret\": 1}'")
-    with pytest.raises(StoreError, match="^The rubric 'Fables' is damaged or of a newer Writer-R1") as caught:
-        store.saved_rubrics()
-    assert "secret" not in str(caught.value)
+def test_a_damaged_saved_rubric_or_lesson_takes_no_other_along(store: Store) -> None:
+    other, _ = store.save_rubric("Letters", "p", RUBRIC), store.save_rubric("Fables", "p", RUBRIC)
+    edit(store, "UPDATE rubrics SET rubric = '{\"secret\": 1}' WHERE name = 'Fables'")
+    assert store.saved_rubrics() == [other]
+    edit(store, "INSERT INTO lessons (id, lesson) VALUES ('l', '{\"secret\": 1}')")
+    assert store.lessons() == []
 
 
 # Other versions

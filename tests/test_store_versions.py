@@ -30,6 +30,17 @@ def shape(store: Store, piece_id: str) -> list[tuple[int, int | None, str, str]]
     return [(v.revision, v.parent, v.why, v.text) for v in store.versions(piece_id)]
 
 
+def test_the_version_that_a_copy_was_made_of_does_not_share_with_the_next_save(store: Store) -> None:
+    piece = store.new_piece("A storm", "One.")
+    piece = store.save_piece(piece.id, piece.brief, "One, two.", piece.revision)
+    source = Source("piece", piece.id, piece.revision)
+    copy = store.new_piece("A storm", piece.text, "Copy", source)
+    later = store.save_piece(piece.id, piece.brief, "One, two, three.", piece.revision)
+    assert later.revision > piece.revision
+    old = store.version(piece.id, piece.revision)
+    assert old and old.text == "One, two." and store.versions(copy.id)[0].source == source
+
+
 def test_restoring_an_old_version_is_a_branch_and_nothing_after_it_is_lost(store: Store) -> None:
     piece = store.new_piece("A storm", "One.")
     piece = store.save_piece(piece.id, "A storm", "Two.", 1, "Round 1 taken over")

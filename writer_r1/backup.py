@@ -77,9 +77,8 @@ def restore(store: Store, home: Path, archive: Path) -> Restored:
         settings = _unpacked(archive, room)
         check_library(room / LIBRARY)
         before = store.place_before_restore()
-        write_backup(store, home, before)
+        store.replace_by(room / LIBRARY, lambda: write_backup(store, home, before))
         store.thin_out(before.parent)
-        store.replace_by(room / LIBRARY)
         if settings is not None:
             write_settings(home, settings)
         for path in sorted((room / "judges").glob("*")):

@@ -71,7 +71,7 @@ def paired(old: str, new: str) -> list[tuple[Span | None, Span | None]]:
     return [(None if i is None else left[i], None if j is None else right[j]) for i, j in pairs]
 
 
-@lru_cache(maxsize=64)  # a page asks again at each of its updates
+@lru_cache(maxsize=16)  # a page asks again at each of its updates
 def _changes(old: str, new: str) -> tuple[Change, ...]:
     deadline = time.monotonic() + LIMIT_S
     found: list[Change] = []

@@ -17,7 +17,7 @@ from writer_r1.manuscript import SCENE, Block, Span, blocks, markdown, printable
 
 BROKEN = "This is no Word file that can be read ({why}); open it in a word processor and save it again as .docx."
 TOO_LARGE = "This Word file unpacks to more than {most} MB; split it into several files."
-MOST_BYTES = 100_000_000  # of one unpacked part
+MOST_BYTES = 40_000_000  # of one unpacked part; as XML it takes some twenty times that
 LONGEST_TITLE = 255  # that Word takes
 FACE, SIZE_PT, LEADING = "Times New Roman", 12, 1.5  # as publishers and readers of manuscripts expect
 LEFT_OUT = {
@@ -27,6 +27,7 @@ LEFT_OUT = {
     "drawing": "pictures",
     "pict": "pictures",
     "oMath": "formulas",
+    "sym": "signs of a font for symbols",
 }
 GONE = ("del", "moveFrom", "Fallback")  # taken out by a tracked change, or a second copy of the same words
 
@@ -222,4 +223,11 @@ def _words(node: ElementTree.Element) -> str:
     kind = _kind(node)
     if kind == "t":
         return node.text or ""
+    if kind == "ruby":  # signs with their reading above them
+        base = _child(node, "rubyBase")
+        return "" if base is None else "".join(map(_words, base))
+    if kind == "AlternateContent":  # the same twice, of which one may be without a word
+        return next(filter(None, ("".join(map(_words, one)) for one in node)), "")
+    if kind == "r":
+        return "".join(map(_words, node))
     return {"br": "\n", "cr": "\n", "tab": "\t", "noBreakHyphen": "\u2011"}.get(kind, "")

@@ -14,6 +14,7 @@ Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 SIMILAR = 0.45  # cosine of two requests from which a lesson of one may help the other
 SAME_TEXT = 0.95  # cosine from which two lessons say the same
 MOST = 3
+NEWEST = 400  # lessons of other requests that are looked through: of many more the embedder would forget the first ones
 
 
 def recall(
@@ -24,9 +25,11 @@ def recall(
     Rank within both: the cosine of the requests, plus the likeness of the criteria and the size of the change the
     lesson made, both at a quarter. Source: `docs/papers.md` 3 (retrieval is ours).
     """
+    here = prompt_id(prompt)
+    others = [lesson for lesson in lessons if prompt_id(lesson.prompt) != here]
+    lessons = [lesson for lesson in lessons if prompt_id(lesson.prompt) == here] + others[-NEWEST:]
     if not lessons:
         return []
-    here = prompt_id(prompt)
     near = _likeness(prompt, [lesson.prompt for lesson in lessons], similarity)
     serves = (
         _likeness(criterion, [lesson.criterion for lesson in lessons], similarity) if criterion else [0.0] * len(near)

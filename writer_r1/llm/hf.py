@@ -21,6 +21,7 @@ from writer_r1.llm.deltas import Deltas
 from writer_r1.llm.drawing import Drawing, Pieces
 from writer_r1.llm.lora import Adapted
 from writer_r1.llm.schema_mask import MISSING, SchemaMask, can_mask
+from writer_r1.trajectory import digest
 from writer_r1.weights_folder import ADAPTER_FILE
 
 STEP = 512  # tokens of a prompt between two looks at whether to stop
@@ -60,6 +61,7 @@ class HF:
         self._held: list[int] = []
         self._cache: Any = None
         self._peft: Any = None
+        self._worn: dict[Path, str] = {}  # what PEFT calls what lies in a folder
         self._ends = _ends(self.tokenizer, model)
 
     def close(self) -> None:
@@ -87,11 +89,14 @@ class HF:
         if folder is None:
             self._peft.disable_adapter_layers()
             return
-        name = str(folder).replace(".", "_")  # a module's name
+        name = f"a{digest(str(folder), str((folder / ADAPTER_FILE).stat().st_mtime_ns))}"  # a module's name
         if self._peft is None:
             self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
         elif name not in self._peft.peft_config:
             self._peft.load_adapter(str(folder), adapter_name=name)
+        if (older := self._worn.get(folder, name)) != name:  # the folder holds others now
+            self._peft.delete_adapter(older)
+        self._worn[folder] = name
         self._peft.enable_adapter_layers()
         self._peft.set_adapter(name)
         for layer in self._peft.modules():
@@ -130,9 +135,13 @@ class HF:
     def _forward(self, rows: Sequence[Sequence[int]], cache: Any, **more: Any) -> Any:
         import torch
 
-        with torch.inference_mode():
-            ids = torch.tensor(rows, device=self.device)
-            return self.model(input_ids=ids, past_key_values=cache, use_cache=True, **more)
+        try:
+            with torch.inference_mode():
+                ids = torch.tensor(rows, device=self.device)
+                return self.model(input_ids=ids, past_key_values=cache, use_cache=True, **more)
+        except BaseException:
+            self.forget()  # some layers may hold the new tokens, and some not
+            raise
 
     def _fill(self, tokens: Sequence[int], cancel: Cancel) -> Any:
         """Return the logits after `tokens`, which are held from now on; None where it was given up."""
@@ -140,10 +149,13 @@ class HF:
 
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, tokens, strict=False)))
         keep = min(same, len(tokens) - 1)
+        if self._cache is not None and 0 < keep < len(self._held):
+            try:
+                self._cache.crop(keep - len(self._held))
+            except RuntimeError:  # of a model that looks through a window, or keeps a running state
+                keep = 0
         if self._cache is None or not keep:
             self._cache, keep = DynamicCache(config=self.model.config), 0
-        elif keep < len(self._held):
-            self._cache.crop(keep - len(self._held))
         self._held, logits = list(tokens[:keep]), None
         for start in range(keep, len(tokens), STEP):
             if start > keep and cancel():

@@ -4,6 +4,7 @@ Without that package a schema is what the prompt says of it, as with servers tha
 """
 
 import importlib.util
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,20 @@ def can_mask() -> bool:
     return importlib.util.find_spec("llguidance") is not None
 
 
+@lru_cache(maxsize=2)  # making it takes a second
+def _vocabulary(tokenizer: Any) -> Any:
+    from llguidance.hf import from_tokenizer
+
+    return from_tokenizer(tokenizer)
+
+
 class SchemaMask:
     """The tokens that a reply which fits a schema may go on with."""
 
     def __init__(self, tokenizer: Any, schema: dict[str, Any]) -> None:
         from llguidance import LLMatcher
-        from llguidance.hf import from_tokenizer
 
-        self._matcher = LLMatcher(from_tokenizer(tokenizer), LLMatcher.grammar_from_json_schema(schema))
+        self._matcher = LLMatcher(_vocabulary(tokenizer), LLMatcher.grammar_from_json_schema(schema))
         if error := self._matcher.get_error():
             raise ValueError(f"no schema that llguidance can keep to: {error}")
 

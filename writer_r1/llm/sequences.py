@@ -197,8 +197,8 @@ class Sequences:
         """Make sequence 0 hold exactly `tokens`, evaluating only what is new; logits of the last one are ready."""
         keep = min(shared(self.held, tokens), len(tokens) - 1)
         best = max(self._pins, key=lambda pin: shared(pin, tokens), default=())
-        if (from_pin := min(shared(best, tokens), len(tokens) - 1)) > keep and self._restore(self._pins[best]):
-            keep = from_pin
+        if (from_pin := min(shared(best, tokens), len(tokens) - 1)) > keep:
+            keep = from_pin if self._restore(self._pins[best]) else 0
         if not self.remove(0, keep):
             self.forget()
             keep = 0

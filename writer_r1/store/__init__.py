@@ -105,8 +105,9 @@ class Store(
             db.execute("INSERT INTO found (found) VALUES ('rebuild')")  # the index keeps the letters of deleted rows
         self._compact()
 
-    def delete_backups(self, folder: Path | None = None) -> None:
-        """Remove every backup in `folder`, by default where the library keeps its own, and what was moved aside."""
+    def delete_backups(self) -> None:
+        """Remove every backup of the library, what a kill left of one, and what was moved aside."""
+        begun = [*self.backups.glob("*.copying"), *self.backups.glob("*.part")]
         with self._explained():
-            for made in [b.path for b in kept(folder or self.backups)] + asides(self.path):
+            for made in [b.path for b in kept(self.backups)] + begun + asides(self.path):
                 made.unlink(missing_ok=True)

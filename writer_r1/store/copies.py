@@ -5,6 +5,7 @@ processes see the old library or the new one, and nothing is replaced while a ru
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -27,8 +28,10 @@ class Copies(File):
         with self._explained(), self._connected("rw") as db, closing(sqlite3.connect(path)) as other:
             db.backup(other)
 
-    def replace_by(self, other: Path) -> None:
+    def replace_by(self, other: Path, first: Callable[[], None] = lambda: None) -> None:
         """Make this library hold what the library at `other` does, which is whole and of today's schema.
+
+        What is to be done `first`, such as a copy of what it holds, is done while nobody else can write in it.
 
         Raises:
             Busy: a run is being written; nothing was changed.
@@ -37,6 +40,7 @@ class Copies(File):
             db.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
             db.execute(WRITE)
             refuse_while_written(db, "restore the backup")
+            first()
             for table in ("found", *reversed(TABLES)):
                 db.execute(f"DELETE FROM main.{table}")
             try:
@@ -45,6 +49,8 @@ class Copies(File):
                     db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM other.{table}")
             except sqlite3.IntegrityError as error:  # rows that another schema than ours let in
                 raise StoreError(NO_LIBRARY.format(why=error)) from None
+            # What was being written when the copy was made is written by nobody now, though the process may live.
+            db.execute("UPDATE main.runs SET owner = 'elsewhere' WHERE state = 'running'")
             db.execute("INSERT INTO found (rowid, text) SELECT id, text FROM main.texts")
             db.execute("COMMIT")
 

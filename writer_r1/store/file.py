@@ -13,11 +13,11 @@ import sqlite3
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from writer_r1.errors import StoreError
@@ -84,13 +84,16 @@ class File:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
                 archive.write(copy, self.path.name)
             os.replace(part, target)
-            copy.unlink(missing_ok=True)
             self.thin_out(folder)
         except OSError as error:
             why = error.strerror or error
             raise StoreError(
                 f"No backup could be made in {str(folder)!r} ({why}); check that it can be written and has space."
             ) from error
+        finally:
+            for made in (copy, part):  # on a full disk they would keep it full
+                with suppress(OSError):
+                    made.unlink()
         return target
 
     def thin_out(self, folder: Path) -> None:
@@ -160,7 +163,9 @@ class File:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if type(error) is sqlite3.DatabaseError and not code:  # what `faults_of` found
                 code = sqlite3.SQLITE_CORRUPT
-            if isinstance(error, OSError):
+            if isinstance(error, Timeout):
+                code = sqlite3.SQLITE_BUSY
+            elif isinstance(error, OSError):
                 code = sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN
             elif code == sqlite3.SQLITE_IOERR and shutil.disk_usage(self.path.parent).free < 1 << 20:
                 code = sqlite3.SQLITE_FULL  # growing the log's memory-mapped index failed, which SQLite reports so
@@ -178,6 +183,14 @@ def faults_of(db: sqlite3.Connection) -> str:
 def as_json(noun: BaseModel) -> str:
     """Return `noun` as JSON that holds no lone surrogate."""
     return pure(json.dumps(noun.model_dump(), ensure_ascii=False))
+
+
+def readable(reader: Callable[[str], Parsed], line: str) -> Parsed | None:
+    """Return what `reader` makes of a stored line; None of one that is damaged or of a newer Writer-R1."""
+    try:
+        return reader(line)
+    except ValidationError:
+        return None
 
 
 def parsed(reader: Callable[[str], Parsed], line: str, what: str) -> Parsed:

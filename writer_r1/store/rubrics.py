@@ -5,7 +5,7 @@ import time
 from typing import NamedTuple
 
 from writer_r1.errors import RubricError
-from writer_r1.store.file import READ, WRITE, File, as_json, parsed
+from writer_r1.store.file import READ, WRITE, File, as_json, readable
 from writer_r1.store.words import pure
 from writer_r1.trajectory import Rubric, name_key
 
@@ -24,13 +24,14 @@ class SavedRubrics(File):
     """The rubrics that the user saved by name."""
 
     def saved_rubrics(self) -> list[SavedRubric]:
-        """Return every saved rubric, by name."""
+        """Return every saved rubric that can be read, by name."""
         with self._transaction(READ) as db:
             query = "SELECT id, name, prompt, rubric, created FROM rubrics ORDER BY name_key"
             rows = db.execute(query).fetchall()
         return [
-            SavedRubric(id_, name, prompt, parsed(Rubric.model_validate_json, line, f"The rubric {name!r}"), created)
+            SavedRubric(id_, name, prompt, rubric, created)
             for id_, name, prompt, line, created in rows
+            if (rubric := readable(Rubric.model_validate_json, line))
         ]
 
     def save_rubric(self, name: str, prompt: str, rubric: Rubric) -> SavedRubric:

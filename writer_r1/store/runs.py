@@ -14,7 +14,7 @@ from writer_r1.errors import Busy, StoreError
 from writer_r1.events import EVENT, Accepted, DraftDelta, Drafted, Event, Failed, Finished, Marked, Recalled, Stopped
 from writer_r1.folding import fold
 from writer_r1.processes import alive
-from writer_r1.store.file import READ, WRITE, File, as_json, parsed
+from writer_r1.store.file import READ, WRITE, File, as_json, parsed, readable
 from writer_r1.store.words import SURROGATES, pure, shortened, terms
 from writer_r1.trajectory import Lesson, Trajectory
 
@@ -237,10 +237,10 @@ class Runs(File):
             return db.execute("SELECT 1 FROM runs WHERE id = ? AND stop_asked", (trajectory_id,)).fetchone() is not None
 
     def lessons(self) -> list[Lesson]:
-        """Return every lesson learned, oldest first."""
+        """Return every lesson learned that can be read, oldest first: for a damaged one nothing could be drafted."""
         with self._transaction(READ) as db:
-            rows = db.execute("SELECT id, lesson FROM lessons ORDER BY rowid").fetchall()
-        return [parsed(Lesson.model_validate_json, line, f"Lesson {id_!r}") for id_, line in rows]
+            rows = db.execute("SELECT lesson FROM lessons ORDER BY rowid").fetchall()
+        return [lesson for (line,) in rows if (lesson := readable(Lesson.model_validate_json, line))]
 
     def _runs(self, clause: str, *values: object) -> list[Run]:
         with self._transaction(READ) as db:

@@ -15,6 +15,7 @@ from writer_r1.store.words import pure
 
 AUTOSAVE_S = 60.0  # saves that the page makes by itself share a version for so long
 NAME_CHARS = 120
+TAKEN = "words of it were taken over"  # why a version is kept that would else share with the next save
 
 LONG = 16_000  # characters of a text from which on a version may hold what differs from an earlier one
 VERSIONS = """SELECT revision, brief, text, why, created, parent, name, source FROM whole_versions
@@ -29,8 +30,10 @@ EDITED = """WITH RECURSIVE line (revision, parent) AS (
         WHERE piece_id = :piece
     )
     SELECT line.revision = (SELECT max(revision) FROM line), attempt FROM line
-    JOIN whole_versions AS held ON held.piece_id = :piece AND held.revision = line.revision
-    JOIN texts ON trajectory_id = :run AND attempt IS NOT NULL AND texts.text = held.text AND texts.text != ''
+    JOIN versions AS row ON row.piece_id = :piece AND row.revision = line.revision
+    JOIN texts ON trajectory_id = :run AND attempt IS NOT NULL AND texts.text != ''
+        AND length(texts.text) = coalesce(row.head, 0) + length(row.text) + coalesce(row.tail, 0)
+    JOIN whole_versions AS held ON held.piece_id = :piece AND held.revision = line.revision AND texts.text = held.text
     ORDER BY line.revision DESC, attempt LIMIT 1"""
 
 
@@ -148,6 +151,9 @@ def keep_version(db: sqlite3.Connection, piece_id: str, new: Version) -> None:
     told = (piece_id, new.revision, new.brief, new.why, new.created, parent, new.name, source)
     held = _against_base(db, piece_id, new.text, new.revision)
     db.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*told, *held))
+    if new.source and new.source.kind == "piece":  # the next save of that piece must not take its place
+        at = (TAKEN, new.source.id, new.source.number)
+        db.execute("UPDATE versions SET why = ? WHERE piece_id = ? AND revision = ? AND why = ''", at)
 
 
 def _version(row: tuple[Any, ...]) -> Version:

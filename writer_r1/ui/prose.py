@@ -34,7 +34,7 @@ def chip(fault: Fault) -> str:
     return f'<span class="chip{kind}">{FAULTS[fault]}</span> '
 
 
-@lru_cache(maxsize=64)  # a page asks again at each of its updates
+@lru_cache(maxsize=16)  # a page asks again at each of its updates
 def differing(old: str, new: str, names: tuple[str, str]) -> str:
     """Return `new` with what was taken out and put in; two columns, headed by `names`, where little was kept."""
     if old == new:

@@ -166,7 +166,7 @@ def label(step: Step) -> str:
     return why[0].upper() + why[1:]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2 * AT_ONCE)  # of a long piece each holds two whole texts
 def moved(old: str, new: str) -> str:
     """Return how many words were put in and how many taken out."""
     before, after = Counter(words(old)), Counter(words(new))
