@@ -217,14 +217,14 @@ def test_what_the_buttons_ask_for_is_understood() -> None:
     page = board(None, WITH_MINE, deleted=gone, saved=[SAVED], suggestions=[(SAVED, 0.9)], dismissed=OTHER.criteria)
     asked = page.having("data-act")
     assert {a["data-act"] for a in asked} == WISHES
-    given: dict[str, object] = {"value": "2", "name": "New", "description": "New.", "weight": "1"}
+    given: dict[str, object] = {"value": "0.25", "name": "New", "description": "New.", "weight": "1"}
     given["sample"] = "I walked home, and it rained. " * 20
     for attributes in asked:
         sent: dict[str, object] = {k.removeprefix("data-"): v for k, v in attributes.items() if k.startswith("data-")}
         if sent["act"] == "edit":
             sent["id"] = example.CRITERIA[0].id
         if sent["act"] in EDITS and not (sent["act"] == "move" and "disabled" in attributes):
-            assert apply(WITH_MINE, given | sent, example.PROMPT) != WITH_MINE or sent["act"] == "weight"
+            assert apply(WITH_MINE, given | sent, example.PROMPT) != WITH_MINE, sent
         elif sent["act"] not in EDITS:
             with pytest.raises(RubricError, match="does not know"):
                 apply(example.RUBRIC, sent, example.PROMPT)

@@ -10,7 +10,7 @@ from hub_stand_in import Hub, hub_here
 from test_models_tab import HOSTILE, Card, entry
 
 from writer_r1 import catalog, hub
-from writer_r1.looking import Looked, lookups_for, meant
+from writer_r1.looking import Looked, lookups, meant
 from writer_r1.machine_memory import Machine
 from writer_r1.offers import Found, Offer, Repository
 from writer_r1.pulls import pulls_into
@@ -132,7 +132,7 @@ def test_what_the_hub_refuses_is_said_and_can_be_asked_again(site, workspace):
 
 def test_an_answer_that_takes_long_can_be_stopped(site, workspace, monkeypatch):
     monkeypatch.setattr(hub, "get", lambda *_: time.sleep(3))
-    lookups_for(workspace.models).start("slow words")
+    lookups().start("slow words")
     html, view, timer = show(workspace, View("slow words"))
     assert "is being asked" in html and Card(html).acts == ["stop"] and timer.active
     html, _, timer = on_act(workspace, view, {"act": "stop"})

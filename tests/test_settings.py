@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 from writer_r1.errors import WriterError
 from writer_r1.settings import (
     LARGEST,
-    LEADINGS,
     SMALLEST,
-    THEMES,
-    WIDTHS,
+    Leading,
     Settings,
+    Theme,
+    Width,
     change_settings,
     read_settings,
     write_settings,
@@ -27,10 +28,10 @@ ANY = st.builds(
     writer=st.none() | st.text(max_size=30).filter(lambda s: s.isprintable()),
     judge=st.none() | st.just("qwen"),
     threads=st.none() | st.integers(1, 64),
-    theme=st.sampled_from(THEMES),
+    theme=st.sampled_from(get_args(Theme)),
     text_size=st.integers(SMALLEST, LARGEST),
-    line_width=st.sampled_from(WIDTHS),
-    line_height=st.sampled_from(LEADINGS),
+    line_width=st.sampled_from(get_args(Width)),
+    line_height=st.sampled_from(get_args(Leading)),
     letter_keys=st.booleans(),
 )
 DAMAGED = [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"text_size": 500}', b'{"theme": "sepia"}', b'{"threads": 0}']

@@ -207,10 +207,10 @@ def test_choices_are_in_force_at_once_and_before_the_next_visit_shows_anything(b
     assert page.evaluate("window.first") == "dark"
     assert dark(page) and reading(page, "reading-width") == "46rem"
     page.emulate_media(color_scheme="light")
-    page.evaluate("window.studio.theme('system')")
+    page.evaluate("window.studio.comfort({theme: 'system'})")
     assert not dark(page)
     page.emulate_media(color_scheme="dark")
-    page.evaluate("window.studio.theme('light')")
+    page.evaluate("window.studio.comfort({theme: 'light'})")
     assert not dark(page)
     page.close()
 

@@ -191,6 +191,7 @@ def test_a_pieces_tools_cover_no_word_of_its_title(pages: Pages) -> None:
     with staged(pages, "three") as page:
         row = page.locator("#library .piece").first
         row.hover()
+        expect(row.locator(".tool")).to_have_count(2)
         for box in row.locator(".tool").evaluate_all("tools => tools.map((t) => t.getBoundingClientRect().toJSON())"):
             assert box["width"] >= 32 and box["height"] >= 32
             assert box["top"] >= row.locator(".title").evaluate("title => title.getBoundingClientRect().bottom") - 1

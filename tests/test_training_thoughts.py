@@ -357,7 +357,8 @@ def test_each_way_to_pay_learns_something_else_from_the_same_thoughts(
     assert 0 < first[0]["thoughts/well_formed"] <= 1 and first[0]["thoughts/reflection_tokens"] > 10
     assert found["ppo"][1][1]["value/mean"] > 0.0 and "value/loss" not in found["dense"][1][1]  # it has learned a step
     held = [row for row in run_folder.metrics(found["credits"][0]) if row.get("split") == "held_out"]
-    assert all("thoughts/well_formed" in row for row in held)
+    assert held and all("thoughts/well_formed" in row for row in held)
+    assert run_folder.samples(found["credits"][0])
     assert not any("<" in sample["text"] for sample in run_folder.samples(found["credits"][0]))
 
 

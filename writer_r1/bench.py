@@ -15,6 +15,7 @@ from typing import Any
 
 from writer_r1 import catalog
 from writer_r1.criteria import Analyst, derive_rubric
+from writer_r1.errors import WriterError
 from writer_r1.events import Coded
 from writer_r1.judge import DIGITS
 from writer_r1.llm import LLM, Message, Request, Sampling, complete, never
@@ -42,10 +43,11 @@ def bench_loop(model: str | None, *, quick: bool) -> int:
     figures: dict[str, Any] = {}
     try:
         with workspace.machine():
-            name = model or workspace.default_model()
+            name = model or workspace.writer
             figures["model"] = name
             llm = workspace.llm(name)
-            assert isinstance(llm, LlamaCpp)  # the rivals run on the same file
+            if not isinstance(llm, LlamaCpp):
+                raise WriterError(f"{name} is no GGUF file, and what it is measured beside runs on the very same one.")
             workspace.similarity("warm", ["up"])
             for prompt in PINNED:
                 llm.warm(fixed_start(prompt))

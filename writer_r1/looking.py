@@ -2,7 +2,6 @@
 
 import threading
 from functools import cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from writer_r1 import hub, offers
@@ -65,6 +64,6 @@ class Lookups(Asking[Looked]):
 
 
 @cache
-def lookups_for(folder: Path) -> Lookups:
-    """Return what this process asks for a folder of models, the same for everyone who looks."""
+def lookups() -> Lookups:
+    """Return what this process asks the hub, the same for everyone who looks."""
     return Lookups()

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +21,6 @@ SMALLEST, LARGEST = 90, 160  # percent
 Theme = Literal["system", "light", "dark"]
 Width = Literal["narrow", "medium", "wide"]
 Leading = Literal["normal", "loose"]
-THEMES, WIDTHS, LEADINGS = get_args(Theme), get_args(Width), get_args(Leading)
 
 
 class Settings(BaseModel):

@@ -1,6 +1,7 @@
 """A file's content -> the file, so that a reader sees the old or the new content, never half of it."""
 
 import os
+import threading
 from pathlib import Path
 
 
@@ -10,7 +11,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")  # another thread may write it, too
     try:
         draft.write_bytes(content)
         os.replace(draft, path)

@@ -37,9 +37,9 @@ TAIL_BYTES = 20_000
 SECRET = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")  # no business of a training run
 
 
-def signs_of(folder: Path, now: float | None = None) -> Signs:
+def signs_of(folder: Path) -> Signs:
     """Return what is seen of a run at this moment (`now`: seconds since 1970)."""
-    now = time.time() if now is None else now
+    now = time.time()
     lives = is_alive(folder)  # looked at first: a process writes how it ended before it goes
     ended, beat, asked = run_folder.exit_of(folder), run_folder.last_beat(folder), run_folder.stop_asked(folder)
     return Signs(
@@ -190,12 +190,12 @@ def is_alive(folder: Path) -> bool:
     return run_folder.is_alive(folder) or alive(mark.owner(folder))
 
 
-def log_tail(folder: Path, size: int = TAIL_BYTES) -> str:
+def log_tail(folder: Path) -> str:
     """Return the end of what a run's process printed, in whole lines."""
     try:
         with (folder / "stdout.log").open("rb") as file:
-            whole = file.seek(0, os.SEEK_END) <= size
-            file.seek(0 if whole else -size, os.SEEK_END if not whole else os.SEEK_SET)
+            whole = file.seek(0, os.SEEK_END) <= TAIL_BYTES
+            file.seek(0 if whole else -TAIL_BYTES, os.SEEK_END if not whole else os.SEEK_SET)
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""

@@ -51,7 +51,7 @@ class Asked(NamedTuple):
 class Learner:
     """One run's policy and where it stands. `state` are the counters that a checkpoint keeps."""
 
-    def __init__(self, folder: Path, config: Config, buffer: Buffer | None = None) -> None:
+    def __init__(self, folder: Path, config: Config) -> None:
         self.folder, self.config, self.crew = folder, config, Crew()
         self.beat("preparing", note="reading the base")
         self.base = prepared(config.base)

@@ -56,10 +56,10 @@ def worth(step: Step) -> int:
     return 1 if step.gain >= step.least and step.specific else 0
 
 
-def process_reward(steps: Sequence[Step], most: int = MOST, excess: float = EXCESS) -> float:
-    """Return R_proc: the mean worth of the steps, less `excess` for each beyond `most`; 0 without any."""
+def process_reward(steps: Sequence[Step]) -> float:
+    """Return R_proc: the mean worth of the steps, less `EXCESS` for each beyond `MOST`; 0 without any."""
     mean = sum(map(worth, steps)) / len(steps) if steps else 0.0
-    return mean - excess * max(0, len(steps) - most)
+    return mean - EXCESS * max(0, len(steps) - MOST)
 
 
 def is_accepted(draft: float, final: float, noise: float) -> bool:
@@ -67,7 +67,7 @@ def is_accepted(draft: float, final: float, noise: float) -> bool:
     return final >= draft + noise
 
 
-def thought_reward(thought: Thought, noise: float, share: float = SHARE) -> float:
+def thought_reward(thought: Thought, noise: float) -> float:
     """Return one number for a thought, to be compared and reported: the outcome and a `share` of the process reward.
 
     Steps that leave the piece no better than its draft earn nothing, but may still cost.
@@ -75,7 +75,7 @@ def thought_reward(thought: Thought, noise: float, share: float = SHARE) -> floa
     process = process_reward(thought.steps)
     if not is_accepted(thought.draft, thought.final, noise):
         process = min(0.0, process)
-    return thought.final + share * process
+    return thought.final + SHARE * process
 
 
 def parts_of_tokens(starts: Sequence[int], begins: Sequence[int]) -> tuple[int, ...]:

@@ -5,12 +5,11 @@ The choice is kept in the settings, so that it is there again after a reload and
 
 from typing import Any, NamedTuple
 
-import gradio as gr
-
 from writer_r1 import catalog
 from writer_r1.adapters import STRONGEST, Adapter, base_of, fitting
 from writer_r1.errors import WriterError
 from writer_r1.settings import change_settings
+from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import QUIET
 from writer_r1.ui.notes import warn
 from writer_r1.workspace import Workspace

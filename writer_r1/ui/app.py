@@ -1,4 +1,4 @@
-"""Workspace -> the studio's page on 127.0.0.1, reachable from this machine's browsers only.
+"""Workspace -> the studio's page, on 127.0.0.1 for this machine's browsers only unless another address is asked for.
 
 The Host header is checked because a foreign site may point its own name at 127.0.0.1. Nothing is sent or loaded from
 outside: system fonts, no analytics, and no way to share.

@@ -57,7 +57,6 @@
 
   window.studio = Object.assign(window.studio ?? {}, {
     comfort,
-    theme: (name) => comfort({ theme: name }),
     forgetTexts: () => {
       window.studio.copies.forget();
       dispatchEvent(new Event("studio:deleted"));

@@ -96,11 +96,14 @@ def thinned(points: Points) -> Points:
     return [points[round(i * step)] for i in range(MOST)]
 
 
-def smoothed(points: Points, weight: float = 0.8) -> Points:
+SMOOTH = 0.8  # share of what came before in a smoothed curve
+
+
+def smoothed(points: Points) -> Points:
     """Return a running mean of the values: each is `1 - weight` itself and `weight` what came before."""
     mean, found = 0.0, []
     for i, (x, y) in enumerate(points):
-        mean = y if i == 0 else weight * mean + (1 - weight) * y
+        mean = y if i == 0 else SMOOTH * mean + (1 - SMOOTH) * y
         found.append((x, mean))
     return found
 

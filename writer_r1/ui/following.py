@@ -121,18 +121,15 @@ def screen(workspace: Workspace, piece_id: str, view: View, elapsed_s: float, dr
     )
 
 
-def criteria_of(workspace: Workspace, piece_id: str, view: View | None) -> str:
+def criteria_of(workspace: Workspace, piece_id: str, view: View) -> str:
     """Return the criteria board of a piece and the run shown with it."""
-    busy = view is not None and not over(view)
-    rescoring = view is not None and view.rescoring
-    asks = piece_id and (
-        view is None or not busy or rescoring or view.now.rubric is None
-    )  # a run being written has its own
+    busy = not over(view)
+    asks = piece_id and (not busy or view.rescoring or view.now.rubric is None)  # a run being written has its own
     piece = workspace.store.piece(piece_id) if asks else None
     # A run of no piece has its own; where a piece has none they were deleted, and are not to come back by themselves.
-    rubric = piece.rubric if piece else view.now.rubric if view else None
+    rubric = piece.rubric if piece else view.now.rubric
     stock = Stock() if busy else stock_of(workspace, piece)
-    return criteria_board(view, rubric=rubric, busy=busy and not rescoring, stock=stock)
+    return criteria_board(view, rubric=rubric, busy=busy and not view.rescoring, stock=stock)
 
 
 def stock_of(workspace: Workspace, piece: Piece | None) -> Stock:

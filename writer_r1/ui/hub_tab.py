@@ -6,13 +6,12 @@ Nothing is asked before somebody presses Search. What was found stays with the p
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import gradio as gr
-
 from writer_r1 import catalog, hub, offers
 from writer_r1.errors import WriterError
-from writer_r1.looking import Looked, lookups_for, meant
+from writer_r1.looking import Looked, lookups, meant
 from writer_r1.machine_memory import this_machine
 from writer_r1.pulls import pulls_into
+from writer_r1.ui import gradio as gr
 from writer_r1.ui import hub_cards
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.notes import tell, warn
@@ -39,7 +38,7 @@ Page = tuple[str, View, gr.Timer]
 
 def show(workspace: Workspace, view: View, wait_s: float = 0.0) -> Page:
     """Return what was found, what is looked at, and a clock where the answer has not come."""
-    looked = lookups_for(workspace.models).wait(view.now, wait_s) if view.now else Looked("none")
+    looked = lookups().wait(view.now, wait_s) if view.now else Looked("none")
     try:
         here = {m.hub: m.state for m in catalog.rows(workspace.models) if m.hub}
     except WriterError as error:  # a list that cannot be read
@@ -53,25 +52,25 @@ def on_search(workspace: Workspace, words: str) -> Page:
     """Ask the hub for words, or for a repository that was named."""
     what = meant(words)
     if what:
-        lookups_for(workspace.models).start(what)
+        lookups().start(what)
     return show(workspace, View(what), SOON_S)
 
 
 def on_act(workspace: Workspace, view: View, wish: dict[str, str]) -> Page:
     """Do what a button asks; what a browser sends may be anything, so only what the hub answered counts."""
-    lookups = lookups_for(workspace.models)
+    asked = lookups()
     match wish["act"]:
-        case "open" if wish.get("id") in [f"hf:{row.id}" for row in lookups.progress(view.words).found]:
+        case "open" if wish.get("id") in [f"hf:{row.id}" for row in asked.progress(view.words).found]:
             view = view._replace(open=wish["id"])
-            if lookups.progress(view.open).repository is None:
-                lookups.start(view.open)
+            if asked.progress(view.open).repository is None:
+                asked.start(view.open)
             return show(workspace, view, SOON_S)
         case "back":
             view = view._replace(open="")
         case "stop":
-            lookups.stop(view.now)
+            asked.stop(view.now)
             return show(workspace, view, SOON_S)
-        case "get" if found := lookups.offer(view.now, wish.get("id", "")):
+        case "get" if found := asked.offer(view.now, wish.get("id", "")):
             try:
                 entry = offers.choose(*found, workspace.models)
                 pulls_into(workspace.models).start(entry.name)

@@ -5,10 +5,7 @@ twice.
 """
 
 from collections.abc import Callable
-from html import escape
 from typing import Any, NamedTuple
-
-import gradio as gr
 
 from writer_r1 import adapters, catalog
 from writer_r1.calibration import fit_id
@@ -23,9 +20,11 @@ from writer_r1.roles import ROLES
 from writer_r1.servers import ADDRESS, server_of
 from writer_r1.settings import change_settings, read_settings
 from writer_r1.ui import adapter_cards, adapter_choice, hub_tab, render
+from writer_r1.ui import gradio as gr
 from writer_r1.ui.board import EACH, QUIET, Board, asked
 from writer_r1.ui.model_cards import cards
 from writer_r1.ui.notes import tell, warn
+from writer_r1.ui.prose import answer
 from writer_r1.ui.role_lines import BESIDE
 from writer_r1.ui.server_cards import ASKING, can_judge
 from writer_r1.ui.shelf import Shelf
@@ -217,40 +216,35 @@ def _remove(workspace: Workspace, model: Model) -> None:
 def on_add(workspace: Workspace, path: str) -> tuple[str, str]:
     """Return what came of adding the user's own file, and what the field then holds."""
     if workspace.writer_name:
-        return said(KEPT, wrong=True), path
+        return answer(KEPT, wrong=True), path
     path = path.strip().strip("\"'")
     if not path:
-        return said("Type or paste the path of a GGUF file on this machine, or a server's address.", wrong=True), path
+        return answer("Type or paste the path of a GGUF file on this machine, or a server's address.", wrong=True), path
     if ADDRESS.fullmatch(path):
         return _on_server(workspace, path)
     try:
         model = catalog.add(path, workspace.models)
     except WriterError as error:
-        return said(str(error), wrong=True), path
-    return said(f"{model.label} is listed; its file stays where it is."), ""
+        return answer(str(error), wrong=True), path
+    return answer(f"{model.label} is listed; its file stays where it is."), ""
 
 
 def _on_server(workspace: Workspace, address: str) -> tuple[str, str]:
     try:
         server = server_of(address)
     except WriterError as error:
-        return said(str(error), wrong=True), address
+        return answer(str(error), wrong=True), address
     asked = _asked(workspace, address)
     if asked.state == "running":
-        return said(f"{server.host} {ASKING}"), ""
+        return answer(f"{server.host} {ASKING}"), ""
     failed = asked.state == "failed"
-    return said(asked.message, failed), address if failed else ""
+    return answer(asked.message, failed), address if failed else ""
 
 
 def _asked(workspace: Workspace, what: str) -> Asked:
     """Ask a server, and return what came of it where it answers at once."""
     joins_into(workspace.models).start(what)
     return joins_into(workspace.models).wait(what, SOON_S)
-
-
-def said(sentence: str, wrong: bool = False) -> str:
-    """Return an answer to stand below a field."""
-    return f'<p class="{"wrong" if wrong else "state"}" role="status">{escape(sentence)}</p>'
 
 
 def build(workspace: Workspace) -> Wiring:

@@ -112,7 +112,7 @@ def card(shown: Shown, marked: Marked, number: int, way: str) -> str:
     kind = " stands" if number == 1 else ""
     return (
         f'<article class="other{kind}" data-n="{number}" {spoken}><header><h3>{escape(way)}</h3>'
-        f"{count(attempt)}</header>{words(marked.passage, attempt, number)}{faults(shown, attempt)}"
+        f"{count(attempt)}</header>{words(marked.passage, attempt, number)}{faults(attempt)}"
         f"{scores(shown, attempt, number)}{use(shown, attempt, number)}</article>"
     )
 
@@ -147,7 +147,7 @@ def around(passage: Passage) -> tuple[str, str]:
     return all_[first:start], all_[end:last_]
 
 
-def faults(shown: Shown, attempt: Attempt | None) -> str:
+def faults(attempt: Attempt | None) -> str:
     """Return why a text cannot be chosen."""
     if attempt is None or attempt.by == "user" or not attempt.faults or not attempt.complete:
         return ""

@@ -77,3 +77,8 @@ def longer(old: str, new: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def answer(sentence: str, wrong: bool = False) -> str:
+    """Return what came of a button, to stand beside it."""
+    return f'<p class="{"wrong" if wrong else "state"}" role="status">{escape(sentence)}</p>'

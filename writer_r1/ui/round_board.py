@@ -142,11 +142,11 @@ def card(view: View, attempt: Attempt, busy: bool, marks: Sequence[str]) -> str:
         kind += " stale"
     if attempt.complete:
         more = f"{rests_on(attempt)}{asked(now, attempt)}"
-        parts = [f'<div class="story">{verdict(view, attempt)}{noted(attempt)}{more}</div>']
+        parts = [f'<div class="story">{verdict(attempt)}{noted(attempt)}{more}</div>']
         parts += [scores(view, attempt, marks), words(now, attempt), foot(attempt, busy)]
     else:
         parts = [unfinished(view, attempt)]
-    body = header(view, attempt, best) + facts(view, attempt) + "".join(parts)
+    body = header(view, attempt) + facts(view, attempt) + "".join(parts)
     named = f'role="listitem" tabindex="0" aria-label="{escape(spoken(view, attempt))}"'
     return f'<article class="round-card{kind}" data-attempt="{n}" {named}>{body}</article>'
 
@@ -181,7 +181,7 @@ def is_stale(now: Trajectory, attempt: Attempt) -> bool:
     return now.rubric is not None and evaluation is not None and evaluation.rubric_id != now.rubric.id
 
 
-def header(view: View, attempt: Attempt, best: bool) -> str:
+def header(view: View, attempt: Attempt) -> str:
     """Return the name of the attempt and its marks."""
     marks = "".join(
         f'<span class="badge {"-".join(m.split())}">{m}</span>' for m in badges(view, attempt) if m != DRAFTING
@@ -215,7 +215,7 @@ def unfinished(view: View, attempt: Attempt) -> str:
     return f'<p class="story quiet">{said}</p>'
 
 
-def verdict(view: View, attempt: Attempt) -> str:
+def verdict(attempt: Attempt) -> str:
     """Return whether the attempt was kept and why, and what is wrong with it."""
     chips = f"<p>{''.join(map(chip, attempt.faults))}</p>" if attempt.faults else ""
     if attempt.accepted is None or attempt.why.startswith("first draft"):

@@ -15,13 +15,13 @@ from writer_r1 import catalog
 from writer_r1.alternatives import Wish, check, usable, write_alternatives
 from writer_r1.checks import word_count
 from writer_r1.errors import Busy, WriterError
-from writer_r1.events import Chosen, Evaluated, Event, Status
+from writer_r1.events import Chosen, Event, Status
 from writer_r1.llm import Cancel
 from writer_r1.loop import Team
 from writer_r1.passage import AROUND, Passage, located, one_line_end, places
 from writer_r1.proposals import Proposal
 from writer_r1.protection import alters, spans_in
-from writer_r1.qualification import marked, marked_since
+from writer_r1.qualification import marked_since
 from writer_r1.store import Piece, Run, Source
 from writer_r1.ui.answers import Answer, Asked
 from writer_r1.ui.passage_board import Shown, parts, protections, short, shown_of
@@ -132,10 +132,7 @@ def begin(workspace: Workspace, piece: Piece, wish: Wish) -> None:
         yield Status(text="loading the model")
         judge = workspace.judge_by(judging, stop)
         team = Team(workspace.llm(writer), judge.llm, judge.similarity, workspace.recall, stop, judge.readers)
-        for event in write_alternatives(wish, team):
-            if isinstance(event, Evaluated):
-                event = event.model_copy(update={"evaluation": marked(event.evaluation, workspace.common)})
-            yield event
+        yield from map(workspace.marked, write_alternatives(wish, team))
 
     workspace.jobs.start(piece.brief, writer, work, wish.trajectory_id, piece.id, passage=True)
 

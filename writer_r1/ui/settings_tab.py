@@ -6,10 +6,8 @@ Each choice is kept on disk the moment it is made, and in force in the browser b
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
-from html import escape
 from typing import Any, NamedTuple
 
-import gradio as gr
 import psutil
 
 from writer_r1 import catalog
@@ -19,13 +17,14 @@ from writer_r1.errors import WriterError
 from writer_r1.qualification import qualification_of
 from writer_r1.settings import LARGEST, SMALLEST, Settings, change_settings, read_settings
 from writer_r1.training import deletion
+from writer_r1.ui import gradio as gr
 from writer_r1.ui import help as pages
 from writer_r1.ui.alive import EMPTIED, renew
 from writer_r1.ui.backups_board import ANEW, backups_board, on_backups
 from writer_r1.ui.board import QUIET, Board, asked
 from writer_r1.ui.files_menu import library_files, preferences_part
 from writer_r1.ui.notes import warn
-from writer_r1.ui.prose import plural
+from writer_r1.ui.prose import answer, plural
 from writer_r1.ui.trust import page
 from writer_r1.workspace import Workspace
 
@@ -48,13 +47,12 @@ Controls = tuple[Any, ...]
 
 
 class Wiring(NamedTuple):
-    """For the page around: `load() -> outputs`, then the script `applied` on `comfort`; `deleted` is a deletion."""
+    """For the page around: `load() -> outputs`, then the script `applied` on `comfort`."""
 
     load: Callable[[], Controls]
     outputs: list[Any]
     comfort: list[Any]
     applied: str
-    deleted: Any
 
 
 def show(workspace: Workspace) -> Controls:
@@ -148,11 +146,6 @@ def library_facts(workspace: Workspace) -> str:
     return f'<p class="quiet">{count} · {amount(size) if size >= 1e6 else "under 1 MB"} · {last}</p>{decided}'
 
 
-def answer(sentence: str, wrong: bool = False) -> str:
-    """Return what came of a button."""
-    return f'<p class="{"wrong" if wrong else "state"}" role="status">{escape(sentence)}</p>'
-
-
 def build(workspace: Workspace) -> Wiring:
     """Place the tab's parts in the open Tab and wire them."""
     now = read_settings(workspace.home)
@@ -161,7 +154,7 @@ def build(workspace: Workspace) -> Wiring:
             comfort = _place_reading(now)
         with gr.Column(min_width=320):
             threads = _place_threads(now, shared=bool(workspace.writer_name))
-            listing, facts, deleted = _place_library(workspace)
+            listing, facts = _place_library(workspace)
     trusted = gr.HTML(trust_in_judge(workspace), elem_id="trust", apply_default_css=False)
     with gr.Row(elem_id="help"):
         for section in (pages.glossary(), pages.shortcuts()):
@@ -172,7 +165,7 @@ def build(workspace: Workspace) -> Wiring:
         _keep(workspace, name, control)
         if control is not threads:
             _made(control)(None, comfort, None, js=COMFORT, **QUIET)
-    return Wiring(lambda: show(workspace), [threads, *comfort, trusted, listing, facts], comfort, COMFORT, deleted)
+    return Wiring(lambda: show(workspace), [threads, *comfort, trusted, listing, facts], comfort, COMFORT)
 
 
 def _keep(workspace: Workspace, name: str, control: Any) -> None:
@@ -218,7 +211,7 @@ def _place_threads(now: Settings, *, shared: bool) -> gr.Dropdown:
     )
 
 
-def _place_library(workspace: Workspace) -> tuple[Board, gr.HTML, Any]:
+def _place_library(workspace: Workspace) -> tuple[Board, gr.HTML]:
     _heading("Your library")
     gr.Textbox(
         str(workspace.home),
@@ -247,10 +240,10 @@ def _place_library(workspace: Workspace) -> tuple[Board, gr.HTML, Any]:
         word = gr.Textbox(label=f"Type {WORD} to confirm", max_lines=1, elem_id="delete-word")
         delete = gr.Button("Delete everything I wrote", variant="stop", elem_id="delete")
         gone = gr.HTML("", elem_id="delete-answer", apply_default_css=False)
-    deleted = delete.click(
+    delete.click(
         lambda typed, all_: on_delete(workspace, typed, all_), [word, too], [gone, word, listing, facts], **QUIET
     ).then(None, gone, None, js=FORGET, **QUIET)
-    return listing, facts, deleted
+    return listing, facts
 
 
 def _heading(text: str) -> None:
