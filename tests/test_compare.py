@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from gguf_bytes import gguf
 from lora_files import manifest
 from scripted import overlap, script
 
+from writer_r1 import adapters, catalog, places
+from writer_r1.cli import main
 from writer_r1.errors import WriterError
 from writer_r1.judge import Judge
 from writer_r1.llm import never
@@ -14,6 +17,7 @@ from writer_r1.llm.fake import FakeLLM
 from writer_r1.training.compare import Pair, Sides, compared, comparison, held_out
 from writer_r1.training.data import Example
 from writer_r1.trajectory import prompt_id
+from writer_r1.workspace import Workspace
 
 SALTY = "The keeper rubbed the salt from the rail with his sleeve and went in to see to the lamp before the dark came."
 PLAIN = "The keeper rubbed the rust from the rail with his sleeve and went in to see to the lamp before the dark came."
@@ -70,3 +74,33 @@ def test_what_it_was_trained_on_is_left_out(tmp_path: Path) -> None:
     every = manifest(trained_on=tuple(prompt_id(p) for p in ("A storm", "A fox", "A kettle")))
     with pytest.raises(WriterError, match=r"trained on every request in 'a.jsonl'.*give requests that it has not seen"):
         held_out(path, every)
+
+
+def test_the_command_compares_on_what_the_adapter_was_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    model = catalog.add(tmp_path / "tiny.gguf", places.models())
+    made, rows = tmp_path / "made", [{"id": str(n), "prompt": f"{ASKED.prompt} Take {n}."} for n in range(4)]
+    made.mkdir()
+    (made / adapters.WEIGHTS).write_bytes(b"GGUF")
+    seen = prompt_id(rows[0]["prompt"])
+    adapters.register(made, manifest(base_sha256=adapters.base_digest(model), trained_on=(seen,)), places.home())
+    (tmp_path / "requests.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    llm, worn = FakeLLM(script(draft=PLAIN), name="tiny"), list[float]()
+
+    def adapted(path: Path, strength: float) -> FakeLLM:
+        worn.append(strength)
+        return FakeLLM(script(draft=SALTY), name="tiny")
+
+    monkeypatch.setattr(llm, "adapted", adapted)
+    monkeypatch.setattr(Workspace, "llm", lambda self, name: llm)
+    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    words = ["compare", "--base", "tiny", "--adapter", "sea-1", "--prompts", str(tmp_path / "requests.jsonl")]
+    assert main([*words, "--strength", "0.8", "--most", "2", "--json"]) == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert (found["wins"], found["ties"], found["losses"], found["left_out"]) == (2, 0, 0, 1) and worn == [0.8]
+    assert "Left out, because 'sea-1' was trained on them: 1." in told.err
+    assert main(words) == 0
+    assert "sea-1 against SmolLM2-135M-Instruct: 3 won, 0 even, 0 lost" in capsys.readouterr().out

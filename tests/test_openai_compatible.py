@@ -1,5 +1,6 @@
 """Models on servers, over real HTTP on loopback: what comes is what the model says, whatever happens on the way."""
 
+import json
 import logging
 import math
 import threading
@@ -15,7 +16,7 @@ from live import eventually
 from scripted import criterion, rubric_of, script, task
 from server_stand_in import ALL, Proxy, StandIn
 
-from writer_r1 import servers
+from writer_r1 import catalog, places, servers
 from writer_r1.errors import ModelError, RequestTooLong
 from writer_r1.events import Failed, Finished
 from writer_r1.joining import asked_again, join
@@ -399,6 +400,27 @@ def test_the_models_page_adds_a_server_asks_it_again_and_can_stop_asking(proxy: 
     answer, kept = on_add(workspace, f"{proxy.url}#other")
     assert joins.wait(f"{proxy.url}#other", 10.0).state == "failed"
     workspace.close()
+
+
+def test_a_server_is_added_and_asked_again_from_a_shell(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from writer_r1 import joining
+    from writer_r1.cli import main
+
+    assert main(["models", "add", proxy.url, "--model", "small", "--at-once", "2"]) == 0
+    assert f"is ready: {proxy.url}" in capsys.readouterr().out
+    [listed] = [m for m in catalog.rows(places.models()) if m.server]
+    assert listed.server and listed.server.at_once == 2
+    proxy.target.can = NOTHING
+    assert main(["models", "test", listed.name, "--json"]) == 0
+    found = servers.find(listed.name, places.models())
+    assert json.loads(capsys.readouterr().out)["name"] == listed.name and found and found.can == NOTHING
+    # Of a server elsewhere is said, before anything is written with it, that text will leave the machine.
+    away = listed.model_copy(update={"server": listed.server.model_copy(update={"url": "https://models.example/v1"})})
+    monkeypatch.setattr(joining, "join", lambda *given, **more: away)
+    assert main(["models", "add", "https://models.example/v1"]) == 0
+    assert "models.example" in capsys.readouterr().err
 
 
 @pytest.mark.model

@@ -2,11 +2,14 @@
 
 import json
 import shlex
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from live import eventually
-from training_runs import Begin, ended, step
+from training_runs import CHILD, Begin, ended, step
 
 from writer_r1.cli import main
 from writer_r1.training import job, run_folder
@@ -123,3 +126,33 @@ def test_two_processes_never_train_in_one_folder(begin_run: Begin) -> None:
     with pytest.raises(Exception, match="Another process trains"), run_folder.alive(folder):
         pass
     job.discard(folder)
+
+
+def test_a_run_is_followed_to_its_end_and_what_made_it_fail_is_the_answer(
+    begin_run: Begin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "told.json"
+    words = ["train", "sft", "--data", str(data), "--base", "starter", "--steps", "3", "--run"]
+    data.write_text("{}", "utf-8")
+    assert main([*words, str(tmp_path / "sea")]) == 0
+    told = capsys.readouterr()
+    assert "finished" in told.out and "3" in told.out and "finished" in told.err
+    data.write_text('{"fail": "memory"}', "utf-8")
+    assert main([*words, str(tmp_path / "river")]) == 1
+    assert "It failed for want of memory." in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_a_run_and_what_it_learned_is_kept(begin_run: Begin, tmp_path: Path) -> None:
+    data, folder = tmp_path / "told.json", tmp_path / "sea"
+    data.write_text('{"pause": 0.05}', "utf-8")
+    program = (
+        "import sys; from writer_r1.cli import main; from writer_r1.training import job\n"
+        f"job.PROGRAM['sft'] = ({CHILD!r},)\nsys.exit(main(sys.argv[1:]))"
+    )
+    words = ["train", "sft", "--data", str(data), "--base", "starter", "--steps", "4000", "--run", str(folder)]
+    shell = subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True)
+    eventually(lambda: step(folder) > 2, 60)
+    shell.send_signal(signal.SIGINT)
+    said, _ = shell.communicate(timeout=60)
+    assert shell.returncode == 0 and "stopped" in said
+    assert run_folder.newest_step(folder) == step(folder) < 4000

@@ -57,7 +57,7 @@ def compare_command(args: argparse.Namespace) -> int:
     path = adapters.weights_for(adapter.name, catalog.find(args.base, workspace.models), workspace.home)
     examples, left_out = held_out(args.prompts, adapter)
     if left_out:
-        print(f"{left_out} requests that {adapter.name!r} was trained on are left out.", file=sys.stderr)
+        print(f"Left out, because {adapter.name!r} was trained on them: {left_out}.", file=sys.stderr)
     examples = examples[: args.most]
     line.show("waiting for the model, which another job may be using", "waiting")
     try:
