@@ -64,6 +64,7 @@ bench: $(VENV)/.installed-test models
 
 bench-training: $(VENV)/.installed-test models
 	$(PY) -m pip install -q -c constraints.txt -e '.[trl]'
+	$(PY) -m pytest -q tests/test_trl_parity.py
 	$(PY) benchmarks/training_step.py
 
 bench-gpu: $(VENV)/.installed-test models

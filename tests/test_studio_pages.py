@@ -457,6 +457,24 @@ def test_an_example_that_was_chosen_is_in_the_library_before_anything_is_asked_f
     assert '"piece":""' not in page.evaluate("window.studio.flush()")
 
 
+def test_how_a_run_shall_go_is_as_it_was_after_a_reload(pages: Pages) -> None:
+    page = pages.open()
+    number = page.locator("#count input[type=number]")
+    first, look, one_go = page.locator("#setup input[type=checkbox]").all()
+    number.fill("1")
+    look.check()
+    one_go.check()
+    page.wait_for_timeout(300)
+    pages.reload(page)
+    expect(number).to_have_value("1", timeout=SOON_MS)
+    expect(page.locator("#count input[type=range]")).to_have_value("1", timeout=SOON_MS)
+    expect(look).to_be_checked()
+    expect(one_go).to_be_checked()
+    expect(first).not_to_be_checked()
+    other = pages.open()  # in another browser they are the usual ones
+    expect(other.locator("#count input[type=number]")).to_have_value("3", timeout=SOON_MS)
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_no_tab_scrolls_sideways_and_stop_is_in_sight(pages: Pages, width: int) -> None:
     page = pages.open(width)

@@ -29,7 +29,10 @@ HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 BESIDE_S = 15.0  # how often Write looks whether the run still trains
 # The others belong to their boards.
-SCRIPTS = ("studio.js", "copies.js", "choosing.js", "comfort.js", "tones.js", "files.js", "scenes.js")
+SCRIPTS = (
+    *("studio.js", "copies.js", "choosing.js", "comfort.js", "tones.js", "run_options.js"),
+    *("files.js", "scenes.js"),
+)
 STYLES = (
     "style.css",
     "outline.css",
