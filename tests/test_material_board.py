@@ -26,7 +26,7 @@ def reasons(module: ModuleType) -> set[str]:
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("NoThought", "refuse")):
             given += node.args
     found = [getattr(module, name.id) for name in given if isinstance(name, ast.Name) and name.id.isupper()]
-    return {reason for reason in found if isinstance(reason, str)}
+    return {reason for reason in found if isinstance(reason, str) and " " in reason}
 
 
 def test_every_reason_that_the_sources_give_has_its_sentence() -> None:

@@ -164,6 +164,18 @@ def test_a_text_of_a_thought_that_is_no_piece_is_no_more_judged_than_one_of_the_
     assert run.attempts[0].faults == (fault,) and run.attempts[0].evaluation is None and run.best is None
 
 
+def test_words_before_or_between_the_parts_of_a_thought_end_nothing() -> None:
+    said = "Okay, let me think about this for a while. " * 8
+    _, run = played(said + reply(thought(BOOTS)))
+    assert run.attempts[0].text == FIRST and run.attempts[-1].text == BETTER
+
+
+def test_what_somebody_says_in_a_piece_is_no_talk_about_the_task() -> None:
+    letter = FIRST + "\n\nYour request has been denied, the original draft of the will said."
+    _, run = played(reply(thought(draft=letter, final=letter)))
+    assert run.attempts[0].faults == () and run.best == 1
+
+
 def test_a_thought_inside_a_part_is_no_word_of_it() -> None:
     events, run = played("<draft>\nThe sea <think>hm</think> was flat.\n</draft>\n</think>\n\nThe sea was flat.")
     assert not any(

@@ -274,11 +274,12 @@ def test_a_run_that_got_better_takes_the_place_of_its_earlier_thought(tmp_path: 
 
 def test_rows_of_another_kind_are_left_alone(tmp_path: Path) -> None:
     prompts = tmp_path / "prompts.jsonl"
-    prompts.write_text('{"id": "p-1", "prompt": "A letter about the kettle."}\n', "utf-8")
-    whole = prompts.read_bytes()
-    for words in (["synth"], ["difficulty"]):
-        assert main([*words, "--prompts", str(prompts), "--out", str(prompts)]) == 1
-        assert prompts.read_bytes() == whole and not row_files.beside(prompts).exists()
+    row = '{"id": "p-1", "prompt": "A letter about the kettle."}'
+    for content in (f"{row}\n", row, f"{row}\n{row}"):  # also without the end of its last line
+        prompts.write_text(content, "utf-8")
+        for words in (["synth"], ["difficulty"]):
+            assert main([*words, "--prompts", str(prompts), "--out", str(prompts)]) == 1
+            assert prompts.read_text("utf-8") == content and not row_files.beside(prompts).exists()
 
 
 def test_a_line_that_a_kill_cut_short_is_taken_out_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,6 +226,9 @@ def test_a_reflection_without_spaces_between_its_words_can_be_specific() -> None
     segment = Segment(reflection="…", changes=(Change(paragraph=1, text="老人用颤抖的手点亮油灯。"),))
     assert is_specific("油灯点亮得太快，老人的手应该颤抖。", before, segment)
     assert not is_specific("这里写得不好，要更生动。", before, segment)
+    lit = Segment(reflection="…", changes=(Change(paragraph=1, text="老人は震える手で灯をともしている。"),))
+    assert is_specific("老人の手は震えるはずだ。", "老人は灯をともしている。", lit)
+    assert not is_specific("もっと生き生きと書いている方がいい。", "老人は灯をともしている。", lit)
     assert repeats(["油灯点亮得太快。", "油灯点亮得太快！", "他为什么从不说话？"], None) == [False, True, False]
 
 

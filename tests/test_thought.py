@@ -227,7 +227,7 @@ def test_who_wished_for_one_thought_is_told_where_it_goes_by_rounds(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told, scene = list[str](), "The keeper counted the waves."
-    monkeypatch.setattr(write_tab.gr, "Info", told.append)
+    monkeypatch.setattr(write_tab, "tell", told.append)
     monkeypatch.setattr(workspace, "start", lambda task, piece_id: "r1")
     piece = workspace.store.new_piece(PROMPT, f"# One\n\n{scene}\n\n# Two\n\nHe slept.")
     place = json.dumps({"piece": piece.id, "base": piece.revision})

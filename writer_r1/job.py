@@ -157,8 +157,9 @@ class Job:
             self._retry_at = now + RETRY_S
             self._report(f"{error} {KEPT}")
         except Exception as error:  # a keeper that died of it would leave a run that nobody writes, nor can end
-            where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
-            log.error("Run %s cannot be stored, %s:\n%s", self.id, type(error).__name__, where)
+            if not self.trouble:
+                where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
+                log.error("Run %s cannot be stored, %s:\n%s", self.id, type(error).__name__, where)
             self._retry_at = now + RETRY_S
             self._report(f"What is written cannot be stored, for a bug or because its run is gone. {KEPT}")
         else:

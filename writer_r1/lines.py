@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +40,27 @@ def rows(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def finished(path: Path, head: bytes) -> list[dict[str, Any]]:
+def finished(
+    path: Path, head: bytes, ours: Callable[[dict[str, Any]], bool] = lambda row: True
+) -> list[dict[str, Any]]:
     """Return the rows of a file that is gone on with; a last line that a kill cut short is taken out of it.
 
+    A last row that is whole and lacks only the end of its line is kept.
+
     Raises:
-        ValueError: it holds something else than JSON objects in lines that begin with `head`; it is left alone.
+        ValueError: it holds something else than JSON objects in lines that begin with `head`, or rows that are not
+            `ours`; it is left alone.
         OSError: it cannot be read or mended.
     """
     raw = path.read_bytes() if path.exists() else b""
     *whole, torn = raw.split(b"\n")
     found = [json.loads(line) for line in whole if line.strip()]
     if not all(isinstance(row, dict) for row in found) or not (torn.startswith(head) or head.startswith(torn)):
+        raise ValueError("other rows")
+    with suppress(ValueError):
+        found += [json.loads(torn)] if torn else []
+        torn = b""
+    if not all(map(ours, found)):
         raise ValueError("other rows")
     if torn:
         os.truncate(path, len(raw) - len(torn))  # in place: a second kill must not cost the whole file

@@ -52,11 +52,15 @@ PIECE = Tag("piece", False)  # what comes after the thought; no tag says so
 
 
 class SoFar(NamedTuple):
-    """A thought as far as it has come: its whole parts, and the one that is being written, if any, with its words."""
+    """A thought as far as it has come: its whole parts, and the one that is being written, if any, with its words.
+
+    `spoiled` says that what comes after them can be no part of a thought any more.
+    """
 
     whole: tuple[tuple[Tag, str], ...]
     tag: Tag | None
     words: str
+    spoiled: bool = False
 
     @property
     def name(self) -> str:
@@ -71,11 +75,12 @@ def think_request(prompt: str, writer: Writer | None = None) -> Request:
 
 def so_far(text: str) -> SoFar:
     """Return how far a thought has come; of what is no part of one, nothing."""
-    whole, opened, at = list[tuple[Tag, str]](), None, 0
+    whole, opened, at, spoiled = list[tuple[Tag, str]](), None, 0, False
     for mark in TAG.finditer(text):
         try:
             tag = tag_of(mark, text)
         except NoTrace:
+            spoiled = True
             break
         if tag == Tag("think", True) and opened is None:
             return SoFar(tuple(whole), PIECE, _safe(text[mark.end() :]))
@@ -85,8 +90,9 @@ def so_far(text: str) -> SoFar:
             whole.append((opened, unescaped(text[at : mark.start()])))
             opened = None
         elif opened is not None or tag != Tag("think", False):
+            spoiled = True
             break
-    return SoFar(tuple(whole), opened, _safe(text[at:]) if opened else "")
+    return SoFar(tuple(whole), opened, _safe(text[at:]) if opened else "", spoiled)
 
 
 def _safe(words: str) -> str:
@@ -157,7 +163,7 @@ def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, 
         except StopIteration as end:
             return text, end.value
         now = so_far(text)
-        if (far := (len(now.whole), len(now.words))) != seen:
+        if (far := (len(now.whole), len(now.words))) != seen or (now.tag is None and not now.spoiled):
             seen, grown = far, len(text)
         yield from _news(now, told)
         if len(text) - grown > STRAY:  # what comes is no part of a thought any more, and `parse` says why
@@ -199,7 +205,7 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         parent = number - 1 or None
         if reflection:
             yield Reflected(attempt=number, reflection=reflection)
-        found = _faults(text, writer, cut=cut)
+        found = _faults(text, texts[number - 2] if number > 1 else "", writer, cut=cut)
         tokens = writer.llm.count(text)
         yield Drafted(attempt=number, parent=parent, text=text, faults=found, tokens=tokens)
         attempt = Attempt(number=number, parent=parent, text=text, complete=True, faults=found, reflection=reflection)
@@ -217,12 +223,16 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
             return
 
 
-def _faults(text: str, writer: Writer, *, cut: bool) -> tuple[Fault, ...]:
-    """Return what is wrong with a text of a thought, by what a draft and a revision of the rounds are held to."""
+def _faults(text: str, before: str, writer: Writer, *, cut: bool) -> tuple[Fault, ...]:
+    """Return what is wrong with a text of a thought; words about the task count where a revision brought them in.
+
+    In a draft they do where it opens with them: further on they may be somebody's in the piece.
+    """
     found = list(faults(text, language_of(writer), cut))
     found += ["asks instead of writing"] if asks(text) else []
     shown = word_count(text) > EXAMPLE and copied_share(text, example("think")) > COPIED
-    found += ["echoes the instructions"] if shown or TALK.search(text) else []
+    talk = TALK.search(text) and not TALK.search(before) if before else TALK.match(text.lstrip())
+    found += ["echoes the instructions"] if shown or talk else []
     return tuple(found)
 
 

@@ -97,9 +97,7 @@ def in_turn(todo: Sequence[T], total: int, say: Say) -> Iterator[tuple[T, Callab
 
 def _begun(path: Path, begins: tuple[str, ...]) -> list[Row]:
     try:
-        found = finished(path, HEAD)
-        if any("id" not in row or not str(row["id"]).startswith(begins) for row in found):
-            raise ValueError("rows of another kind")
+        found = finished(path, HEAD, lambda row: "id" in row and str(row["id"]).startswith(begins))
         path.open("ab").close()  # now, and not after minutes of work
     except ValueError:
         raise WriterError(f"The file {str(path)!r} holds other rows; name another with --out.") from None

@@ -21,6 +21,7 @@ ANCHORS = {"useful": 0.55, "harmful": 0.10}  # what is told of R2-Write: more th
 FEWER_TOKENS = 0.20  # and about as much shorter with its process reward
 ALIKE = 0.85  # cosine from which two reflections say the same
 NAMED = 2  # content words of the place that a reflection has in common with it, or it could stand anywhere
+_GRAMMAR = re.compile(r"[\u3040-\u309f]+")  # hiragana: mostly endings, which any two sentences have in common
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 STANDS = 0.5  # share of a revision's words that are in the piece, from which on it was applied
 
@@ -54,7 +55,8 @@ def is_specific(reflection: str, before: str, segment: Segment) -> bool:
 def _marks(text: str) -> set[str]:
     """Return what a text is known by: its content words, and in scripts without spaces each two signs in a row."""
     pairs = (run[k : k + 2] for run in _UNSPACED.findall(text) for k in range(len(run) - 1))
-    return {word for word in content_words(text) if not _UNSPACED.search(word)} | set(pairs)
+    telling = {pair for pair in pairs if not _GRAMMAR.fullmatch(pair)}
+    return {word for word in content_words(text) if not _UNSPACED.search(word)} | telling
 
 
 def is_applied(trace: Trace, number: int) -> bool:

@@ -41,6 +41,16 @@ def set_aside(folder: Path) -> Path:
         return aside
 
 
+def refuse_while_training(home: Path) -> None:
+    """Return where no run of a home trains.
+
+    Raises:
+        Busy: one does.
+    """
+    if (other := next((f for f in folders(home) if is_alive(f)), None)) is not None:
+        raise Busy(f"The run {other.name!r} is training; stop it in Train first, then delete everything.")
+
+
 def delete_all(home: Path) -> None:
     """Delete every run of a home, with the pieces and requests that were copied for it, and what was set aside.
 
@@ -48,8 +58,7 @@ def delete_all(home: Path) -> None:
         Busy: one is training; nothing was deleted.
         TrainingError: one cannot be deleted.
     """
-    if (other := next((f for f in folders(home) if is_alive(f)), None)) is not None:
-        raise Busy(f"The run {other.name!r} is training; stop it in Train first, then delete everything.")
+    refuse_while_training(home)
     for folder in folders(home):
         delete(folder)
     try:

@@ -66,7 +66,8 @@ def wanted(workspace: Workspace, rubric: Rubric | None, brief: str, wish: dict[s
         case "use" if chosen is not None:
             own = tuple(c for c in rubric.criteria if mine(c)) if rubric else ()
             kept_own = rubric.model_copy(update={"criteria": own}) if rubric and own else None
-            return merge(kept_own, carried(chosen.rubric, prompt_id(brief)))
+            here = prompt_id(brief)
+            return merge(carried(kept_own, here) if kept_own else None, carried(chosen.rubric, here))
         case "merge" if chosen is not None:
             return merge(rubric, carried(chosen.rubric, prompt_id(brief)))
         case "forget" if chosen is not None:

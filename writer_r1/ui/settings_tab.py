@@ -110,7 +110,8 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
         )
     try:
         workspace.store.refuse_while_written("delete everything")  # before anything is gone
-        workspace.preparing.delete()  # as long as it runs, this is refused
+        deletion.refuse_while_training(workspace.home)
+        workspace.preparing.delete()  # refused where it does not stop in time
         deletion.delete_all(workspace.home)  # runs hold copies of pieces and briefs
         workspace.store.delete_all()
         if backups_too:

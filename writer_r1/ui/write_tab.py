@@ -124,10 +124,10 @@ def on_stop(workspace: Workspace, said: str) -> Any:
         return gr.skip()
     try:
         workspace.jobs.stop(run_id)
+        run = workspace.store.run(run_id)
     except WriterError as error:
         warn(str(error))
         return gr.skip()
-    run = workspace.store.run(run_id)
     if run is None or run.state != "running":  # it ended by itself: nothing would take these words back
         return gr.skip()
     return gr.Button("Stopping …", interactive=False)
