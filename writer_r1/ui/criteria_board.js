@@ -69,7 +69,10 @@ const keepUndo = () => {
     trigger("submit", { ...button.dataset });
     undo.asked = rows().length;
     button.disabled = true; // until it is back, or was refused
-    setTimeout(() => (button.disabled = false), ANSWERED_MS);
+    setTimeout(() => {
+      button.disabled = false;
+      if (undo) undo.asked = Infinity; // refused
+    }, ANSWERED_MS);
     rows()[0]?.focus();
   });
   undo = { note, piece: piece(), asked: Infinity, timer: setTimeout(forget, UNDO_MS) };

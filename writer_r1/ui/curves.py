@@ -100,7 +100,7 @@ SMOOTH = 0.8  # share of what came before in a smoothed curve
 
 
 def smoothed(points: Points) -> Points:
-    """Return a running mean of the values: each is `1 - weight` itself and `weight` what came before."""
+    """Return a running mean of the values: `SMOOTH` of each is what came before."""
     mean, found = 0.0, []
     for i, (x, y) in enumerate(points):
         mean = y if i == 0 else SMOOTH * mean + (1 - SMOOTH) * y

@@ -26,6 +26,7 @@ const same = (a, b) => a.brief === b.brief && a.text === b.text;
 const say = (state, words) => {
   const line = document.querySelector("#saved .state");
   if (!line) return;
+  if (line.dataset.state === state && line.textContent === words) return; // a fault is not read out at each new try
   Object.assign(line, { textContent: words }).dataset.state = state;
   if (state === "failed") line.setAttribute("role", "alert");
   else line.removeAttribute("role"); // that all is well need not be read out at each save
@@ -54,7 +55,7 @@ const save = async (why = "") => {
     if (document.querySelector("#saved .state")?.dataset.state === "failed") say("saved", place.piece ? "Saved" : "");
     return;
   }
-  say("saving", "Saving …");
+  if (document.querySelector("#saved .state")?.dataset.state !== "failed") say("saving", "Saving …"); // else said each time
   const at = { ...place };
   saving = server.save({ ...now, piece: at.piece, base: at.base, why }).catch(() => null);
   const answer = (await saving) ?? { offline: true }; // a studio that is not there answers nothing, or fails
@@ -65,7 +66,9 @@ const save = async (why = "") => {
   }
   if (answer.offline) {
     say("failed", "The studio is not answering. Your text is safe in this browser.");
-    return later_(AGAIN_MS);
+    // A new piece waits until the studio answers (`ping` in studio.js): it may have got it, and would make a second one.
+    if (at.piece) serverTimer = setTimeout(() => save(why), AGAIN_MS);
+    return;
   }
   if (answer.error) return say("failed", `Not saved: ${answer.error}`);
   if (answer.stale) return choose(now, answer.stale);

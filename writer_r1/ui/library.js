@@ -2,17 +2,19 @@
 const way = () => element.querySelector(".undo button");
 let before = null;
 element.addEventListener("click", ({ target }) => target.closest("[data-act=delete]") && (before = { piece: way()?.dataset.piece }));
-element.addEventListener("keydown", (event) => event.repeat && event.target.closest("[data-act=delete]") && event.preventDefault());
+element.addEventListener("keydown", (event) => event.repeat && ["Enter", " "].includes(event.key) && event.target.closest("[data-act=delete]") && event.preventDefault());
 new MutationObserver(() => {
   if (!before || !way() || way().dataset.piece === before.piece) return;
   before = null;
-  way().focus();
+  if (document.activeElement === document.body || element.contains(document.activeElement)) way().focus();
 }).observe(element, { attributes: true, childList: true, subtree: true });
 
 // What is looked for is forgotten where something else is shown than what was found.
 const forget = () => {
   const field = element.querySelector("input[type=search]");
-  if (field) field.value = "";
+  if (!field?.value || field === document.activeElement) return;
+  field.value = "";
+  refresh();
 };
 addEventListener("studio:opened", forget);
 document.addEventListener("click", ({ target }) => target.closest?.("#start, #judge, .shelf .new") && forget());

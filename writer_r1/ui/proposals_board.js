@@ -86,7 +86,7 @@ const settle = () => {
   const put = find("[data-do=put]");
   put.disabled = (!over && left.length > 0) || moved || now.busy;
   const nothing = left.length ? "Put into my manuscript" : "Finish: your manuscript stays as it is";
-  if (pressed?.matches("[data-do]:is(:disabled, [hidden])")) here.focus({ preventScroll: true }); // it can be pressed no more
+  if (element.contains(pressed) && pressed.matches("[data-do]:is(:disabled, [hidden])")) here.focus({ preventScroll: true }); // it can be pressed no more
   put.textContent = over ? `Put ${over} ${over === 1 ? "change" : "changes"} into my manuscript` : nothing;
 };
 const go = (n, focus) => {

@@ -4,7 +4,9 @@
   const KEY = `writer-r1.run.${writer}`; // several writers may use one browser
   const rounds = () => document.querySelector("#count input[type=number]");
   const boxes = () => [...document.querySelectorAll("#setup input[type=checkbox]")];
+  let restored = false;
   const keep = () => {
+    if (!restored) return; // what stands there is not the reader's yet
     try {
       localStorage.setItem(KEY, JSON.stringify({ rounds: rounds().value, on: boxes().map((box) => box.checked) }));
     } catch {
@@ -20,6 +22,7 @@
   };
   const restore = () => {
     const told = kept();
+    restored = true;
     if (!told) return;
     if (rounds().value !== told.rounds) {
       Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(rounds(), told.rounds);

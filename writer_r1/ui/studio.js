@@ -78,7 +78,7 @@
     (event) => {
       const begins = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
       const start = document.querySelector("#start");
-      if (!begins || document.querySelector("dialog[open]") || !start?.checkVisibility() || event.target.closest?.(".direction")) return;
+      if (!begins || document.querySelector("dialog[open]") || !start?.getClientRects().length || event.target.closest?.(".direction")) return;
       event.preventDefault();
       event.stopPropagation();
       press("start");
@@ -89,8 +89,10 @@
     if (event.isComposing || event.defaultPrevented) return;
     const command = event.ctrlKey || event.metaKey;
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
-      if (!closes && sheet()) closeSheet();
-      else if (!closes) press("stop");
+      if (!closes && sheet()) {
+        event.preventDefault(); // it closes the list and stops nothing
+        closeSheet();
+      } else if (!closes) press("stop");
     } else if (event.key.toLowerCase() === "s" && command) {
       event.preventDefault();
       window.studio.save("kept by hand");
