@@ -5,11 +5,10 @@ One work of a kind runs at a time: two would each push the other's model out of 
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Hashable
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from writer_r1.errors import Busy, WriterError
+from writer_r1.errors import Busy, WriterError, traced
 from writer_r1.llm import Cancel
 
 log = logging.getLogger(__name__)
@@ -120,7 +119,6 @@ class _Thread:
         except WriterError as error:
             message = str(error)
         except BaseException as error:  # a bug must reach the page, which would else wait for ever
-            where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
-            log.error("The %s met a bug, %s:\n%s", self._work.name, type(error).__name__, where)
+            log.error("The %s met a bug, %s:\n%s", self._work.name, type(error).__name__, traced(error))
         finally:
             self._said = self._said._replace(left_s=None, state=state, message=message)

@@ -14,6 +14,7 @@ A model that answers badly is not an error: that is data (`Score.value is None`,
 A bug is a plain exception and keeps its traceback.
 """
 
+import traceback
 from typing import Any
 
 
@@ -59,3 +60,8 @@ class TrainingError(WriterError):
 
 class Busy(WriterError):
     """Another process holds the port, the home or the model."""
+
+
+def traced(error: BaseException) -> str:
+    """Return where an error was raised, for a log: without its message, which may quote a text."""
+    return "".join(traceback.format_tb(error.__traceback__))

@@ -8,10 +8,9 @@ what is written. Nothing here knows what the work does, or who follows it.
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 
-from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.errors import Busy, StoreError, WriterError, traced
 from writer_r1.events import BY_USER, ENDS, DraftDelta, Event, Failed, Finished, Status, Stopped, ThoughtDelta
 from writer_r1.folding import fold
 from writer_r1.llm import Cancel
@@ -158,8 +157,7 @@ class Job:
             self._report(f"{error} {KEPT}")
         except Exception as error:  # a keeper that died of it would leave a run that nobody writes, nor can end
             if not self.trouble:
-                where = "".join(traceback.format_tb(error.__traceback__))  # not the message: it may quote a text
-                log.error("Run %s cannot be stored, %s:\n%s", self.id, type(error).__name__, where)
+                log.error("Run %s cannot be stored, %s:\n%s", self.id, type(error).__name__, traced(error))
             self._retry_at = now + RETRY_S
             self._report(f"What is written cannot be stored, for a bug or because its run is gone. {KEPT}")
         else:
@@ -220,12 +218,11 @@ class Job:
             return
         except BaseException as error:  # the one place a bug is caught: it must reach whoever waits for the text
             # Not logging.exception: the message of an exception may quote the draft.
-            where = "".join(traceback.format_tb(error.__traceback__))
             log.error(
                 "Run %s stopped by a bug, %s (message left out, it may quote the text):\n%s",
                 self.id,
                 type(error).__name__,
-                where,
+                traced(error),
             )
             self._add(Failed(message=BUG))
             return

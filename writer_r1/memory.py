@@ -26,8 +26,11 @@ def recall(
     lesson made, both at a quarter. Source: `docs/papers.md` 3 (retrieval is ours).
     """
     here = prompt_id(prompt)
-    others = [lesson for lesson in lessons if prompt_id(lesson.prompt) != here]
-    lessons = [lesson for lesson in lessons if prompt_id(lesson.prompt) == here] + others[-NEWEST:]
+    ours: list[Lesson] = []
+    others: list[Lesson] = []
+    for lesson in lessons:
+        (ours if prompt_id(lesson.prompt) == here else others).append(lesson)
+    lessons = ours + others[-NEWEST:]
     if not lessons:
         return []
     near = _likeness(prompt, [lesson.prompt for lesson in lessons], similarity)
@@ -35,8 +38,8 @@ def recall(
         _likeness(criterion, [lesson.criterion for lesson in lessons], similarity) if criterion else [0.0] * len(near)
     )
     ranked: list[tuple[bool, float, Lesson]] = []
-    for lesson, likeness, served in zip(lessons, near, serves, strict=True):
-        same = prompt_id(lesson.prompt) == here
+    for number, (lesson, likeness, served) in enumerate(zip(lessons, near, serves, strict=True)):
+        same = number < len(ours)
         if same or likeness >= SIMILAR:
             ranked.append((same, likeness + 0.25 * served + 0.25 * min(1.0, abs(lesson.delta)), lesson))
     ranked.sort(key=lambda row: row[:2], reverse=True)

@@ -171,9 +171,9 @@ def deleted(rubric: Rubric | None, edit: dict[str, object]) -> Deleted | None:
     return next((Deleted(c, at, edit["act"] == "dismiss") for at, c in found), None)
 
 
-def mine(criterion: Criterion) -> bool:
-    """Return whether the user made or locked this criterion, so that it outlives a new search."""
-    return criterion.locked or criterion.source.stage == "user"
+def own(rubric: Rubric) -> tuple[Criterion, ...]:
+    """Return the criteria that the user made or locked, which outlive a new search and others that are used instead."""
+    return tuple(c for c in rubric.criteria if c.locked or c.source.stage == "user")
 
 
 def merge(rubric: Rubric | None, other: Rubric) -> Rubric:

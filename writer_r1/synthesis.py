@@ -74,14 +74,16 @@ class Outcomes(Pair):
 
     def pieces(self, key: str) -> list[str]:
         """Return the pieces of the thoughts so far, but for those of the very run that `key` is of."""
-        others = (row for row in self.kept if _whose(row) != _whose({"id": key}))
-        return [str(row.get("trace", {}).get("final", "")) for row in others]
+        return [str(row.get("trace", {}).get("final", "")) for row in self._others(key)]
+
+    def _others(self, key: str) -> list[Row]:
+        return [row for row in self.kept if _whose(str(row["id"])) != _whose(key)]
 
     def add(self, key: str, trace: Trace, tries: Sequence[Tried], **more: Any) -> None:
         """Keep a thought, in the place of an earlier one of the same run, which went on and got better."""
         row = {"id": key, "prompt": trace.prompt, "text": written(trace), "trace": trace.model_dump(mode="json")}
         row |= _told(tries) | more
-        others = [old for old in self.kept if _whose(old) != _whose(row)]
+        others = self._others(key)
         if len(others) < len(self.kept):
             self.part([*others, row], self.dropped)
         else:
@@ -106,7 +108,7 @@ def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
 
     A request that was tried in several ways counts as it ended last, as does a run that went on.
     """
-    last, made = {_whose(row): row for row in dropped}, {_whose(row) for row in kept}
+    last, made = {_whose(str(row["id"])): row for row in dropped}, set(map(_whose, ids(kept)))
     dropped = [row for key, row in last.items() if key not in made]
     tries = [Tried.model_validate(t) for row in (*kept, *dropped) for t in row.get("tried", ())]
     reasons = Counter(str(row.get("reason")) for row in dropped)
@@ -115,9 +117,8 @@ def summed(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
     return told | shares(tries)
 
 
-def _whose(row: Row) -> str:
-    """Return what a row is of: the request, or the run of the library, whatever its best text was then."""
-    key = str(row["id"])
+def _whose(key: str) -> str:
+    """Return what a row of this id is of: the request, or the run of the library, whatever its best text was then."""
     return key.rpartition("-")[0] if key.startswith(RUN) else key
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from writer_r1.checks import copied_share, paragraphs
+from writer_r1.facts.language import CJK
 from writer_r1.review import Similarity, content_words
 from writer_r1.traces import Segment, Trace
 from writer_r1.trajectory import Noun
@@ -22,7 +23,7 @@ FEWER_TOKENS = 0.20  # and about as much shorter with its process reward
 ALIKE = 0.85  # cosine from which two reflections say the same
 NAMED = 2  # content words of the place that a reflection has in common with it, or it could stand anywhere
 _GRAMMAR = re.compile(r"[\u3040-\u309f]+")  # hiragana: mostly endings, which any two sentences have in common
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
+_UNSPACED = re.compile(f"[{CJK}]+")
 STANDS = 0.5  # share of a revision's words that are in the piece, from which on it was applied
 
 

@@ -38,7 +38,7 @@ SECRET = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")  # no business of a training
 
 
 def signs_of(folder: Path) -> Signs:
-    """Return what is seen of a run at this moment (`now`: seconds since 1970)."""
+    """Return what is seen of a run at this moment."""
     now = time.time()
     lives = is_alive(folder)  # looked at first: a process writes how it ended before it goes
     ended, beat, asked = run_folder.exit_of(folder), run_folder.last_beat(folder), run_folder.stop_asked(folder)

@@ -83,13 +83,12 @@ def judged(
     found = parse(text, prompt)
     if isinstance(found, Refusal):
         broken = Thought(0.0, 0.0, (), (0,) * len(starts))
-        shown = readable(text, prompt)
-        return Judged(broken, Reward(0.0, {}, gated=True), text, shown=shown, refused=found.reason)
+        return Judged(broken, Reward(0.0, {}, gated=True), text, shown=readable(found), refused=found.reason)
     earned = [look(stage, True) for stage in found.texts()]
     piece = look(found.final, whole)
     made = tuple(_steps(found, earned, similarity))
     thought = Thought(earned[0].value, piece.value, made, parts_of_tokens(starts, parts(text)))
-    return Judged(thought, piece, text, found.final, told(found))
+    return Judged(thought, piece, text, found.final, readable(found))
 
 
 def _steps(trace: Trace, earned: Sequence[Reward], similarity: Similarity | None) -> list[Step]:
@@ -104,9 +103,8 @@ def _steps(trace: Trace, earned: Sequence[Reward], similarity: Similarity | None
     return found
 
 
-def readable(text: str, prompt: str) -> str:
-    """Return a reply as a person reads it: the thought without its tags, or why it is none."""
-    found = parse(text, prompt)
+def readable(found: Trace | Refusal) -> str:
+    """Return a reply that was parsed as a person reads it: the thought without its tags, or why it is none."""
     return f"No thought that could be read: {found.reason}." if isinstance(found, Refusal) else told(found)
 
 

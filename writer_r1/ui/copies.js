@@ -2,7 +2,7 @@
 (() => {
   const KEEP = 20; // pieces whose copies this browser holds
   // Several writers may use one browser: each finds the own copies only.
-  const writer = document.querySelector("meta[name=writer]")?.content;
+  const { writer } = window.studio;
   const PREFIX = writer ? `writer-r1.piece.${writer}/` : "writer-r1.piece.";
   const copies = {
     PREFIX,

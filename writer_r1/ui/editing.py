@@ -4,7 +4,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from writer_r1.errors import WriterError
-from writer_r1.rubric_edits import apply, carried, deleted, merge, mine
+from writer_r1.rubric_edits import apply, carried, deleted, merge, own
 from writer_r1.store import Piece
 from writer_r1.trajectory import Criterion, Rubric, prompt_id
 from writer_r1.ui import gradio as gr
@@ -64,10 +64,12 @@ def wanted(workspace: Workspace, rubric: Rubric | None, brief: str, wish: dict[s
             tell(f"Saved as “{kept.name}”.", title="Criteria kept")
             return rubric
         case "use" if chosen is not None:
-            own = tuple(c for c in rubric.criteria if mine(c)) if rubric else ()
-            kept_own = rubric.model_copy(update={"criteria": own}) if rubric and own else None
             here = prompt_id(brief)
-            return merge(carried(kept_own, here) if kept_own else None, carried(chosen.rubric, here))
+            taken = carried(chosen.rubric, here)
+            stay = own(rubric) if rubric else ()
+            return (
+                merge(carried(rubric.model_copy(update={"criteria": stay}), here), taken) if rubric and stay else taken
+            )
         case "merge" if chosen is not None:
             return merge(rubric, carried(chosen.rubric, prompt_id(brief)))
         case "forget" if chosen is not None:

@@ -56,7 +56,7 @@
 
   const exported = async (form) => {
     const place = JSON.parse(await window.studio.flush());
-    if (document.querySelector('#saved .state[data-state="failed"]')) return say(UNSAVED, true);
+    if (window.studio.unsaved()) return say(UNSAVED, true);
     const chosen = [...document.querySelectorAll(".export [data-extra]:checked")].map((box) => [box.dataset.extra, "yes"]);
     const answer = await ask("export", { as: form, piece: place.piece ?? "", run: place.run ?? "", ...Object.fromEntries(chosen) });
     if (answer) await keep(answer);

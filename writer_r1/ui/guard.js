@@ -34,9 +34,7 @@ const say = (state, words) => {
 const put = (name, value) => {
   const field = box(name);
   if (!field || field.value === value) return;
-  const set = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set;
-  set.call(field, value);
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+  window.studio.type(field, value);
 };
 const keepHere = () => {
   local.set(place.piece || "new", { ...typed(), base: place.base, at: Date.now() });
@@ -52,10 +50,10 @@ const save = async (why = "") => {
     dirty = false;
     late = null;
     local.drop(place.piece || "new");
-    if (document.querySelector("#saved .state")?.dataset.state === "failed") say("saved", place.piece ? "Saved" : "");
+    if (window.studio.unsaved()) say("saved", place.piece ? "Saved" : "");
     return;
   }
-  if (document.querySelector("#saved .state")?.dataset.state !== "failed") say("saving", "Saving …"); // else said each time
+  if (!window.studio.unsaved()) say("saving", "Saving …"); // else said each time
   const at = { ...place };
   saving = server.save({ ...now, piece: at.piece, base: at.base, why }).catch(() => null);
   const answer = (await saving) ?? { offline: true }; // a studio that is not there answers nothing, or fails

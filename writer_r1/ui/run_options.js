@@ -1,7 +1,6 @@
 // How a run shall go, kept in this browser: after a reload the next Start does what the last one would have done.
 (() => {
-  const writer = document.querySelector("meta[name=writer]")?.content ?? "";
-  const KEY = `writer-r1.run.${writer}`; // several writers may use one browser
+  const KEY = `writer-r1.run.${window.studio.writer}`;
   const rounds = () => document.querySelector("#count input[type=number]");
   const boxes = () => [...document.querySelectorAll("#setup input[type=checkbox]")];
   let restored = false;
@@ -24,10 +23,7 @@
     const told = kept();
     restored = true;
     if (!told) return;
-    if (rounds().value !== told.rounds) {
-      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(rounds(), told.rounds);
-      rounds().dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    if (rounds().value !== told.rounds) window.studio.type(rounds(), told.rounds);
     boxes().forEach((box, n) => box.checked !== Boolean(told.on?.[n]) && box.click());
   };
   for (const name of ["input", "change"]) {

@@ -31,6 +31,13 @@
       silence = setTimeout(() => line.remove(), TOLD_MS);
     },
     part: () => null,
+    writer: document.querySelector("meta[name=writer]")?.content ?? "", // several may use one browser
+    unsaved: () => Boolean(document.querySelector('#saved .state[data-state="failed"]')),
+    // What a script puts into a field, as if it had been typed.
+    type: (field, value) => {
+      Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, value);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    },
     // On a Mac, Option with a letter types another one, so there Control has to be held as well; elsewhere Control and Alt
     // are one key that types, too.
     alt: (event) => event.altKey && !event.metaKey && !event.shiftKey && event.ctrlKey === MAC,

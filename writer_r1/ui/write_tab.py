@@ -11,7 +11,7 @@ from writer_r1.errors import Busy, WriterError
 from writer_r1.explaining import explain
 from writer_r1.loop import Task
 from writer_r1.protection import put_whole, spans_in
-from writer_r1.rubric_edits import mine
+from writer_r1.rubric_edits import own
 from writer_r1.scenes import joined
 from writer_r1.store import Piece, Source
 from writer_r1.trajectory import prompt_id
@@ -103,7 +103,7 @@ def task_of(piece: Piece | None, brief: str, wishes: Wishes) -> Task:
         rubric=rubric if here else None,
         rounds=int(wishes.rounds),
         depth="full" if wishes.thorough else "quick",
-        kept=tuple(c for c in rubric.criteria if mine(c)) if rubric and not here else (),
+        kept=own(rubric) if rubric and not here else (),
         stop_after="criteria" if wishes.look_first and not here else "rounds",
         text=wishes.own,
         one_go=wishes.one_go,
