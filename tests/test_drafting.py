@@ -76,6 +76,18 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
         "I regret to inform you that I am unable to assist with that request.\n\nIt may not be appropriate.",
         {"asks instead of writing"},
     ),
+    "an apology": (
+        ENGLISH,
+        "I apologize, but I cannot fulfill this request as it involves a person committing a crime. If there is any "
+        "other kind of content you need help with, please let me know!",
+        {"asks instead of writing"},
+    ),
+    "a refusal in curly quotes": (ENGLISH, "I’m not able to create such content.", {"asks instead of writing"}),
+    "an apology in the piece": (
+        ENGLISH,
+        "Dear Ann, I apologize, but I cannot write this week, nor fulfill what I said of the lamp. Yours, Tom",
+        set(),
+    ),
     "a refusal in the piece": (
         ENGLISH,
         "Dear Ann, I regret that I am unable to help you with the harvest this year. Yours, Tom",

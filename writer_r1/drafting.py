@@ -21,19 +21,20 @@ DEFAULT_WORDS = 350  # when neither the request nor the user says how long
 TOKENS = {"words": 1.5, "characters": 1.2, "lines": 16.0, "sentences": 40.0}  # a generous guess for each
 TALK = re.compile(
     r"</?\w+>|\b(?:your request|the (?:original|revised|rewritten|new) (?:text|paragraph|draft|version)|as an ai\b|"
-    r"I(?:'m| am) sorry, but I can(?:not|'t)|I can(?:not|'t) (?:assist|help) with|"
-    r"here(?:'s| is) (?:the|a|your|my) (?:revised|rewritten|new|paragraph))",
+    r"I(?:['’]m| am) sorry, but I can(?:not|['’]t)|I can(?:not|['’]t) (?:assist|help) with|"
+    r"here(?:['’]s| is) (?:the|a|your|my) (?:revised|rewritten|new|paragraph))",
     re.IGNORECASE,
 )  # words about the task instead of the piece
 SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»」)]*(?:\s+|\Z)")
 LINE_END = re.compile(r"\n")
 ASKING = re.compile(
-    r"\bI(?:'ll| will)? need (?:some |a bit )?more (?:information|details|context)|"
+    r"\bI(?:['’]ll| will)? need (?:some |a bit )?more (?:information|details|context)|"
     r"\b(?:can|could|would) you (?:please )?(?:provide|share|give me|tell me|clarify)\b.{0,80}\b(?:more|details?|"
     r"information|context|draft|text|story)\b|\bplease (?:provide|share|clarify)\b|\bas an ai\b|"
-    r"\bI(?:'m| am) sorry, but I can(?:not|'t)|"
-    r"\bI(?: can(?:not|'t)|(?:'m| am) (?:unable|not able) to) (?:assist|help|comply)(?: you)?(?: with)? "
-    r"(?:that|this|your|such an?) (?:request|topic|task|prompt)",
+    r"\bI(?:['’]m| am) sorry, but I can(?:not|['’]t)|"
+    r"\bI(?: can(?:not|['’]t)|(?:['’]m| am) (?:unable|not able) to) (?:assist|help|comply|fulfil+|complete|meet|write|"
+    r"create|generate|produce|provide)(?: you)?(?: with)? (?:(?:that|this|your|such an?) (?:\w+ )?(?:request|topic|"
+    r"task|prompt)|(?:(?:such|this|that|any) )?(?:\w+ )?content)\b",
     re.IGNORECASE,
 )  # a model that talks to its user, or refuses
 SHOWN = 1800  # characters of a voice's sample that a draft is asked to follow; of one paragraph half of it
