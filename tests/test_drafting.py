@@ -58,6 +58,10 @@ def test_a_draft_is_streamed_and_told_whole() -> None:
     assert events[-1].tokens == written.tokens == len(of(DraftDelta, events)) > 50
 
 
+IDEA = (
+    "About 150 words on this idea: A soldier dies in the middle of writing a letter home, and it is finished and sent "
+    "by the man who killed him."
+)
 BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
     "empty": (PROMPT, "", {"empty"}),
     "blank": (PROMPT, " \n\n ", {"empty"}),
@@ -94,6 +98,22 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
         set(),
     ),
     "a question in the piece": (ENGLISH, f"“Could you tell me more about the lamp?” she said. {FIRST} {FIRST}", set()),
+    "the request again": (
+        IDEA,
+        "A soldier dies in the middle of writing a letter home, and it is finished and sent by the man who killed him.",
+        {"echoes the instructions"},
+    ),
+    "the request as a beginning": (
+        IDEA,
+        "A soldier dies in the middle of writing a letter home, and it is finished "
+        f"and sent by the man who killed him. {FIRST} {FIRST}",
+        set(),
+    ),
+    "the request where it is long enough": (
+        "Correct this: The lamp, which I have kept for thirty winters now, is given to the sea and to you.",
+        "The lamp, which I have kept for thirty winters now, is given to the sea and to you.",
+        set(),
+    ),
     "a thought": (ENGLISH, f"<think>\n<plan>\nThe lamp.\n</plan>\n</think>\n\n{FIRST}", {"echoes the instructions"}),
     "sound": (ENGLISH, FIRST, set()),
 }

@@ -118,7 +118,7 @@ def test_what_can_be_verified_rises_with_reflection_and_not_with_a_blind_rewrite
     arms = result["arms"]
     assert arms[DIRECT][CONSTRAINTS] == {"mean": 0.5, "lo": 0.5, "hi": 0.5, "n": 4}  # its length fits, no cheese
     assert arms[MRPO][CONSTRAINTS]["mean"] == 1.0 and arms[BLIND][CONSTRAINTS]["mean"] == 0.5
-    assert result["mrpo_over"][BLIND][CONSTRAINTS] == {"gain": 0.5, "lo": 0.5, "hi": 0.5, "n": 4}
+    assert result["mrpo_over"][BLIND][CONSTRAINTS] == {"gain": 0.5, "lo": 0.5, "hi": 0.5, "n": 4, "moved": 4}
     assert result["mrpo_over"][DIRECT][SECOND]["gain"] > 0.2 and MRPO not in result["mrpo_over"]
     assert arms[DIRECT]["tokens"] == 0 < arms[MRPO]["tokens"] and arms[DIRECT]["degraded"] == 0
     assert arms[GENERIC][CONSTRAINTS]["mean"] == 0.5 and arms[ONE_GO]["tokens"] > 50
@@ -455,6 +455,7 @@ def test_a_row_holds_neither_the_request_nor_what_was_noted_of_it(workspace: Wor
     found(one)
     kept = (tmp_path / "kept.jsonl").read_text()
     assert one.examples[0].prompt not in kept and '"notes"' not in kept and '"evaluation"' in kept
+    assert '"source"' in kept and '"span"' not in kept  # the words of the request that a criterion comes from
 
 
 def test_the_result_is_told_in_lines_and_pictures(workspace: Workspace, tmp_path: Path) -> None:

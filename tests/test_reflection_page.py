@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from writer_r1.errors import WriterError
+from writer_r1.reflection_arms import BEST_OF
 from writer_r1.reflection_page import BEGIN, END, FEW, beside, put, section
-from writer_r1.reflection_result import CONSTRAINTS, ENDS, OWN, SECOND, VERIFIED
+from writer_r1.reflection_result import CONSTRAINTS, ENDING, ENDS, OWN, SECOND, VERIFIED
 
 ROOT = Path(__file__).parent.parent
 PAGE, PROOF = ROOT / "docs/reflection.md", ROOT / "docs/proof"
 
 
-def gain(value: float | None, lo: float = 0.0, hi: float = 0.0) -> dict[str, Any]:
-    return {"gain": value, "lo": lo, "hi": hi, "n": 20}
+def gain(value: float | None, lo: float = 0.0, hi: float = 0.0, moved: int = 12) -> dict[str, Any]:
+    return {"gain": value, "lo": lo, "hi": hi, "n": 20, "moved": moved}
 
 
 def result(requests: int, **more: Any) -> dict[str, Any]:
@@ -39,7 +40,9 @@ def test_it_says_first_how_many_requests_were_run_by_whom() -> None:
         "**3 of 40 requests so far.** small writes, small judges in the loop, no second judge was asked"
     )
     assert (
-        "at most 2 rounds, seed 0" in said and "| direct | 0.50 [0.40, 0.60] |" in said and "| 91 | 25% (50%) |" in said
+        "MRPO has at most 2 rounds, the others what it spent, seed 0" in said
+        and "| direct | 0.50 [0.40, 0.60] |" in said
+        and "| 91 | 25% (50%) |" in said
     )
     waiting = section(result(3, second="big"), {})
     assert "big is the second judge and is asked at the end" in waiting
@@ -47,7 +50,7 @@ def test_it_says_first_how_many_requests_were_run_by_whom() -> None:
     asked["arms"]["direct"] = asked["arms"]["direct"] | {SECOND: asked["arms"]["direct"][OWN]}
     asked["arms"]["MRPO"] = asked["arms"]["direct"]
     asked["mrpo_over"] = {arm: row | {SECOND: gain(0.0)} for arm, row in asked["mrpo_over"].items()}
-    assert "big is the second judge; at most" in section(asked, {})
+    assert "big is the second judge; MRPO has" in section(asked, {})
 
 
 def test_few_requests_claim_nothing_and_enough_say_what_is_ahead_and_what_behind() -> None:
@@ -56,11 +59,32 @@ def test_few_requests_claim_nothing_and_enough_say_what_is_ahead_and_what_behind
     assert "MRPO is" not in few and "they do not tell" not in enough
     assert (
         "Of these 8 differences, those by the loop's own judge apart, 2 have an interval without 0, which is not "
-        "corrected for their number. MRPO is ahead of *direct* in constraints met (+0.25 [+0.10, +0.40]); behind "
-        "*blind rewrite* in constraints met (-0.20 [-0.30, -0.10])." in enough
+        "corrected for their number. MRPO is ahead of *direct* in constraints met (+0.25 [+0.10, +0.40], of 12 "
+        "requests); behind *blind rewrite* in constraints met (-0.20 [-0.30, -0.10], of 12 requests)." in enough
     )
     alike = {"direct": {name: gain(0.0, -0.1, 0.1) for name in (*VERIFIED, OWN)}}
     assert "No difference can be told from nothing." in section(result(FEW, mrpo_over=alike), {})
+
+
+def test_what_rests_on_few_requests_or_only_looks_apart_is_called_no_difference() -> None:
+    none = {name: gain(0.0, moved=0) for name in (*VERIFIED, OWN)}
+    four = none | {CONSTRAINTS: gain(0.07, 0.014, 0.15, moved=4)}
+    over = {"direct": four, "blind rewrite": four, "placebo critique": none | {ENDING: gain(0.06, 0.003, 0.14)}}
+    said = section(result(FEW, mrpo_over=over), {})
+    assert (
+        "Of these 8 differences (arms that came to the same are one), those by the loop's own judge apart, 1 has an "
+        "interval without 0, which is not corrected for their number. Fewer than 6 requests make that difference over "
+        "*direct* and *blind rewrite* in constraints met (+0.07 [+0.01, +0.15], 4): too few for a sign test, were all "
+        "alike. No difference can be told from nothing." in said
+    )
+
+
+def test_arms_that_do_not_go_by_the_loops_rule_are_named() -> None:
+    usual, more = result(FEW), result(FEW)
+    more["arms"] |= {BEST_OF: more["arms"]["direct"]}
+    assert "the loop's rule hardly allows; in brackets" in section(usual, {})
+    assert "hardly allows (not that of *best of several*); in brackets" in section(more, {})
+    assert "that of the higher reward is taken" in section(more, {}) and "higher reward" not in section(usual, {})
 
 
 def test_only_what_is_between_the_marks_is_written_anew(tmp_path: Path) -> None:
@@ -92,9 +116,11 @@ def test_a_page_without_the_marks_is_left_as_it_is(tmp_path: Path, content: str)
         put(tmp_path / "none.md", "new")
 
 
-def test_the_numbers_on_the_page_are_those_of_the_run() -> None:
-    page, found = PAGE.read_text("utf-8"), json.loads((PROOF / "reflection_arms.json").read_text("utf-8"))
-    shown = page.partition(BEGIN)[2].partition(END)[0].strip()
-    names = re.findall(r"\(proof/(reflection_\w+)\.png\)", shown)
-    assert shown == section(found, {name: f"proof/{name}.png" for name in names})
-    assert len(names) == 4 and all((PROOF / f"{name}.png").exists() for name in names)
+@pytest.mark.parametrize("which", ["", "_more"])
+def test_the_numbers_on_the_page_are_those_of_the_run(which: str) -> None:
+    page, found = PAGE.read_text("utf-8"), json.loads((PROOF / f"reflection_arms{which}.json").read_text("utf-8"))
+    begin, end = (mark.replace("results", f"results{which}") for mark in (BEGIN, END))
+    shown = page.partition(begin)[2].partition(end)[0].strip()
+    names = re.findall(rf"\(proof/(reflection_[a-z]+){which}\.png\)", shown)
+    assert shown == section(found, {name: f"proof/{name}{which}.png" for name in names})
+    assert len(names) == 4 and all((PROOF / f"{name}{which}.png").exists() for name in names)

@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from writer_r1.checks import copied_share, faults, is_looping, sentences, size
+from writer_r1.checks.talk import echoes
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
@@ -135,7 +136,8 @@ def write_draft(
     found = list(faults(whole, language_of(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
     found += ["asks instead of writing"] if asks(whole) else []
-    found += ["echoes the instructions"] if whole.startswith("<think>") else []  # a thought where a piece was asked
+    thought = whole.startswith("<think>")  # where a piece was asked for
+    found += ["echoes the instructions"] if thought or only_repeats(whole, prompt, writer.facts) else []
     found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
@@ -146,6 +148,14 @@ def write_draft(
 def asks(text: str) -> bool:
     """Return whether a text asks back or refuses; in a dialogue people do, too, but not where hardly more is said."""
     return bool(ASKING.search(text[:OPENING])) and len(text) < 1.5 * OPENING
+
+
+def only_repeats(text: str, prompt: str, facts: Facts) -> bool:
+    """Return whether a text is mostly the request in its own words, and not half as long as was asked for."""
+    asked = facts.length
+    if asked is None or asked.low is None or 2 * size(text, asked.unit) >= asked.low:
+        return False
+    return 2 * sum(end - start for start, end in echoes(text, prompt)) > len(text)
 
 
 def ripe(text: str, fresh: int, facts: Facts) -> int | None:

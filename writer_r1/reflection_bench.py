@@ -60,6 +60,7 @@ ROUNDS = ("revise", "extend", "reflect")
 PROMPTS_OF = {START: (), DIRECT: (), ONE_GO: (*ROUNDS, "think"), PLAIN: (*ROUNDS, "verdict")}  # and each of the others
 # Left out of rows, as the request is: they quote it, it may be somebody else's, and rows be committed.
 UNSAID = {"evaluation": {"notes"}}
+PLACES = {"criteria": {"__all__": {"source": {"span"}}}}
 SOON_S = 1.0  # for which nothing is said where the model is in use
 Hold = Callable[[], AbstractContextManager[None]]
 Say = Callable[[str, int, int, float | None], None]  # what is being done, done, in all, seconds left
@@ -190,7 +191,7 @@ def _play(
     def start() -> dict[str, Any]:
         with hold():
             begun = begin(example.prompt, example.rubric, players())
-        return begun.model_dump(mode="json", exclude={"prompt": True, "draft": UNSAID})
+        return begun.model_dump(mode="json", exclude={"prompt": True, "draft": UNSAID, "rubric": PLACES})
 
     begun = Start.model_validate(bench.kept.get(_key(bench, START, number), start) | {"prompt": example.prompt})
 

@@ -3,17 +3,20 @@
 It says first how many requests were run, by whom and out of how many, and which differences can be told from nothing.
 """
 
+import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
+from writer_r1.reflection_arms import BEST_OF, PLAIN
 from writer_r1.reflection_result import ENDS, OWN, SECOND, VERIFIED
 from writer_r1.whole_file import write_whole
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 FEW = 20  # requests below which an interval over requests is not to be trusted
+MOVED = 6  # requests with a difference below which a sign test finds nothing at 5 %, whichever way all of them go
 ALT = {
     "reflection_rounds": "How many requests took how many rounds",
     "reflection_arms": "What MRPO gains over each arm, with intervals",
@@ -25,12 +28,14 @@ ALT = {
 def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     """Return the results as Markdown; `figures` are the addresses of pictures by name."""
     names = [name for name in (*VERIFIED, OWN, SECOND) if any(name in row for row in found["arms"].values())]
+    free = _em(arm for arm in (BEST_OF, PLAIN) if arm in found["arms"])
     parts = [
         _state(found),
         "\n".join(_table("arm", names, _arms(found, names), ("tokens", "degraded"))),
         "Mean over requests with its 95 % bootstrap interval; tokens after the draft; *degraded* is the share of "
         "requests whose accepted text meets fewer constraints or repeats more than its draft, which the loop's rule "
-        "hardly allows; in brackets, of those whose last text does, taken or not.",
+        f"hardly allows{f' (not that of {_and(free)})' if free else ''}; in brackets, of those whose last text does, "
+        "taken or not.",
     ]
     if found["mrpo_over"]:
         parts += ["\n".join(_table("MRPO over", names, _gains(found, names))), _apart(found, names)]
@@ -38,6 +43,8 @@ def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         "What became of the texts that were written after the draft:",
         "\n".join(_table("arm", [*ENDS], _ends(found))),
     ]
+    if BEST_OF in found["arms"]:
+        parts.append(f"Of *{BEST_OF}* that of the higher reward is taken, whatever fell; the others are not better.")
     parts += [f"![{ALT[name]}]({at})" for name, at in figures.items()]
     return "\n\n".join(parts)
 
@@ -87,7 +94,7 @@ def _state(found: Mapping[str, Any]) -> str:
     second = f"{found['second']} is the second judge" if found["second"] else "no second judge was asked"
     if found["second"] and not any(SECOND in row for row in found["arms"].values()):
         second += " and is asked at the end"
-    rounds = f"at most {found['rounds']} round{'s' * (found['rounds'] != 1)}"
+    rounds = f"MRPO has at most {found['rounds']} round{'s' * (found['rounds'] != 1)}, the others what it spent"
     said = (
         f"**{found['requests']} of {found['asked']} requests so far.** {who}, {second}; {rounds}, seed {found['seed']}."
     )
@@ -135,19 +142,43 @@ def _cell(row: Mapping[str, Any], key: str) -> str:
 
 
 def _apart(found: Mapping[str, Any], names: list[str]) -> str:
-    """Return in words which differences have an interval without 0.
+    """Return in words which differences have an interval without 0, as it is printed, and rest on enough requests.
 
-    The loop's own judge is left out: by its word a text was taken, so what it finds better says nothing new.
+    The loop's own judge is left out: by its word a text was taken, so what it finds better says nothing new. Arms that
+    came to the same, as where none of their texts was taken, are one.
     """
     if found["requests"] < FEW:
         return "Which of these differ from nothing is not said of so few requests."
-    rows = [(arm, name, row[name]) for arm, row in found["mrpo_over"].items() for name in names if name != OWN]
-    sure = [(arm, name, c) for arm, name, c in rows if c["gain"] is not None and (c["lo"] > 0 or c["hi"] < 0)]
-    listed = [
-        f"{'ahead of' if c['gain'] > 0 else 'behind'} *{arm}* in {name} ({_cell(c, 'gain')})" for arm, name, c in sure
-    ]
-    told = f"MRPO is {'; '.join(listed)}." if listed else "No difference can be told from nothing."
-    return (
-        f"Of these {len(rows)} differences, those by the loop's own judge apart, {len(sure)} have an interval "
-        f"without 0, which is not corrected for their number. {told}"
+    told = [name for name in names if name != OWN]
+    same = dict[str, list[str]]()  # arms by what MRPO gains over them
+    for arm, row in found["mrpo_over"].items():
+        same.setdefault(json.dumps([row[name] for name in told]), []).append(arm)
+    rows = [(arms, name, found["mrpo_over"][arms[0]][name]) for arms in same.values() for name in told]
+    off = [(arms, name, c) for arms, name, c in rows if c["gain"] is not None and _without_0(c)]
+    sure = [one for one in off if one[2]["moved"] >= MOVED]
+    twice = " (arms that came to the same are one)" if len(same) < len(found["mrpo_over"]) else ""
+    said = (
+        f"Of these {len(rows)} differences{twice}, those by the loop's own judge apart, {len(off)} "
+        f"{'has' if len(off) == 1 else 'have'} an interval without 0, which is not corrected for their number. "
     )
+    if thin := [one for one in off if one not in sure]:
+        which = _and([f"over {_and(_em(arms))} in {name} ({_cell(c, 'gain')}, {c['moved']})" for arms, name, c in thin])
+        said += f"Fewer than {MOVED} requests make that difference {which}: too few for a sign test, were all alike. "
+    listed = [
+        f"{'ahead of' if c['gain'] > 0 else 'behind'} {_and(_em(arms))} in {name} ({_cell(c, 'gain')}, "
+        f"of {c['moved']} requests)"
+        for arms, name, c in sure
+    ]
+    return said + (f"MRPO is {'; '.join(listed)}." if listed else "No difference can be told from nothing.")
+
+
+def _without_0(row: Mapping[str, Any]) -> bool:
+    return bool(round(row["lo"], 2) > 0 or round(row["hi"], 2) < 0)
+
+
+def _em(arms: Iterable[str]) -> list[str]:
+    return [f"*{arm}*" for arm in arms]
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -110,11 +110,10 @@ def _mean(values: Sequence[float | None], prompts: Sequence[str]) -> dict[str, A
 
 
 def _gain(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, Any]:
-    """Return the paired difference, with its interval over requests."""
-    found = _mean(
-        [a - b if a is not None and b is not None else None for a, b in pairs], list(map(str, range(len(pairs))))
-    )
-    return {"gain": found.pop("mean")} | found
+    """Return the paired difference, with its interval over requests, and in how many requests there is one."""
+    apart = [a - b if a is not None and b is not None else None for a, b in pairs]
+    found = _mean(apart, list(map(str, range(len(pairs)))))
+    return {"gain": found.pop("mean")} | found | {"moved": sum(d is not None and abs(d) > 1e-9 for d in apart)}
 
 
 def _degraded(prompt: str, played: Played, *, last: bool = False) -> bool:
