@@ -73,9 +73,9 @@ def test_what_rests_on_few_requests_or_only_looks_apart_is_called_no_difference(
     said = section(result(FEW, mrpo_over=over), {})
     assert (
         "Of these 8 differences (arms that came to the same are one), those by the loop's own judge apart, 1 has an "
-        "interval without 0, which is not corrected for their number. Fewer than 6 requests make that difference over "
-        "*direct* and *blind rewrite* in constraints met (+0.07 [+0.01, +0.15], 4): too few for a sign test, were all "
-        "alike. No difference can be told from nothing." in said
+        "interval without 0, which is not corrected for their number. That over *direct* and *blind rewrite* "
+        "in constraints met (+0.07 [+0.01, +0.15]) is made by 4 requests. With fewer than 6, even if all go one way, "
+        "it may be chance. No difference can be told from nothing." in said
     )
 
 

@@ -162,8 +162,9 @@ def _apart(found: Mapping[str, Any], names: list[str]) -> str:
         f"{'has' if len(off) == 1 else 'have'} an interval without 0, which is not corrected for their number. "
     )
     if thin := [one for one in off if one not in sure]:
-        which = _and([f"over {_and(_em(arms))} in {name} ({_cell(c, 'gain')}, {c['moved']})" for arms, name, c in thin])
-        said += f"Fewer than {MOVED} requests make that difference {which}: too few for a sign test, were all alike. "
+        for arms, name, c in thin:
+            said += f"That over {_and(_em(arms))} in {name} ({_cell(c, 'gain')}) is made by {c['moved']} requests. "
+        said += f"With fewer than {MOVED}, even if all go one way, it may be chance. "
     listed = [
         f"{'ahead of' if c['gain'] > 0 else 'behind'} {_and(_em(arms))} in {name} ({_cell(c, 'gain')}, "
         f"of {c['moved']} requests)"
