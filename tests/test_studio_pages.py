@@ -193,6 +193,19 @@ def test_the_other_choice_keeps_my_text_as_a_piece_of_its_own(pages: Pages, stud
     assert studio.store.piece(piece[1]).text == "Theirs, meanwhile."  # type: ignore[union-attr]
 
 
+def test_who_types_without_a_pause_has_a_copy_that_is_a_second_old_at_most(pages: Pages) -> None:
+    page = pages.open()
+    new(page)
+    box = page.locator("#manuscript textarea")
+    copy = """() => Object.keys(localStorage).filter(k => k.startsWith("writer-r1.piece."))
+        .map(k => localStorage.getItem(k)).some(v => v.includes("It was a cold"))"""
+    seen = False
+    for _ in range(12):
+        box.press_sequentially("It was a cold spring. ", delay=12)  # some 0.3 s, and never 0.4 s between two keys
+        seen = seen or page.evaluate(copy)
+    assert seen
+
+
 def test_a_killed_and_restarted_studio_finds_text_that_was_never_saved(browser: Browser, tmp_path: Path) -> None:
     """Acceptance 6 of the page's design."""
     live = Studio(tmp_path)

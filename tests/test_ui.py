@@ -19,12 +19,13 @@ import example_run as example
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scripted import criterion, rubric_of
 
 from writer_r1.events import Drafted, Evaluated, Event, Failed, Finished, Proposed, Scored, Status, Stopped
 from writer_r1.reasons import GIVING
 from writer_r1.store import Store, this_process
-from writer_r1.trajectory import Trajectory, prompt_id
-from writer_r1.ui import prose, render, scores, write_tab
+from writer_r1.trajectory import Attempt, Trajectory, prompt_id
+from writer_r1.ui import prose, render, round_board, scores, write_tab
 from writer_r1.ui.app import create_app
 from writer_r1.ui.desk import Desk, on_load
 from writer_r1.ui.following import Follower, follow, read_ticket
@@ -434,3 +435,18 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_sentence(tmp_path: Path
     done = python("app.py", "--port", "0", "--home", str(tmp_path / "file" / "home"))
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "cannot" in done.stderr
     assert time.monotonic() - began < 20
+
+
+def test_a_server_elsewhere_is_never_said_to_be_this_machine() -> None:
+    for here in (render.masthead("Tiny"), render.welcome("Tiny", begun=False)):
+        assert "on this machine" in here
+    for away in (render.masthead("Tiny on far.example", away=True), render.welcome("Tiny", begun=False, away=True)):
+        assert "on another machine" in away and "on this machine" not in away
+
+
+def test_a_draft_that_was_stopped_before_its_first_word_cannot_be_taken() -> None:
+    rubric = rubric_of(criterion("Warmth"))
+    for text, offered in (("", False), ("  \n", False), ("The lamp.", True)):
+        now = Trajectory(id="t-1", prompt="A farewell.", rubric=rubric)
+        now = now.model_copy(update={"attempts": (Attempt(number=1, text=text, complete=True),)})
+        assert ("Use this round" in round_board.card(View(now), now.attempts[0], False, [""])) is offered

@@ -165,7 +165,7 @@ def _check_fits(task: Task, judge: LLM) -> None:
         fit = words * room // tokens
         raise RequestTooLong(
             f"Your text has {words:,} words, and {judge.name} can judge about {fit:,} at once; take a shorter part of "
-            "it, or choose a model that reads more at once on the Models page."
+            "it: put # headings or *** between its parts and work on one of them."
         )
 
 

@@ -127,7 +127,7 @@ class HF:
             room = max(0, self.context_tokens - reply_tokens)
             raise RequestTooLong(
                 f"This is about {prompt_tokens:,} tokens long and {self.name} reads at most {room:,} beside its "
-                "answer; shorten it or choose a model with a longer context. Nothing was cut or sent."
+                "answer; shorten it or take one part of it. Nothing was cut or sent."
             )
 
     # evaluating

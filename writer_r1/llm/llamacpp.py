@@ -87,7 +87,7 @@ class LlamaCpp:
             room = max(0, self.context_tokens - reply_tokens)
             raise RequestTooLong(
                 f"This is about {prompt_tokens:,} tokens long and {self.name} reads at most {room:,} beside its answer "
-                f"(roughly {int(room * 0.7):,} English words); shorten it or choose a model with a longer context. "
+                f"(roughly {int(room * 0.7):,} English words); shorten it or take one part of it. "
                 "Nothing was cut or sent."
             )
 

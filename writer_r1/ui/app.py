@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from writer_r1 import catalog
+from writer_r1.catalog import Model
 from writer_r1.errors import Busy, WriterError
 from writer_r1.ui import adapter_choice, compare_tab, models_tab, render, settings_tab, train_tab, write_tab
 from writer_r1.ui import gradio as gr
@@ -112,8 +113,9 @@ def create_app(workspace: Workspace) -> gr.Blocks:
 
 def heading(workspace: Workspace) -> str:
     """Return the head of the page, with which model writes, and the keys it opens."""
-    model = writing_model(workspace) or "no model is set up yet: see Models"
-    return render.masthead(model, workspace.writer_name) + key_sheet()
+    model = writing_model(workspace)
+    name = model.label if model else "no model is set up yet: see Models"
+    return render.masthead(name, workspace.writer_name, away=_away(model)) + key_sheet()
 
 
 def training_beside(workspace: Workspace) -> tuple[str, gr.Timer]:
@@ -124,16 +126,21 @@ def training_beside(workspace: Workspace) -> tuple[str, gr.Timer]:
 
 def first_steps(workspace: Workspace) -> str:
     """Return what to do first, where nothing was written yet or no model is there to write."""
-    return render.welcome(writing_model(workspace), begun=bool(workspace.store.pieces(limit=1)))
+    model = writing_model(workspace)
+    return render.welcome(model.label if model else "", begun=bool(workspace.store.pieces(limit=1)), away=_away(model))
 
 
-def writing_model(workspace: Workspace) -> str:
-    """Return the name of the model that writes, or an empty string where none is ready."""
+def writing_model(workspace: Workspace) -> Model | None:
+    """Return the model that writes, or None where none is ready."""
     try:
         model = catalog.find(workspace.writer, workspace.models)
-        return model.label if model.state == "ready" else ""
+        return model if model.state == "ready" else None
     except WriterError:
-        return ""  # told by the Models page, and by Start
+        return None  # told by the Models page, and by Start
+
+
+def _away(model: Model | None) -> bool:
+    return bool(model and model.server and not model.server.here)
 
 
 def serve(workspace: Workspace, port: int, *, open_browser: bool, host: str = HOST) -> tuple[gr.Blocks, str]:

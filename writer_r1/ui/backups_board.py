@@ -28,7 +28,7 @@ def backups_board(backups: Sequence[Backup]) -> str:
     """Return the backups, newest first, each with its day, its size and a button."""
     rows = "".join(map(row, backups))
     list_ = f"<ul>{rows}</ul>" if rows else '<p class="quiet">There is none yet.</p>'
-    about = "One is made each day, and one before another is restored; the ten newest of each stay."
+    about = "One is made each day the studio is started, one before another is restored; the ten newest of each stay."
     return f'<section class="backups"><h3>Backups</h3><p class="quiet">{about}</p>{list_}{ASKING}</section>'
 
 

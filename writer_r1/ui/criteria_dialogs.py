@@ -114,8 +114,8 @@ _SAMPLE = (
     "<label>A page of your own, about anything"
     f'<textarea name="sample" maxlength="{LONGEST_SAMPLE}" rows="12"></textarea></label>'
     f'<p class="quiet">At least {VOICE_WORDS} words, better a few hundred. Drafts are asked for in its manner, and '
-    "measured against it: how long your sentences are, your small words, your commas and dashes. It stays on this "
-    "machine. Empty it to be without.</p>"
+    "measured against it: how long your sentences are, your small words, your commas and dashes. Only the "
+    "model that writes is given it. Clear the box to stop using it.</p>"
 )
 _SAVE_AS = (
     '<label>Name<input name="name" maxlength="80" required autocomplete="off"></label>'

@@ -21,7 +21,7 @@ def export_menu() -> str:
         f'<label><input type="checkbox" data-extra="{extra}"> <span>{words}</span></label>'
         for extra, words in (("shares", SHARES), ("radar", RADAR))
     )
-    groups += f'<div role="group" aria-label="In the file besides"><p>In the file besides</p>{extras}</div>'
+    groups += f'<div role="group" aria-label="Also in the file"><p>Also in the file</p>{extras}</div>'
     return f'<details class="export"><summary>Export</summary><div class="forms">{groups}</div></details>'
 
 

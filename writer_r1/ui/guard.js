@@ -1,6 +1,7 @@
-// Nothing typed is lost: a copy in this browser 0.4 s after a keystroke, in the studio's library 3 s after the last one.
+// Nothing typed is lost: a copy in this browser 0.4 s after a keystroke (1 s without a pause), in the studio's library 3 s after the last one.
 // `place` is what this page holds: the piece, the revision it was typed upon, and the run that is shown.
 const LOCAL_MS = 400;
+const HELD_MS = 1000; // who types without a pause has a copy this old at most
 const SERVER_MS = 3000;
 const AGAIN_MS = 10_000; // where the studio did not answer
 const place = { piece: "", base: 0, run: "" };
@@ -12,6 +13,7 @@ const local = window.studio.copies;
 let known = typed(); // what the library has
 let dirty = false;
 let localTimer = 0;
+let heldSince = 0; // since when no copy of what is typed was made
 let serverTimer = 0;
 let saving = null;
 let asking = false;
@@ -242,11 +244,13 @@ document.addEventListener("input", (event) => {
   if (event.target !== box("brief") && event.target !== box("text")) return;
   dirty = true;
   late = stood = typed();
+  heldSince ||= performance.now();
   clearTimeout(localTimer);
   localTimer = setTimeout(() => {
+    heldSince = 0;
     if (dirty) keepHere(); // else it is in the library by now, and a copy here would be offered for it one day
     count();
-  }, LOCAL_MS);
+  }, Math.max(0, Math.min(LOCAL_MS, heldSince + HELD_MS - performance.now())));
   later_();
 });
 document.addEventListener("focusout", (event) => {

@@ -7,7 +7,8 @@ GLOSSARY = (
     ("Piece", "One document of yours: its brief, its text and its criteria."),
     (
         "Version",
-        "What a piece held at one time, kept for good: restoring one begins a branch beside what came after it.",
+        "The brief and text that a piece held at one time, kept as long as the piece: restoring one begins a branch "
+        "beside what came after it. The criteria stay as they are now.",
     ),
     ("Session", "One time the studio wrote on a piece: a draft and the rounds that followed."),
     ("Code", "A short note on something your brief asks for, with the words of the brief it comes from."),
@@ -15,7 +16,10 @@ GLOSSARY = (
     ("Criterion", "One thing the text should do well, said in a sentence and made from your brief or by you."),
     ("Weight", "How much a criterion counts in the overall score: ×2 counts twice as much as ×1."),
     ("Locked", "A locked criterion is never reworded or dropped by the model, and a new round may not do worse on it."),
-    ("Not for this piece", "A criterion you take out so: it is not proposed again for this piece or this very brief."),
+    (
+        "Not for this piece",
+        "A criterion you took out with this button: it is not proposed again for this piece or this very brief.",
+    ),
     ("Judge", "The model that scores a text, one criterion at a time; it may be the one that wrote it, or another."),
     ("Score", "A number from 1 to 10 for one criterion: a guide, not a verdict."),
     (
@@ -24,8 +28,8 @@ GLOSSARY = (
     ),
     (
         "Range",
-        "How far a score may be off: mostly the least difference from which on 19 in 20 pairs of known order were in "
-        "order, and how far two wordings of the question differ.",
+        "How far a score may be off, as measured on texts of known order: where the ranges of two texts overlap, "
+        "neither is clearly better.",
     ),
     ("=", "No clear difference: the ranges overlap."),
     ("Trust", "How far the judge was found to agree with readers, and to see what is broken in a text."),
@@ -42,7 +46,10 @@ GLOSSARY = (
         "The words of your text, told apart: yours, a model's, and yours in place of a model's; followed by version.",
     ),
     ("Lesson", "Advice that helped, or did not, in earlier work, remembered for briefs that are alike."),
-    ("Model", "The program that writes and judges: one large file that runs on this machine."),
+    (
+        "Model",
+        "The program that writes and judges: mostly one large file on this machine, or one on a server you chose.",
+    ),
     (
         "Training",
         "Letting a model learn from pieces, or from its own drafts; what it learned is an adapter.",

@@ -32,7 +32,7 @@ def library(store: Store, shelf: Shelf) -> str:
     undo = ""
     if shelf.deleted:
         undo = (
-            '<p class="undo" role="status">Moved to the bin. '
+            '<p class="undo" role="status">Deleted, and kept for thirty days below. '
             f'<button data-act="undelete" data-piece="{escape(shelf.deleted)}">Undo</button></p>'
         )
     return (

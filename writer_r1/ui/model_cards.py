@@ -7,6 +7,7 @@ import json
 from html import escape
 
 from writer_r1.catalog import Model, amount
+from writer_r1.gguf_header import CONTEXT
 from writer_r1.machine_memory import Machine, fit, memory_words
 from writer_r1.pulls import STOPPING, Progress
 from writer_r1.ui import role_lines, server_cards
@@ -47,8 +48,9 @@ def card(model: Model, shelf: Shelf) -> str:
 
 def facts(model: Model, machine: Machine) -> str:
     """Return licence, size, memory and how much text the model can read at once."""
-    words = round(model.context * WORDS_PER_TOKEN / 1000) * 1000
-    reads = f"{model.context:,} tokens, about {words:,} words" if words else f"{model.context:,} tokens"
+    tokens = min(model.context, CONTEXT)  # what it is opened with
+    words = round(tokens * WORDS_PER_TOKEN / 1000) * 1000
+    reads = f"{tokens:,} tokens, about {words:,} words" if words else f"{tokens:,} tokens"
     verdict = fit(model.memory_bytes, machine)
     rows = [
         ("Licence", escape(model.licence)),

@@ -107,7 +107,7 @@ const mark = () => {
     all.setAttribute("aria-pressed", String(whole()));
     part.querySelector(".works").textContent = now.scenes.length < 2
       ? `One part of ${counted(now.words, "word")} is more than a model reads at once. Put a heading (# Chapter 1) or *** between its scenes to work on one of them.`
-      : "Start and “Judge my text” work on";
+      : "Start writes anew, and “Judge my text” judges and revises:";
     part.querySelector(".why").textContent = all.hidden || !all.disabled ? "" : "The whole is more than a model reads at once; of the rest it is told in short.";
   }
   const places = [...element.querySelectorAll(".parts button")];

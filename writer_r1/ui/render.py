@@ -134,8 +134,11 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def masthead(model: str, writer: str = "") -> str:
-    """Return the name of the studio, what writes in it, who is signed in, and the way to the sidebar and the keys."""
+def masthead(model: str, writer: str = "", *, away: bool = False) -> str:
+    """Return the name of the studio, what writes in it and whether text goes `away` for it, who is signed in, and the
+    way to the sidebar and the keys.
+    """
+    where = '<span class="away">on another machine</span>' if away else '<span class="here">on this machine</span>'
     who = (
         f'<form class="who" method="post" action="/sign-out" data-sign-out><span title="Signed in as {escape(writer)}">'
         f'<span class="unseen">Signed in as </span>{escape(writer)}</span><button>Sign out</button></form>'
@@ -145,20 +148,21 @@ def masthead(model: str, writer: str = "") -> str:
     return (
         '<header class="masthead"><button data-skip class="skip">Skip to the brief</button>'
         '<button data-shelf aria-controls="library" aria-expanded="false">Library</button>'
-        f'<h1>Writer-R1 Studio</h1><p><span class="here">on this machine</span> · {escape(model)}</p>{who}'
+        f"<h1>Writer-R1 Studio</h1><p>{where} · {escape(model)}</p>{who}"
         '<button data-help aria-label="Keys and shortcuts" title="Keys (?)">?</button></header>'
         '<p id="gone" role="alert" hidden>The studio is not answering. Your text is safe in this browser; '
         "start the studio again and this page goes on by itself.</p>"
     )
 
 
-def welcome(model: str, *, begun: bool) -> str:
+def welcome(model: str, *, begun: bool, away: bool = False) -> str:
     """Return the first steps: until something was written, and always where no model is there to write."""
     if model and begun:
         return ""
     choose = '<button type="button" class="{}" data-tab="models">{}</button>'
     if model:
-        first = f"<b>Model.</b> {escape(model)} writes, on this machine. {choose.format('link', 'Other models')}"
+        where = "on another machine" if away else "on this machine"
+        first = f"<b>Model.</b> {escape(model)} writes, {where}. {choose.format('link', 'Other models')}"
     else:
         first = (
             "<b>Get a model.</b> None is on this machine yet, and without one nothing can be written. Download one, or "

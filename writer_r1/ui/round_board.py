@@ -143,7 +143,8 @@ def card(view: View, attempt: Attempt, busy: bool, marks: Sequence[str]) -> str:
     if attempt.complete:
         more = f"{rests_on(attempt)}{asked(now, attempt)}"
         parts = [f'<div class="story">{verdict(attempt)}{noted(attempt)}{more}</div>']
-        parts += [scores(view, attempt, marks), words(now, attempt), foot(attempt, busy)]
+        parts += [scores(view, attempt, marks), words(now, attempt)]
+        parts += [foot(attempt, busy)] if attempt.text.strip() else []  # a stop may come before the first word
     else:
         parts = [unfinished(view, attempt)]
     body = header(view, attempt) + facts(view, attempt) + "".join(parts)

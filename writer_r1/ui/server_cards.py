@@ -12,8 +12,9 @@ from writer_r1.servers import able, server_of
 
 ASKING = "is being asked what it can do; none of your text is sent."
 LEAVING = """<template data-dialog="leave"><form method="dialog" data-act="use"><h2>Let text leave this machine?</h2>
-<p data-fill="leaving"></p><p>That is the request, the drafts, and where a piece has chapters what stands around the
-scene. Whoever runs the server can read it.</p><footer><button type="button" data-close autofocus>Keep it here</button>
+<p data-fill="leaving"></p><p>That is all the model works with: the request, the drafts, your own text where it is
+judged, marked or revised, your voice sample, and where a piece has chapters what stands around the scene. Whoever runs
+the server can read it.</p><footer><button type="button" data-close autofocus>Keep it here</button>
 <button class="main">Use this server</button></footer></form></template>"""
 
 

@@ -180,12 +180,12 @@ def _made(control: Any) -> Any:
 
 def _place_reading(now: Settings) -> list[Any]:
     _heading("Reading")
-    themes = [("As the system", "system"), ("Light", "light"), ("Dark", "dark")]
+    themes = [("Same as the system", "system"), ("Light", "light"), ("Dark", "dark")]
     widths = [("Narrow", "narrow"), ("Medium", "medium"), ("Wide", "wide")]
     leadings = [("Normal", "normal"), ("Loose", "loose")]
     return [
         gr.Radio(themes, value=now.theme, label="Theme", elem_id="theme"),
-        gr.Slider(SMALLEST, LARGEST, now.text_size, step=10, label="Text size, in % of the usual", elem_id="text-size"),
+        gr.Slider(SMALLEST, LARGEST, now.text_size, step=10, label="Text size, in % of normal", elem_id="text-size"),
         gr.Radio(widths, value=now.line_width, label="Line width", elem_id="line-width"),
         gr.Radio(leadings, value=now.line_height, label="Line spacing", elem_id="line-height"),
         gr.Checkbox(

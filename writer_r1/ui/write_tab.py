@@ -146,7 +146,7 @@ def on_round(workspace: Workspace, said: str, brief: str, text: str, wish: dict[
     try:
         now, part = store.trajectory(place.run), part_of_run(workspace, place.run)
         attempt, piece = now.attempt(int(number)), _kept(workspace, place, brief, text)
-        if attempt is None or piece is None:
+        if attempt is None or piece is None or not attempt.text.strip():
             return Desk(same, same, same, same, same)
         before, where, span = piece.revision, f" in {part.label}" if part else "", span_of(piece, part, now)
         words, left = put_whole(piece.text[slice(*span)], attempt.text, spans_in(store, piece, span))
