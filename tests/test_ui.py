@@ -182,6 +182,8 @@ def test_a_run_whose_process_died_is_called_interrupted_and_its_text_safe() -> N
     view = view_of(until(Drafted)[:-1])._replace(ended=True)
     assert standing(view) == INTERRUPTED
     assert "kept below" in render.card(view) and "unfinished" in render.manuscript(view)
+    reasons = view_of([*until(Evaluated), Status(text=GIVING)])._replace(ended=True)
+    assert "press “Ask why”" in render.card(reasons) and "write it anew" not in render.card(reasons)
 
 
 def test_a_failed_run_says_what_happened_what_is_safe_and_what_to_do() -> None:

@@ -5,6 +5,7 @@ from html import escape
 
 from writer_r1.checks import word_count
 from writer_r1.events import CRITERIA_READY, Summary
+from writer_r1.reasons import GIVING
 from writer_r1.ui.prose import plural, prose
 from writer_r1.ui.view import View, over, phase_of, shown, standing, title, wearing
 
@@ -61,6 +62,9 @@ def card(view: View) -> str:
         return notice(
             "The studio was closed while this was being judged.", kept, "Change a criterion to judge it anew."
         )
+    if view.ended and not view.now.finished and view.now.status == GIVING:
+        todo = "Open a score and press “Ask why”."
+        return notice("The studio was closed while reasons were given.", "All is written and judged.", todo)
     if view.ended and not view.now.finished:
         return notice("The studio was closed while this was being written.", kept, "Press Start to write it anew.")
     return ""
