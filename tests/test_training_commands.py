@@ -146,7 +146,8 @@ def test_ctrl_c_stops_a_run_and_what_it_learned_is_kept(begin_run: Begin, tmp_pa
     data, folder = tmp_path / "told.json", tmp_path / "sea"
     data.write_text('{"pause": 0.05}', "utf-8")
     program = (
-        "import sys; from writer_r1.cli import main; from writer_r1.training import job\n"
+        "import signal, sys; from writer_r1.cli import main; from writer_r1.training import job\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
         f"job.PROGRAM['sft'] = ({CHILD!r},)\nsys.exit(main(sys.argv[1:]))"
     )
     words = ["train", "sft", "--data", str(data), "--base", "starter", "--steps", "4000", "--run", str(folder)]

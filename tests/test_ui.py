@@ -23,6 +23,7 @@ from scripted import criterion, rubric_of
 
 from writer_r1.events import Drafted, Evaluated, Event, Failed, Finished, Proposed, Scored, Status, Stopped
 from writer_r1.reasons import GIVING
+from writer_r1.rubric_edits import own
 from writer_r1.store import Store, this_process
 from writer_r1.trajectory import Attempt, Trajectory, prompt_id
 from writer_r1.ui import prose, render, round_board, scores, write_tab
@@ -281,7 +282,7 @@ def test_a_run_takes_the_criteria_of_this_brief_and_only_what_is_the_users_own_f
     same = write_tab.task_of(piece, example.PROMPT, write_tab.Wishes(look_first=True))
     assert same.rubric == rubric and same.stop_after == "rounds"
     other = write_tab.task_of(piece, "Another brief.", write_tab.Wishes())
-    assert other.rubric is None and other.kept == tuple(c for c in rubric.criteria if write_tab.mine(c)) != ()
+    assert other.rubric is None and other.kept == own(rubric) != ()
     assert write_tab.task_of(piece, example.PROMPT, write_tab.Wishes(anew=True)).rubric is None
 
 

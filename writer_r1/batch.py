@@ -10,7 +10,7 @@ from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.events import Event, outcome
 from writer_r1.judge import evaluate
-from writer_r1.lines import finished
+from writer_r1.lines import add_line, finished
 from writer_r1.llm import never
 from writer_r1.qualification import marked
 from writer_r1.rubric_file import read_rubric
@@ -54,17 +54,18 @@ def judge_file(workspace: Workspace, rows: Path, out: Path, model: str | None, s
             result = _score(workspace, row, model, rubrics)
         except RubricError as e:
             raise RubricError(f"Line {number} of {rows.name!r}: {e}") from e
-        _append(out, json.dumps(result) + "\n")
+        _append(out, json.dumps(result))
         done.add(row["id"])
         scored += 1
         say(f"{row['id']}: {result['reward']}")
     return scored
 
 
-def _append(out: Path, text: str) -> None:
+def _append(out: Path, row: str) -> None:
     try:
-        with out.open("a", encoding="utf-8") as target:
-            target.write(text)
+        out.open("ab").close()  # makes no folder, as the next line would for a mistyped name
+        if row:
+            add_line(out, row.encode())
     except OSError as e:
         message = (
             f"The file {str(out)!r} cannot be written ({e.strerror}); run again when it can: no row is asked twice."

@@ -8,7 +8,7 @@ GLOSSARY = (
     (
         "Version",
         "The brief and text that a piece held at one time, kept as long as the piece: restoring one begins a branch "
-        "beside what came after it. The criteria stay as they are now.",
+        "beside what came after it, and leaves the criteria as they are.",
     ),
     ("Session", "One time the studio wrote on a piece: a draft and the rounds that followed."),
     ("Code", "A short note on something your brief asks for, with the words of the brief it comes from."),
