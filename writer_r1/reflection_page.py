@@ -5,11 +5,12 @@ It says first how many requests were run, by whom and out of how many, and which
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
+from writer_r1.qualification import listed
 from writer_r1.reflection_arms import BEST_OF, PLAIN
 from writer_r1.reflection_result import ENDS, OWN, SECOND, VERIFIED
 from writer_r1.whole_file import write_whole
@@ -28,13 +29,13 @@ ALT = {
 def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     """Return the results as Markdown; `figures` are the addresses of pictures by name."""
     names = [name for name in (*VERIFIED, OWN, SECOND) if any(name in row for row in found["arms"].values())]
-    free = _em(arm for arm in (BEST_OF, PLAIN) if arm in found["arms"])
+    free = [arm for arm in (BEST_OF, PLAIN) if arm in found["arms"]]
     parts = [
         _state(found),
         "\n".join(_table("arm", names, _arms(found, names), ("tokens", "degraded"))),
         "Mean over requests with its 95 % bootstrap interval; tokens after the draft; *degraded* is the share of "
         "requests whose accepted text meets fewer constraints or repeats more than its draft, which the loop's rule "
-        f"hardly allows{f' (not that of {_and(free)})' if free else ''}; in brackets, of those whose last text does, "
+        f"hardly allows{f' (not that of {_named(free)})' if free else ''}; in brackets, of those whose last text does, "
         "taken or not.",
     ]
     if found["mrpo_over"]:
@@ -161,12 +162,12 @@ def _apart(found: Mapping[str, Any], names: list[str]) -> str:
         f"Of these {len(rows)} differences{twice}, those by the loop's own judge apart, {len(off)} "
         f"{'has' if len(off) == 1 else 'have'} an interval without 0, which is not corrected for their number. "
     )
-    if thin := [one for one in off if one not in sure]:
+    if thin := [one for one in off if one[2]["moved"] < MOVED]:
         for arms, name, c in thin:
-            said += f"That over {_and(_em(arms))} in {name} ({_cell(c, 'gain')}) is made by {c['moved']} requests. "
+            said += f"That over {_named(arms)} in {name} ({_cell(c, 'gain')}) is made by {c['moved']} requests. "
         said += f"With fewer than {MOVED}, even if all go one way, it may be chance. "
     listed = [
-        f"{'ahead of' if c['gain'] > 0 else 'behind'} {_and(_em(arms))} in {name} ({_cell(c, 'gain')}, "
+        f"{'ahead of' if c['gain'] > 0 else 'behind'} {_named(arms)} in {name} ({_cell(c, 'gain')}, "
         f"of {c['moved']} requests)"
         for arms, name, c in sure
     ]
@@ -177,9 +178,5 @@ def _without_0(row: Mapping[str, Any]) -> bool:
     return bool(round(row["lo"], 2) > 0 or round(row["hi"], 2) < 0)
 
 
-def _em(arms: Iterable[str]) -> list[str]:
-    return [f"*{arm}*" for arm in arms]
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def _named(arms: Iterable[str]) -> str:
+    return listed([f"*{arm}*" for arm in arms], "and")

@@ -58,16 +58,16 @@ def card(view: View) -> str:
     if view.now.error:
         again = "change a criterion once more" if view.rescoring else "press Start again"
         return notice(view.now.error, kept, f"When that is put right, {again}.")
-    if view.ended and view.rescoring and not view.now.finished:
+    if not view.ended or view.now.finished:
+        return ""
+    if view.rescoring:
         return notice(
             "The studio was closed while this was being judged.", kept, "Change a criterion to judge it anew."
         )
-    if view.ended and not view.now.finished and view.now.status == GIVING:
+    if view.now.status == GIVING:
         todo = "Open a score and press “Ask why”."
         return notice("The studio was closed while reasons were given.", "All is written and judged.", todo)
-    if view.ended and not view.now.finished:
-        return notice("The studio was closed while this was being written.", kept, "Press Start to write it anew.")
-    return ""
+    return notice("The studio was closed while this was being written.", kept, "Press Start to write it anew.")
 
 
 def notice(happened: str, safe: str, todo: str) -> str:
@@ -142,7 +142,7 @@ def masthead(model: str, writer: str = "", *, away: bool = False) -> str:
     """Return the name of the studio, what writes in it and whether text goes `away` for it, who is signed in, and the
     way to the sidebar and the keys.
     """
-    where = '<span class="away">on another machine</span>' if away else '<span class="here">on this machine</span>'
+    where = f'<span class="{"away" if away else "here"}">{_place(away)}</span>'
     who = (
         f'<form class="who" method="post" action="/sign-out" data-sign-out><span title="Signed in as {escape(writer)}">'
         f'<span class="unseen">Signed in as </span>{escape(writer)}</span><button>Sign out</button></form>'
@@ -159,14 +159,17 @@ def masthead(model: str, writer: str = "", *, away: bool = False) -> str:
     )
 
 
+def _place(away: bool) -> str:
+    return "on another machine" if away else "on this machine"
+
+
 def welcome(model: str, *, begun: bool, away: bool = False) -> str:
     """Return the first steps: until something was written, and always where no model is there to write."""
     if model and begun:
         return ""
     choose = '<button type="button" class="{}" data-tab="models">{}</button>'
     if model:
-        where = "on another machine" if away else "on this machine"
-        first = f"<b>Model.</b> {escape(model)} writes, {where}. {choose.format('link', 'Other models')}"
+        first = f"<b>Model.</b> {escape(model)} writes, {_place(away)}. {choose.format('link', 'Other models')}"
     else:
         first = (
             "<b>Get a model.</b> None is on this machine yet, and without one nothing can be written. Download one, or "
