@@ -13,6 +13,15 @@ import httpx
 from gradio_client.utils import apply_diff
 
 API = "/gradio_api"
+KEPT_S = (
+    2.0  # an idle connection: uvicorn closes one after 5 s, and what is sent at that moment is lost; browsers resend
+)
+
+
+def connections(address: str, timeout: float) -> httpx.AsyncClient:
+    """Return the cookies and connections of a browser."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEPT_S)
+    return httpx.AsyncClient(base_url=address, timeout=timeout, limits=limits)
 
 
 class Refused(Exception):

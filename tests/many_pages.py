@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import psutil
-from http_page import HttpPage
+from http_page import HttpPage, connections
 from live import Studio
 
 from writer_r1.store import Store
@@ -53,8 +52,7 @@ def held(studio: Studio, seconds: float) -> Load:
 
 async def _held(studio: Studio, seconds: float) -> Load:
     process, memory = psutil.Process(studio.process.pid), list[float]()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    clients = [httpx.AsyncClient(base_url=studio.address, timeout=60, limits=limits) for _ in range(WRITERS)]
+    clients = [connections(studio.address, timeout=60) for _ in range(WRITERS)]
     for n, client in enumerate(clients):
         reply = await client.post("/sign-in", data={"name": f"w{n}", "password": PASSWORD, "onward": "/"})
         assert reply.status_code == 303

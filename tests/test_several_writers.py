@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from http_page import API, HttpPage, Refused
+from http_page import API, HttpPage, Refused, connections
 from live import Studio
 from shared_studio import PASSWORDS, home_of, library, shared_studio
 
@@ -35,7 +35,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 @asynccontextmanager
 async def client(studio: Studio, name: str = "") -> AsyncIterator[httpx.AsyncClient]:
     """A browser's cookies and connections; signed in where a name is given."""
-    async with httpx.AsyncClient(base_url=studio.address, timeout=30) as made:
+    async with connections(studio.address, timeout=30) as made:
         if name:
             reply = await made.post("/sign-in", data={"name": name, "password": PASSWORDS[name], "onward": "/"})
             assert reply.status_code == 303 and reply.headers["location"] == "/", reply.text
