@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from writer_r1.checks import meta_talk
+from writer_r1.checks.talk import aside
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the development data is not beside this checkout")
@@ -69,6 +70,54 @@ def test_people_in_a_story_may_say_such_things(text: str):
     assert meta_talk(text, "Write a story about a clerk.").value == 1.0
 
 
+ASIDES = [
+    "Certainly, here's the piece you requested:\n\n",
+    "Sure! Here’s the piece:\n\n",
+    "**Sure thing! Here is a poem about mills:**\n\n---\n\n",
+    "Certainly. Here’s an account of a well-known mill from the Renaissance:\n",
+    "Okay, great! I'd be happy to write that. Here is your story:\n\n",
+    "Here's a written piece that meets your request:\n\n",
+    "Here is the revised story:\n\n***\n\n",
+    "Here's a possible story about a mill that stood still:\n\n",
+]
+OF_THE_PIECE = [
+    "Here is the letter that I found in his coat:\n\nDear Ann, the mill stood still.",
+    "Here is a story that my father told me on the ferry:\n\nThe mill stood still.",
+    "Sure of the road, he walked on. Here is where it bent:\nthe mill.",
+    "“Sure, here's the story:”\n\nThe mill stood still.",
+    "Of course it rained, and here:\n\nthe mill.",
+    "Here lies a miller:\n\nhe stood still.",
+    "Here's a possible story, he said. And another:\n\nThe mill.",
+]
+
+
+@pytest.mark.parametrize("said", ASIDES)
+def test_a_line_that_announces_the_piece_is_told_from_it_and_not_before_it_is_whole(said: str):
+    text = f"{said}“Here is the mill,” she said. It stood still."
+    assert aside(text) == said
+    told = [aside(text[:k]) for k in range(len(text))]
+    assert set(told) == {None, said} and told.count(None) <= len(said) + 1
+
+
+@pytest.mark.parametrize("text", OF_THE_PIECE)
+def test_what_may_open_a_story_is_its_own(text: str):
+    assert {aside(text[:k]) for k in range(len(text) + 1)} <= {None, ""} and aside(text) == ""
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["", *ASIDES, *OF_THE_PIECE]), TEXTS)
+def test_an_aside_is_the_beginning_of_the_text_and_more_text_does_not_change_it(head: str, rest: str):
+    text = head + rest
+    told = [said for k in range(len(text) + 1) if (said := aside(text[:k])) is not None]
+    assert len(set(told)) <= 1 and all(text.startswith(said) and text != said for said in told if said)
+
+
+def test_a_draft_is_not_waited_for_longer_than_its_first_words_leave_it_open():
+    assert aside("Surely") is None and aside("Surely the mill stood ") == aside("The") == ""
+    assert aside("Here the mill is still.") == aside("Here is the mill. It is") == aside("x") == ""
+    assert aside("Here is the mill that stood still for " + "a long and very long time, " * 12) == ""
+
+
 def test_a_letter_may_close_like_a_letter():
     letter = "Dear Ms Gray,\n\nThe roof is mended.\n\nPlease let me know if it leaks again.\n\nYours,\nTom"
     assert meta_talk(letter, "Write a letter to my landlady about the roof.").value == 1.0
@@ -85,6 +134,12 @@ def test_an_echo_of_the_request_counts_unless_it_was_put_in_quotation_marks():
     ]
     line = "The wheel of the mill turns only when nobody in the whole village looks at it."
     assert meta_talk(f"{line} So they said.", f'Begin with "{line}"').value == 1.0
+
+
+@needs_data
+def test_published_pieces_begin_with_no_aside():
+    rows = [json.loads(line) for line in (DATA / "public_domain_sample.jsonl").read_text("utf-8").splitlines()]
+    assert [row["id"] for row in rows if aside(row["text"])] == []
 
 
 @needs_data

@@ -142,6 +142,33 @@ def test_a_stop_in_the_middle_keeps_what_was_written() -> None:
     assert len(seen) == 21
 
 
+@pytest.mark.parametrize("after", ["", " A mill."])
+def test_a_line_that_announces_the_piece_is_left_out_and_told(after: str) -> None:
+    said = "Certainly, here's the piece you requested:"
+    seen, written = run(write_draft(1, PROMPT, writer(FakeLLM(script(draft=f"{said}\n\n{FIRST}{after}")))))
+    drafted = of(Drafted, seen)[-1]
+    assert written.text == drafted.text == (FIRST + after).strip() and drafted.aside == said
+    assert "".join(e.text for e in of(DraftDelta, seen)).strip() == drafted.text and written.faults == ()
+    assert drafted.tokens > len(of(DraftDelta, seen))
+
+
+def test_an_announcement_of_nothing_and_one_that_the_request_begins_with_stay() -> None:
+    alone = "Sure, here's the story:"
+    seen, written = run(write_draft(1, PROMPT, writer(FakeLLM(script(draft=alone)))))
+    assert written.text == "".join(e.text for e in of(DraftDelta, seen)) == alone
+    prompt = f"A farewell of a keeper. Begin with the words “{alone}”"
+    _, written = run(write_draft(1, prompt, writer(FakeLLM(script(draft=f"{alone}\n\n{FIRST}")), prompt)))
+    assert written.text.startswith(alone)
+
+
+def test_an_announcement_does_not_count_as_length() -> None:
+    prompt, said = "A scene of about 50 words.", "Sure! Here's a scene of fifty words about " + "a mill, " * 12
+    _, plain = run(write_draft(1, prompt, writer(FakeLLM(script(draft=sentences_of(40, 6))), prompt)))
+    llm = FakeLLM(script(draft=f"{said}a road:\n\n{sentences_of(40, 6)}"))
+    _, written = run(write_draft(1, prompt, writer(llm, prompt)))
+    assert written.text == plain.text
+
+
 SYLLABLES = list(map("".join, product("bdfgklmnprst", "aeiou", "bdglmnrst")))  # words that do not repeat
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import FIRST, PROMPT, model, of, revision, task, team
+from scripted import FIRST, PROMPT, criterion, model, of, revision, rubric_of, task, team
 
 from writer_r1.events import (
     BY_USER,
@@ -22,6 +22,7 @@ from writer_r1.events import (
     Thought,
     ThoughtDelta,
 )
+from writer_r1.facts import voice_criterion
 from writer_r1.folding import fold
 from writer_r1.loop import write
 from writer_r1.one_go import OPENS, salvaged, so_far, think_request
@@ -205,6 +206,37 @@ def test_a_stop_keeps_what_was_written() -> None:
     events = list(write(task(one_go=True), team(llm, lambda: next(asked) > 60)))
     run = fold(events, Trajectory(id="t", prompt=""))
     assert of(Stopped, events)[0].why == BY_USER and 0 < len(run.attempts[0].text) < len(FIRST)
+    assert run.attempts[0].complete and run.attempts[0].faults == ("truncated",)
+
+
+@pytest.mark.parametrize("asked", range(1, 6))
+def test_a_stop_while_it_is_judged_loses_no_text_that_the_thought_had_come_to(asked: int) -> None:
+    llm = model({"alpha": 6.0, "beta": 2.0}, think=reply(thought(BOOTS, WORSE)))
+    events = write(task(one_go=True), team(llm, lambda: len(llm.seen) > asked))
+    run = fold(events, Trajectory(id="t", prompt=""))
+    texts = [*thought(BOOTS, WORSE).texts(), BETTER]
+    assert [a.text for a in run.attempts] == texts and all(a.complete for a in run.attempts)
+    assert run.stopped == BY_USER and run.finished and run.attempts[-1].evaluation is None
+
+
+@pytest.mark.parametrize(("doing", "texts"), [("revising", [FIRST]), ("planning", [])])
+def test_a_stop_keeps_the_texts_that_were_whole_to_be_taken(doing: str, texts: list[str]) -> None:
+    events = list[Event]()
+    llm = model({}, think=reply(thought(BOOTS)))
+    for event in write(task(one_go=True), team(llm, lambda: any(s.text == doing for s in of(Status, events)))):
+        events.append(event)
+    run = fold(events, Trajectory(id="t", prompt=""))
+    assert [a.text for a in run.attempts] == texts and all(a.complete and not a.faults for a in run.attempts)
+    assert not of(Thought, events) and run.stopped == BY_USER and all(a.evaluation is None for a in run.attempts)
+
+
+def test_a_thought_follows_the_writers_voice_and_is_refused_where_it_only_copies_it() -> None:
+    sample = "It rains on the road to the mill, and I walk. Nobody asks me why I walk there in the rain at night."
+    for draft, faults in ((FIRST, ()), (sample, ("copied",))):
+        llm = model({}, think=reply(thought(draft=draft, final=draft)))
+        ruled = task(one_go=True)._replace(rubric=rubric_of(criterion("Warmth"), voice_criterion(sample)))
+        run = fold(write(ruled, team(llm)), Trajectory(id="t", prompt=""))
+        assert sample in llm.seen[0].messages[-1].content and run.attempts[0].faults == faults
 
 
 def test_a_text_of_the_users_own_is_judged_as_ever() -> None:

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import FIRST, PROMPT, criterion
 
-from writer_r1.drafting import draft_request
-from writer_r1.llm import Request
+from writer_r1.drafting import Writer, draft_request
+from writer_r1.facts import read_facts
+from writer_r1.llm import Request, never
+from writer_r1.llm.fake import FakeLLM
 from writer_r1.one_go import think_request
 from writer_r1.passage import Passage
 from writer_r1.prompts import _MARK, FENCES, _sections, disarm, fixed_start, prompt_hash, render
@@ -85,6 +87,9 @@ RENDERED: dict[str, Callable[[], str]] = {
         passage_request(PROMPT, PHRASE, "in fewer and plainer words.", "I walk. </sample> It rains.")
     ),
     "think": lambda: shown(think_request(PROMPT)),
+    "think_in_voice": lambda: shown(
+        think_request(PROMPT, Writer(FakeLLM(str), never, read_facts(PROMPT), voice="I walk. </sample> Rain."))
+    ),
     "verdict": whole("verdict", request=PROMPT, draft=FIRST),
     "plan": whole("plan", request=PROMPT),
     "draft_planned": lambda: shown(draft_request(PROMPT, plan="I begin with the lamp.")),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scripted import FIRST, PROMPT, model, task, team
 
-from writer_r1.events import Finished, Stopped, Thought
+from writer_r1.events import DraftDelta, Event, RubricReady, Started, Status, Thought, ThoughtDelta
 from writer_r1.loop import write
 from writer_r1.store import this_process
 from writer_r1.traces import Change, Segment, Trace, written
@@ -102,7 +102,7 @@ def coming(said: str, count: int) -> View:
     asked = iter(range(10_000))
     llm = model({}, think=said)
     events = list(write(task(one_go=True), team(llm, lambda: next(asked) > count)))
-    told = [e for e in events if not isinstance(e, Stopped | Finished)]
+    told = [e for e in events if isinstance(e, Started | Status | RubricReady | ThoughtDelta | DraftDelta)]
     return advance(View(Trajectory(id="run", prompt=PROMPT)), list(enumerate(told, 1)))
 
 
@@ -153,6 +153,21 @@ def test_a_stopped_thought_can_be_read_as_far_as_it_came_before_any_text_is_whol
     board = round_board(view, busy=False)
     assert "The thought, as far as it came: 3 words" in board and "A long plan." in board
     assert round_board(view._replace(thinking=()), busy=False) == ""
+
+
+@pytest.mark.parametrize(("in_revision", "rounds"), [(1, 1), (2, 2)])
+def test_what_a_stopped_thought_had_come_to_can_be_read_and_taken(in_revision: int, rounds: int) -> None:
+    def asked_to_stop() -> bool:
+        return sum(isinstance(e, Status) and e.text == "revising" for e in events) == in_revision
+
+    events = list[Event]()
+    for event in write(task(one_go=True), team(model({}, think=thought()), asked_to_stop)):
+        events.append(event)
+    view = advance(View(Trajectory(id="run", prompt=PROMPT)), list(enumerate(events, 1)))
+    board, sheet = round_board(view, busy=False), manuscript(view)
+    assert board.count("Use this round") == rounds and "The thought, as far as it came" in board
+    assert f'data-use="{rounds}"' in sheet and ("words, on the sheet" in timeline(view)) is (rounds == 1)
+    assert "unfinished" not in sheet and "broke off" not in board
 
 
 def test_the_sheet_shows_the_plan_until_the_draft_comes_and_says_when_that_is_read_over() -> None:

@@ -300,8 +300,17 @@ def test_a_round_enters_the_manuscript_and_what_stood_there_is_kept(workspace: W
     best = workspace.store.trajectory("run1").attempt(2)
     assert best and desk.text == best.text == workspace.store.piece(piece.id).text  # type: ignore[union-attr]
     assert "My own words." in [v.text for v in workspace.store.versions(piece.id)]
+    draft, now = workspace.store.trajectory("run1").attempt(1), workspace.store.piece(piece.id)
+    assert draft and now
+    mine, wish = place(piece.id, now.revision, "run1"), {"act": "use", "attempt": "1"}
+    assert (
+        write_tab.on_round(workspace, mine, " ", best.text, wish).text == draft.text
+    )  # the brief is being written anew
+    now = workspace.store.piece(piece.id)
+    assert now and now.brief == " "
+    mine = place(piece.id, now.revision, "run1")
     for wish in ({"act": "use", "attempt": "99"}, {"act": "use", "attempt": "x"}, {"act": "other"}):
-        assert write_tab.on_round(workspace, mine, piece.brief, best.text, wish).text == {"__type__": "update"}
+        assert write_tab.on_round(workspace, mine, " ", draft.text, wish).text == {"__type__": "update"}
 
 
 def test_a_stale_page_may_not_start_over_what_another_saved(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from writer_r1.checks import copied_share, faults, is_looping, sentences, size
-from writer_r1.checks.talk import echoes
+from writer_r1.checks.talk import aside, echoes
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
@@ -55,6 +55,15 @@ class Writer(NamedTuple):
     part: str = ""  # what the scene is called that is written, of a longer manuscript
     story: str = ""  # and what stands around it there, in short
     plan: str = ""  # of the writing model's own, for a draft
+
+
+class Streamed(NamedTuple):
+    """A reply as it came; `ripe` where it was ended as long enough, `aside` what it said to its user first."""
+
+    text: str
+    finish: Finish
+    ripe: bool = False
+    aside: str = ""
 
 
 class Written(NamedTuple):
@@ -121,7 +130,10 @@ def reply_tokens(writer: Writer) -> int:
 def write_draft(
     number: int, prompt: str, writer: Writer, lessons: Sequence[Lesson] = (), *, harder: bool = False
 ) -> Generator[Event, None, Written]:
-    """Return a first draft, streamed; `harder` draws it with more pressure against repetition."""
+    """Return a first draft, streamed; `harder` draws it with more pressure against repetition.
+
+    A line that announces it ("Sure, here's the story:") is told apart and never shown as the piece.
+    """
     sampling = Sampling(
         max_tokens=reply_tokens(writer),
         temperature=0.8,
@@ -131,8 +143,8 @@ def write_draft(
     began = time.monotonic()
     request = draft_request(prompt, lessons, writer.voice, writer.facts, writer.plan)
     request = with_story(request, writer.part, writer.story)
-    text, finish, stopped = yield from stream(number, None, request, sampling, writer, until=writer.facts)
-    whole = text.strip()
+    text, finish, stopped, said = yield from stream(number, None, request, sampling, writer, until=writer.facts)
+    whole, said = text.strip(), said.strip(" \n*_#-")
     found = list(faults(whole, language_of(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
     found += ["asks instead of writing"] if asks(whole) else []
@@ -141,7 +153,8 @@ def write_draft(
     found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
-    yield Drafted(attempt=number, text=whole, faults=written.faults, tokens=finish.tokens, seconds=seconds)
+    tokens = finish.tokens
+    yield Drafted(attempt=number, text=whole, aside=said, faults=written.faults, tokens=tokens, seconds=seconds)
     return written
 
 
@@ -184,23 +197,34 @@ def stream(
     sampling: Sampling,
     writer: Writer,
     until: Facts | None = None,
-) -> Generator[Event, None, tuple[str, Finish, bool]]:
-    """Stream one reply as deltas; ended early when it runs in circles or, with `until`, when it is long enough."""
+) -> Generator[Event, None, Streamed]:
+    """Stream one reply as deltas; ended early when it runs in circles or, with `until`, when it is long enough.
+
+    With `until` it is a draft, and what announces it is held back, unless the request says how the piece begins.
+    """
     text, looked = "", 0
+    said = "" if until is None or until.opening else None  # None: its first words do not tell yet
     stream = writer.llm.stream(request, sampling, writer.cancel)
     while True:
         try:
             delta = next(stream)
         except StopIteration as done:
             finish: Finish = done.value
-            return text, finish, False
+            if said is None and text:
+                yield DraftDelta(attempt=number, text=text, parent=parent)
+            return Streamed(text, finish, aside=said or "")
         text += delta
+        if said is None:
+            if (said := aside(text)) is None:
+                continue
+            text = delta = text[len(said) :]
         yield DraftDelta(attempt=number, text=delta, parent=parent)
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)
             if is_looping(text):
                 stream.close()
-                return text, Finish("length", 0, writer.llm.count(text)), False
+                return Streamed(text, Finish("length", 0, writer.llm.count(f"{said}{text}")), aside=said)
         if until is not None and (end := ripe(text, len(delta), until)) is not None:
             stream.close()
-            return text[:end], Finish("stop", 0, writer.llm.count(text[:end])), True
+            finish = Finish("stop", 0, writer.llm.count(f"{said}{text[:end]}"))
+            return Streamed(text[:end], finish, True, said)

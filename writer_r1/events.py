@@ -145,6 +145,7 @@ class Drafted(Happening):
     parent: int | None = None
     by: Author = "model"
     text: str
+    aside: str = ""  # what the model said to its user before the piece
     faults: tuple[Fault, ...] = ()
     tokens: int = 0
     seconds: float = 0.0

@@ -85,7 +85,7 @@ def _step_attempt(
         case DraftDelta():
             update = {"text": old.text + event.text, "parent": event.parent}
         case Drafted():
-            told = {"text", "parent", "by", "faults", "tokens", "seconds"}
+            told = {"text", "aside", "parent", "by", "faults", "tokens", "seconds"}
             update = event.model_dump(include=told) | {"complete": True}
         case Scored():
             others = tuple(s for s in old.scores if s.criterion_id != event.score.criterion_id)

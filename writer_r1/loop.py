@@ -139,7 +139,8 @@ def write(task: Task, team: Team) -> Iterator[Event]:
 
 def _one_thought(task: Task, rubric: Rubric, team: Team) -> Iterator[Event]:
     """Yield a thought in one go, and which text of it is best."""
-    writer = Writer(team.writer, team.cancel, read_facts(task.prompt), task.seed, task.max_words)
+    facts, voice = read_facts(task.prompt), voice_of(rubric.criteria)
+    writer = Writer(team.writer, team.cancel, facts, task.seed, task.max_words, voice)
     judge, best, rounds = Judge(team.judge, team.similarity, team.cancel, team.readers), None, 0
     for event in think(task.prompt, rubric, writer, judge):
         if isinstance(event, Accepted):

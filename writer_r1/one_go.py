@@ -12,7 +12,18 @@ from typing import NamedTuple
 
 from writer_r1.acceptance import accept, usable
 from writer_r1.checks import copied_share, faults, is_looping, word_count
-from writer_r1.drafting import COPIED, LOOK_EVERY, TALK, Writer, asks, language_of, reply_tokens, restated
+from writer_r1.drafting import (
+    COPIED,
+    LOOK_EVERY,
+    TALK,
+    Writer,
+    asks,
+    beginning,
+    language_of,
+    only_repeats,
+    reply_tokens,
+    restated,
+)
 from writer_r1.events import (
     BY_USER,
     THOUGHT_BROKE_OFF,
@@ -68,9 +79,12 @@ class SoFar(NamedTuple):
 
 
 def think_request(prompt: str, writer: Writer | None = None) -> Request:
-    """Return the chat that asks for a thought and the piece it ends in."""
+    """Return the chat that asks for a thought and the piece it ends in, as a draft is asked for."""
     said = restated(writer.facts if writer else read_facts(prompt))
-    return render("think", request=prompt, hints=f"\n\n{said}" if said else "").request
+    hints = f"\n\n{said}" if said else ""
+    if writer and writer.voice:
+        return render("think_in_voice", request=prompt, hints=hints, sample=beginning(writer.voice)).request
+    return render("think", request=prompt, hints=hints).request
 
 
 def so_far(text: str) -> SoFar:
@@ -120,12 +134,9 @@ def salvaged(text: str, prompt: str) -> Trace | None:
 
 
 def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generator[Event, None, None]:
-    """Yield one thought as rounds, judged, and how it ended."""
+    """Yield one thought as rounds, judged, and how it ended; of one that is stopped, the texts that it had come to."""
     began = time.monotonic()
     text, finish = yield from _streamed(prompt, writer)
-    if judge.cancel():
-        yield Stopped(why=BY_USER)
-        return
     last = so_far(text)
     broke_off = Refusal("it runs in circles" if is_looping(last.words) else "it is longer than a thought may be")
     found = parse(text, prompt) if finish.reason == "stop" else broke_off
@@ -135,8 +146,12 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
     plan = trace.plan if trace else ""
-    yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
-    if trace is None:
+    stopped = judge.cancel()
+    if not stopped:
+        yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
+    if trace is None and stopped:
+        pass  # as where a draft is stopped before its first word
+    elif trace is None:
         yield Drafted(attempt=1, text="", faults=("empty",), tokens=finish.tokens, seconds=seconds)
         yield Rejected(attempt=1, why="not judged: empty")
     else:
@@ -195,7 +210,10 @@ def _news(now: SoFar, told: list[int]) -> Iterator[Event]:
 
 
 def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: bool) -> Iterator[Event]:
-    """Yield the draft and the text after each segment as attempts, each judged; and the piece, where it is another."""
+    """Yield the draft and the text after each segment as attempts, each judged; and the piece, where it is another.
+
+    After a stop they come as they stand, so that none is lost, and are not judged.
+    """
     best: Attempt | None = None
     texts = trace.texts()
     if trace.final.split() != texts[-1].split():
@@ -205,12 +223,12 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         parent = number - 1 or None
         if reflection:
             yield Reflected(attempt=number, reflection=reflection)
-        found = _faults(text, texts[number - 2] if number > 1 else "", writer, cut=cut)
+        found = _faults(text, texts[number - 2] if number > 1 else "", trace.prompt, writer, cut=cut)
         tokens = writer.llm.count(text)
         yield Drafted(attempt=number, parent=parent, text=text, faults=found, tokens=tokens)
         attempt = Attempt(number=number, parent=parent, text=text, complete=True, faults=found, reflection=reflection)
         if judge.cancel():
-            return
+            continue
         evaluation: Evaluation | None = None
         if usable(attempt):
             yield Status(text="judging")
@@ -219,20 +237,19 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         verdict = accept(rubric, best, attempt)
         yield (Accepted if verdict.accepted else Rejected)(attempt=number, why=verdict.why)
         best = attempt if verdict.accepted else best
-        if judge.cancel():
-            return
 
 
-def _faults(text: str, before: str, writer: Writer, *, cut: bool) -> tuple[Fault, ...]:
+def _faults(text: str, before: str, prompt: str, writer: Writer, *, cut: bool) -> tuple[Fault, ...]:
     """Return what is wrong with a text of a thought; words about the task count where a revision brought them in.
 
     In a draft they do where it opens with them: further on they may be somebody's in the piece.
     """
     found = list(faults(text, language_of(writer), cut))
     found += ["asks instead of writing"] if asks(text) else []
+    found += ["copied"] if writer.voice and copied_share(text, writer.voice) > COPIED else []
     shown = word_count(text) > EXAMPLE and copied_share(text, example("think")) > COPIED
     talk = TALK.search(text) and not TALK.search(before) if before else TALK.match(text.lstrip())
-    found += ["echoes the instructions"] if shown or talk else []
+    found += ["echoes the instructions"] if shown or talk or only_repeats(text, prompt, writer.facts) else []
     return tuple(found)
 
 

@@ -43,7 +43,7 @@ def revise_draft(
         request = change_request(prompt, out, old, change, writer.voice, stays)
         request = with_story(request, writer.part, writer.story)
         sampling = _change_sampling(old, change, writer, stays)
-        new, finish, _ = yield from stream(number, parent, request, sampling, writer)
+        new, finish, *_ = yield from stream(number, parent, request, sampling, writer)
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         new = spaced(new, old, writer.llm.count) if sampling.apart else new
         bad = _change_faults(new.strip(), old, change, writer, finish)

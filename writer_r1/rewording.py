@@ -98,7 +98,7 @@ def _try(number: int, asked: Asked, request: Request, writer: Writer, heat: floa
         seed=writer.seed,
         stop=() if "\n" in old.strip() or not old else ("\n",),
     )
-    raw, finish, _ = yield from stream(number, None, request, sampling, writer)
+    raw, finish, *_ = yield from stream(number, None, request, sampling, writer)
     whole = ended(raw, asked.passage, cut=finish.reason == "length")
     text = fitted(whole, asked.passage) if whole.strip() else ""
     cut = finish.reason == "length" and whole == raw and not _closed(raw)

@@ -86,15 +86,17 @@ def able(server: Server) -> str:
     if can is None:
         return "It was not asked yet what it can do."
     if can.logprobs:
-        rows = ["It can write and judge: it gives the log-probabilities that scores are made of."]
+        rows = ["It can write and judge: it tells how likely it finds each answer, and scores are made of that."]
     else:
-        rows = ["It can write, but not score: it gives no log-probabilities; let another model judge."]
+        rows = ["It can write, but not score: it does not tell how likely it finds an answer; let another model judge."]
     if not can.goes_on:
-        rows.append("It does not go on from the beginning of an answer: that is told in words, which is less sure.")
+        rows.append("The beginning of its answers cannot be given to it; it is asked for in words, which is less sure.")
     if not can.schema_as:
-        rows.append("It keeps to no JSON schema: advice that cannot be read is left out.")
+        rows.append("It cannot be held to the form of an answer: advice that cannot be read is left out.")
     if not can.sampling:
-        rows.append("It takes no repeat penalty.")
+        rows.append(
+            "It cannot be kept from saying a thing again: a text that runs in circles is noticed and not taken."
+        )
     if can.thinks:
         rows.append("It thinks before it answers, which takes the room of short answers: choose one that does not.")
     return " ".join(rows)

@@ -231,6 +231,7 @@ class Attempt(Noun):
     parent: int | None = None
     by: Author = "model"  # whose text it is: the first of a run may be the user's own
     text: str = ""
+    aside: str = ""  # what the model said to its user before it
     complete: bool = False  # False while streaming, and for what a stop or crash left behind
     faults: tuple[Fault, ...] = ()
     scores: tuple[Score, ...] = ()  # as they arrive; the evaluation settles them

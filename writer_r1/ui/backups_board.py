@@ -19,9 +19,10 @@ ASKING = """<template data-dialog="restore-backup"><form method="dialog" data-ac
 this list, so you can come back.</p>
 <footer><button type="button" data-close autofocus>Cancel</button><button class="main">Restore it</button></footer>
 </form></template>"""
-# The page loads itself anew, but only where the answer says that another library is there.
-ANEW = """(said) => { if (said.startsWith('<p class="state"'))
-  setTimeout(() => location.assign(location.pathname), 1500); return [] }"""
+# The page loads itself anew, but only where the answer says that another library is there; and not before, at the
+# address of a piece that may be in it no more.
+ANEW = """(said) => { if (said.startsWith('<p class="state"')) { window.studio.reborn(null);
+  setTimeout(() => location.assign(location.pathname), 1500); } return [] }"""
 
 
 def backups_board(backups: Sequence[Backup]) -> str:

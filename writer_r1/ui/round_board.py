@@ -219,6 +219,9 @@ def unfinished(view: View, attempt: Attempt) -> str:
 def verdict(attempt: Attempt) -> str:
     """Return whether the attempt was kept and why, and what is wrong with it."""
     chips = f"<p>{''.join(map(chip, attempt.faults))}</p>" if attempt.faults else ""
+    chips += (
+        f'<p class="quiet" dir="auto">Left out, said to you: “{escape(attempt.aside)}”</p>' if attempt.aside else ""
+    )
     if attempt.accepted is None or attempt.why.startswith("first draft"):
         return chips
     word, kind = ("Accepted", "yes") if attempt.accepted else ("Not accepted", "no")

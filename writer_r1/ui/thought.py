@@ -17,7 +17,7 @@ from writer_r1.trajectory import Attempt, Trajectory
 from writer_r1.ui.curves import Series, plot
 from writer_r1.ui.prose import differing, marked, plural, prose
 from writer_r1.ui.scores import details, guide, ten
-from writer_r1.ui.view import Earlier, View, over, title
+from writer_r1.ui.view import Earlier, View, over, shown, title
 from writer_r1.usefulness import ANCHORS, FEWER_TOKENS, Tried, shares
 
 PARTS = {"plan": "Plan", "reflection": "Reflection", "revision": "Revision", "piece": "The piece"}
@@ -54,7 +54,8 @@ def _coming(view: View) -> str:
     parts = {part.part: (PARTS[part.name], _said(part)) for part in view.thinking}
     if draft:
         at = next(number for number in count(1) if number not in parts)
-        parts[at] = ("Draft", f'<p class="quiet">{plural(word_count(draft), "word")}, on the sheet</p>')
+        where = ", on the sheet" if shown(view) is view.now.attempts[0] else ""
+        parts[at] = ("Draft", f'<p class="quiet">{plural(word_count(draft), "word")}{where}</p>')
     steps, reflections = list[tuple[str, str]](), 0
     for name, body in (parts[number] for number in sorted(parts)):
         if name == PARTS["revision"] and steps and steps[-1][0].startswith(PARTS["reflection"]):

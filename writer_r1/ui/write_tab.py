@@ -62,6 +62,8 @@ def on_start(workspace: Workspace, said: str, brief: str, text: str, wishes: Wis
     """Keep what was typed, begin a run for `brief`, and follow it."""
     try:
         place = place_of(said)
+        if not brief.strip():  # before anything is kept: the page would not hear which piece it is
+            raise WriterError("Say in a sentence what the piece should do.")
         piece = _kept(workspace, place, brief, text)
         task = task_of(piece, brief, wishes)
         if piece and place.part and task.stop_after != "criteria":
@@ -85,8 +87,6 @@ def on_judge(workspace: Workspace, said: str, brief: str, text: str, wishes: Wis
 
 def _kept(workspace: Workspace, place: Place, brief: str, text: str) -> Piece | None:
     sent = Sent(piece=place.piece, base=place.base, brief=brief, text=text)
-    if not brief.strip():
-        raise WriterError("Say in a sentence what the piece should do.")
     answer = keep(workspace, sent)
     if "stale" in answer:
         raise Busy(CHANGED_ELSEWHERE)

@@ -43,7 +43,17 @@ def place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
             button.click(None, None, brief, js=fill, api_visibility="private")
     html(tones(), "tones")
     with gr.Row(elem_id="setup"):
-        rounds = gr.Slider(0, 6, 3, step=1, label="Rounds of revision", elem_id="count", scale=0, min_width=240)
+        rounds = gr.Slider(
+            0,
+            6,
+            3,
+            step=1,
+            label="Rounds of revision",
+            info="Of a draft or of your text; 0 only judges.",
+            elem_id="count",
+            scale=0,
+            min_width=240,
+        )
         thorough = gr.Checkbox(
             False, label="Thorough criteria", info="Short sample drafts are written first; takes longer.", min_width=220
         )
