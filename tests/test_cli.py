@@ -181,6 +181,9 @@ def test_the_models_are_listed_with_what_scripts_read(capsys: pytest.CaptureFixt
     assert {"name", "label", "licence", "bytes", "state", "path", "sha256"} <= set(rows[0])
     assert {"starter", "standard"} <= {a for row in rows for a in row["aliases"]}
     assert {row["state"] for row in rows} == {"absent"}
+    assert main(["models", "list"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("smollm2-135m") and told[0].endswith(", also called starter") and len(told) == len(rows)
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:

@@ -194,11 +194,12 @@ def test_full_depth_also_codes_sample_drafts_of_the_request() -> None:
     def about_samples(request: object) -> str:
         return 'left boot" -> a detail only he knows\n- "not in any draft" -> invented place\n'
 
-    llm = FakeLLM(script(open_coding_samples=about_samples))
+    llm = FakeLLM(script(draft=f"Sure, here are the first words:\n\n{FIRST}", open_coding_samples=about_samples))
     events, _ = run(derive_rubric(PROMPT, Analyst(llm, overlap, never), "full"))
     codes = {e.code.label: e.code.span for e in of(Coded, events)}
     assert codes["a detail only he knows"] == "left boot" and codes["invented place"] is None
     (seen,) = [r.messages[-1].content for r in llm.seen if station(r) == "open_coding_samples"]
+    assert "Sure, here" not in seen
     assert seen.count("* * *") == 3 and "(1)" in seen and "(2)" in seen  # four drafts, two of them of one call
     quick = FakeLLM(script())
     derive(quick)

@@ -22,7 +22,8 @@ def models_list(args: argparse.Namespace) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
     for row in rows:
-        print(f"{row['name']:<24} {row['state']:<8} {row['bytes'] / 1e6:>7.0f} MB  {row['label']}")
+        also = f", also called {' or '.join(row['aliases'])}" if row["aliases"] else ""
+        print(f"{row['name']:<24} {row['state']:<8} {row['bytes'] / 1e6:>7.0f} MB  {row['label']}{also}")
     return 0
 
 
