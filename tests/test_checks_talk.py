@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from writer_r1.checks import meta_talk
-from writer_r1.checks.talk import aside
+from writer_r1.checks.aside import aside, aside_of
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the development data is not beside this checkout")
@@ -73,6 +73,10 @@ def test_people_in_a_story_may_say_such_things(text: str):
 ASIDES = [
     "Certainly, here's the piece you requested:\n\n",
     "Sure! Here’s the piece:\n\n",
+    "OK, sure! Of course. Here's the story you asked for:\r\n\r\n",
+    "Sure — here's a monologue of a mill:\n\n",
+    "Great! Here's a quiet look at a mill in 150 words:\n\n",
+    "Sure!\n\nHere's the requested scene:\n\n",
     "**Sure thing! Here is a poem about mills:**\n\n---\n\n",
     "Certainly. Here’s an account of a well-known mill from the Renaissance:\n",
     "Okay, great! I'd be happy to write that. Here is your story:\n\n",
@@ -87,6 +91,18 @@ OF_THE_PIECE = [
     "“Sure, here's the story:”\n\nThe mill stood still.",
     "Of course it rained, and here:\n\nthe mill.",
     "Here lies a miller:\n\nhe stood still.",
+    "Okay, here's the thing:\n\nI never liked my brother.",
+    "Okay, here's the story:\n\nMy uncle had a Ford.",
+    "Okay, I’m Dana. I’m seventeen and I steal cars. This is how it began:\n\nMy uncle had a Ford.",
+    "Of course, I'd heard the stories:\nhow the mill burned.",
+    "Of course, here in the valley everyone knew the rule:\n\nno mill turns on a Sunday.",
+    "Sure, here's the story I never told you:\n\nThe mill burned.",
+    "Great. Here we go again:\n\nthe mill.",
+    "Here is the final entry in my father's log:\n\nMay 4. Ice.",
+    "Here is an edited transcript of the call:\n\n“Who is there?”",
+    "Here is my revised will:\n\nThe mill goes to Ann.",
+    "Here's a final word of advice:\n\nsell the mill.",
+    "Sure! Here's the piece: The keeper wrote on the wall one word a night, and in June it said:\n\n“Go home.”",
     "Here's a possible story, he said. And another:\n\nThe mill.",
 ]
 
@@ -96,12 +112,13 @@ def test_a_line_that_announces_the_piece_is_told_from_it_and_not_before_it_is_wh
     text = f"{said}“Here is the mill,” she said. It stood still."
     assert aside(text) == said
     told = [aside(text[:k]) for k in range(len(text))]
-    assert set(told) == {None, said} and told.count(None) <= len(said) + 1
+    assert aside_of(text) == said and aside_of(said) == said and aside_of(said.rstrip()) == said.rstrip()
+    assert set(told) == {None, said} and told.count(None) <= len(said) + 2
 
 
 @pytest.mark.parametrize("text", OF_THE_PIECE)
 def test_what_may_open_a_story_is_its_own(text: str):
-    assert {aside(text[:k]) for k in range(len(text) + 1)} <= {None, ""} and aside(text) == ""
+    assert {aside(text[:k]) for k in range(len(text) + 1)} <= {None, ""} and aside(text) == "" == aside_of(text)
 
 
 @settings(deadline=None)
@@ -113,9 +130,10 @@ def test_an_aside_is_the_beginning_of_the_text_and_more_text_does_not_change_it(
 
 
 def test_a_draft_is_not_waited_for_longer_than_its_first_words_leave_it_open():
-    assert aside("Surely") is None and aside("Surely the mill stood ") == aside("The") == ""
+    assert aside("Sure") is None and aside("Surely") == aside("Sure enough") == aside("The") == ""
     assert aside("Here the mill is still.") == aside("Here is the mill. It is") == aside("x") == ""
     assert aside("Here is the mill that stood still for " + "a long and very long time, " * 12) == ""
+    assert aside("Here" * 200) == aside("great!" * 200) == aside("\n" * 500) == aside("Sure! " * 100) == ""
 
 
 def test_a_letter_may_close_like_a_letter():

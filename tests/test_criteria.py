@@ -194,7 +194,7 @@ def test_full_depth_also_codes_sample_drafts_of_the_request() -> None:
     def about_samples(request: object) -> str:
         return 'left boot" -> a detail only he knows\n- "not in any draft" -> invented place\n'
 
-    llm = FakeLLM(script(draft=f"Sure, here are the first words:\n\n{FIRST}", open_coding_samples=about_samples))
+    llm = FakeLLM(script(draft=f"Sure, here's the story:\n\n{FIRST}", open_coding_samples=about_samples))
     events, _ = run(derive_rubric(PROMPT, Analyst(llm, overlap, never), "full"))
     codes = {e.code.label: e.code.span for e in of(Coded, events)}
     assert codes["a detail only he knows"] == "left boot" and codes["invented place"] is None

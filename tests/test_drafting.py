@@ -18,9 +18,10 @@ from writer_r1.drafting import (
     reply_tokens,
     write_draft,
 )
+from writer_r1.errors import ModelError
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import read_facts
-from writer_r1.llm import Cancel, Request, Sampling, never
+from writer_r1.llm import Cancel, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.revising import change_request, revise_draft, spaced
 from writer_r1.trajectory import Advice, Fault, Lesson
@@ -152,13 +153,36 @@ def test_a_line_that_announces_the_piece_is_left_out_and_told(after: str) -> Non
     assert drafted.tokens > len(of(DraftDelta, seen))
 
 
-def test_an_announcement_of_nothing_and_one_that_the_request_begins_with_stay() -> None:
-    alone = "Sure, here's the story:"
-    seen, written = run(write_draft(1, PROMPT, writer(FakeLLM(script(draft=alone)))))
-    assert written.text == "".join(e.text for e in of(DraftDelta, seen)) == alone
-    prompt = f"A farewell of a keeper. Begin with the words “{alone}”"
-    _, written = run(write_draft(1, prompt, writer(FakeLLM(script(draft=f"{alone}\n\n{FIRST}")), prompt)))
-    assert written.text.startswith(alone)
+@pytest.mark.parametrize("end", ["", "\n\n---\n"])
+def test_an_announcement_of_nothing_is_an_empty_draft(end: str) -> None:
+    seen, written = run(write_draft(1, PROMPT, writer(FakeLLM(script(draft=f"Sure, here's the story:{end}")))))
+    assert written.text == "" and written.faults == ("empty",) and not of(DraftDelta, seen)
+
+
+@pytest.mark.parametrize("asked", ["Begin with the words “{}”", 'A story whose first line is "{}"'])
+def test_an_announcement_that_the_request_has_is_the_pieces_own(asked: str) -> None:
+    prompt = asked.format("Sure, here's the story:")
+    _, written = run(
+        write_draft(1, prompt, writer(FakeLLM(script(draft=f"Sure, here’s the story:\n\n{FIRST}")), prompt))
+    )
+    assert written.text == f"Sure, here’s the story:\n\n{FIRST}"
+
+
+def test_what_is_held_back_as_a_possible_announcement_is_not_lost_where_the_model_fails_or_is_stopped() -> None:
+    class Breaks(FakeLLM):
+        def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+            yield "Here is the mill "
+            raise ModelError("gone")
+
+    events = write_draft(1, PROMPT, writer(Breaks(script())))
+    assert next(events) == DraftDelta(attempt=1, text="Here is the mill ")
+    with pytest.raises(ModelError):
+        next(events)
+    asked = iter(range(10))
+    seen, written = run(
+        write_draft(1, PROMPT, writer(FakeLLM(script(draft="Here is the mill.")), cancel=lambda: next(asked) > 2))
+    )
+    assert written.text == "Here is the" == "".join(e.text for e in of(DraftDelta, seen)).strip() and written.cancelled
 
 
 def test_an_announcement_does_not_count_as_length() -> None:

@@ -26,6 +26,7 @@ from writer_r1.facts import voice_criterion
 from writer_r1.folding import fold
 from writer_r1.loop import write
 from writer_r1.one_go import OPENS, salvaged, so_far, think_request
+from writer_r1.thinking import tried
 from writer_r1.traces import TAGS, Change, Segment, Trace, parse, written
 from writer_r1.training.data import Example, request_of
 from writer_r1.trajectory import Trajectory
@@ -212,11 +213,12 @@ def test_a_stop_keeps_what_was_written() -> None:
 @pytest.mark.parametrize("asked", range(1, 6))
 def test_a_stop_while_it_is_judged_loses_no_text_that_the_thought_had_come_to(asked: int) -> None:
     llm = model({"alpha": 6.0, "beta": 2.0}, think=reply(thought(BOOTS, WORSE)))
-    events = write(task(one_go=True), team(llm, lambda: len(llm.seen) > asked))
-    run = fold(events, Trajectory(id="t", prompt=""))
+    told = list(write(task(one_go=True), team(llm, lambda: len(llm.seen) > asked)))
+    run = fold(told, Trajectory(id="t", prompt=""))
     texts = [*thought(BOOTS, WORSE).texts(), BETTER]
     assert [a.text for a in run.attempts] == texts and all(a.complete for a in run.attempts)
     assert run.stopped == BY_USER and run.finished and run.attempts[-1].evaluation is None
+    assert not of(Rejected, told) and len(tried(run)) == max(0, len(of(Accepted, told)) - 1)
 
 
 @pytest.mark.parametrize(("doing", "texts"), [("revising", [FIRST]), ("planning", [])])

@@ -230,7 +230,8 @@ def history_show(args: argparse.Namespace) -> int:
         if a.evaluation:
             score += f" ({trusted(a.evaluation.judge)})"
         best = ", best" if a.number == trajectory.best else ""
-        print(f"\n--- round {a.number - 1}: {score}{best} ({a.why or 'unfinished'})\n{a.text}")
+        why = a.why or ("not judged" if a.complete else "unfinished")
+        print(f"\n--- round {a.number - 1}: {score}{best} ({why})\n{a.text}")
     return 0
 
 
@@ -254,6 +255,7 @@ def history_export(args: argparse.Namespace) -> int:
         return 0
     trajectory = store.trajectory(run_id)
     best = trajectory.attempt(trajectory.best) if trajectory.best else None
+    best = best or next((a for a in reversed(trajectory.attempts) if a.complete and a.text), None)
     print(best.text if best else "")
     return 0
 

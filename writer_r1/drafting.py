@@ -10,7 +10,8 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from writer_r1.checks import copied_share, faults, is_looping, sentences, size
-from writer_r1.checks.talk import aside, echoes
+from writer_r1.checks.aside import aside, aside_of
+from writer_r1.checks.talk import echoes
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
@@ -143,7 +144,8 @@ def write_draft(
     began = time.monotonic()
     request = draft_request(prompt, lessons, writer.voice, writer.facts, writer.plan)
     request = with_story(request, writer.part, writer.story)
-    text, finish, stopped, said = yield from stream(number, None, request, sampling, writer, until=writer.facts)
+    begun = stream(number, None, request, sampling, writer, until=writer.facts, asked=prompt)
+    text, finish, stopped, said = yield from begun
     whole, said = text.strip(), said.strip(" \n*_#-")
     found = list(faults(whole, language_of(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
@@ -171,6 +173,17 @@ def only_repeats(text: str, prompt: str, facts: Facts) -> bool:
     return 2 * sum(end - start for start, end in echoes(text, prompt)) > len(text)
 
 
+def parted(text: str, asked: str) -> tuple[str, str]:
+    """Return what announces a draft, and the draft; words that the request has are the draft's own."""
+    said = aside_of(text)
+    said = "" if _plain(said) in _plain(asked) else said
+    return said, text[len(said) :]
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.replace("’", "'").casefold().split()).strip("*_#- ")
+
+
 def ripe(text: str, fresh: int, facts: Facts) -> int | None:
     """Return where a draft may end: as long as asked, at a sentence end among its last `fresh` characters; else None.
 
@@ -181,13 +194,13 @@ def ripe(text: str, fresh: int, facts: Facts) -> int | None:
     if asked is None or asked.high is None:
         return None
     ends = LINE_END if asked.unit == "lines" else SENTENCE_END
-    found = ends.search(text, max(0, len(text) - fresh - 3))
-    if found is None:
-        return None
     low = asked.low or round(asked.high * 0.9)
     signed = facts.form is not None and facts.form.value in ("letter", "email")
-    enough = asked.high * 1.1 if signed else low if "\n\n" in found.group() else (low + asked.high) / 2
-    return found.end() if size(text[: found.end()].strip(), asked.unit) >= enough else None
+    for found in ends.finditer(text, max(0, len(text) - fresh - 3)):
+        enough = asked.high * 1.1 if signed else low if "\n\n" in found.group() else (low + asked.high) / 2
+        if size(text[: found.end()].strip(), asked.unit) >= enough:
+            return found.end()
+    return None
 
 
 def stream(
@@ -197,27 +210,34 @@ def stream(
     sampling: Sampling,
     writer: Writer,
     until: Facts | None = None,
+    asked: str = "",
 ) -> Generator[Event, None, Streamed]:
     """Stream one reply as deltas; ended early when it runs in circles or, with `until`, when it is long enough.
 
-    With `until` it is a draft, and what announces it is held back, unless the request says how the piece begins.
+    With `until` it is a draft, and what announces it is held back, unless `asked`, the request, has these words.
     """
     text, looked = "", 0
-    said = "" if until is None or until.opening else None  # None: its first words do not tell yet
+    said = "" if until is None else None  # None: its first words do not tell yet
     stream = writer.llm.stream(request, sampling, writer.cancel)
     while True:
         try:
             delta = next(stream)
         except StopIteration as done:
             finish: Finish = done.value
+            if said is None:  # what came is nothing else than an announcement, or short
+                said, text = parted(text, asked)
+                yield from [DraftDelta(attempt=number, text=text, parent=parent)] if text else []
+            return Streamed(text, finish, aside=said)
+        except Exception:
             if said is None and text:
                 yield DraftDelta(attempt=number, text=text, parent=parent)
-            return Streamed(text, finish, aside=said or "")
+            raise
         text += delta
         if said is None:
-            if (said := aside(text)) is None:
+            if aside(text) is None:
                 continue
-            text = delta = text[len(said) :]
+            said, text = parted(text, asked)
+            delta = text
         yield DraftDelta(attempt=number, text=delta, parent=parent)
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)

@@ -233,6 +233,8 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         if usable(attempt):
             yield Status(text="judging")
             evaluation = yield from evaluate(number, trace.prompt, text, rubric, judge, reasons=False)
+            if judge.cancel():
+                continue
         attempt = attempt.model_copy(update={"evaluation": evaluation})
         verdict = accept(rubric, best, attempt)
         yield (Accepted if verdict.accepted else Rejected)(attempt=number, why=verdict.why)

@@ -78,14 +78,14 @@ def steps(run: Trajectory) -> list[Attempt]:
 
 
 def tried(run: Trajectory) -> list[Tried]:
-    """Return every reflection of a run that was acted on, with what came of it."""
+    """Return every reflection of a run that was acted on and its text judged, with what came of it."""
     if run.rubric is None:
         return []
     rows, taken = list[Tried](), {a.number for a in steps(run)}
     for attempt in run.attempts:
         parent = run.attempt(attempt.parent) if attempt.parent is not None else None
-        if attempt.reflection is None or parent is None or not attempt.reflection.advice:
-            continue
+        if attempt.reflection is None or parent is None or not attempt.reflection.advice or attempt.accepted is None:
+            continue  # the last: it was stopped before it could be told
         gain, least = _gain(run.rubric, parent, attempt)
         rows.append(
             Tried(

@@ -25,20 +25,6 @@ _OPENING = re.compile(
     rf"|i['’](?:ve|m)\s(?:{_MADE}|written|happy to|glad to)\b|as requested\b|i hope this )",
     re.IGNORECASE,
 )
-_YES = r"(?:sure|certainly|absolutely|of course|okay|ok|great|gladly)(?: thing)?\b"
-_TO_YOU = (
-    r"(?:possible|requested|based on|for you|you (?:asked|requested|wanted)|your (?:request|prompt|instructions?|idea))"
-)
-_TOLD = rf"(?:{_YES}[^\w\n\"“]+)+(?:here|below|i['’](?:d|ll|ve|m))\b[^\n]{{0,200}}"
-_HERE = r"(?:here|below)(?:['’]s| is)\s(?:an?|the|your|my|one)\b"
-_ANNOUNCED = re.compile(
-    rf"[*_#\s]*(?:{_TOLD}|{_HERE}[^\n.!?]{{0,100}}?\b(?:{_TO_YOU}|{_MADE})\b[^\n.!?]{{0,200}})"
-    r":[*_ \t]*\n\s*(?:(?:-{3,}|\*{3,}|_{3,})[ \t]*\n\s*)?",
-    re.IGNORECASE,
-)  # of what opens a draft, only what is nothing else: "Here is the letter that I found in his coat:" opens a story, too
-_MAY_BE = re.compile(rf"(?:{_TOLD}|{_HERE}[^\n.!?]{{0,300}}):?[*_ \t]*\Z", re.IGNORECASE)
-_FIRST = ("sure", "certainly", "absolutely", "of course", "okay", "great", "gladly", "here", "below")
-_SIGN = re.compile(r"[^\s*_-]")
 _CLOSING = re.compile(
     rf"{_START}(?:this\s{_THING}\s(?:explores|captures|uses|follows|aims|meets|incorporates|keeps|maintains|adheres|"
     rf"includes|is (?:written|\d|about \d|approximately)|has been)\b"
@@ -73,19 +59,6 @@ def talk_places(text: str, request: str) -> list[Span]:
     for row in rows[-3:]:
         found += [s for s in _sentences(text, row) if any(c.match(text[slice(*s)]) for c in closings)]
     return _apart(sorted(found + echoes(text, request)))
-
-
-def aside(text: str) -> str | None:
-    """Return the line to the user that a draft begins with ("Sure, here's the story:"), with the space after it.
-
-    Empty where there is none; None where `text` is a beginning that does not tell yet.
-    """
-    found = _ANNOUNCED.match(text)
-    if found and _SIGN.search(text, found.end()):
-        return found.group()
-    line, _, rest = text.lstrip("*_# \t\n").partition("\n")
-    begins = len(line.split()) < 4 and any(line.lower().startswith(word[: len(line)]) for word in _FIRST)
-    return None if (begins or _MAY_BE.match(line)) and not _SIGN.search(rest) else ""
 
 
 def _sentences(text: str, row: Span) -> list[Span]:

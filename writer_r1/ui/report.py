@@ -103,9 +103,8 @@ def _round(view: View, rubric: Rubric | None, attempt: Attempt) -> str:
     faults = "".join(map(chip, attempt.faults))
     state = "" if attempt.complete else "unfinished · "
     facts = f'<p class="quiet">{state}{plural(word_count(attempt.text), "word")} {faults}</p>'
-    facts += (
-        f'<p class="quiet" dir="auto">Left out, said to you: “{escape(attempt.aside)}”</p>' if attempt.aside else ""
-    )
+    if attempt.aside:
+        facts += f'<p class="quiet" dir="auto">Said before the piece, and left out: “{escape(attempt.aside)}”</p>'
     kept = "" if attempt.accepted is None else "Accepted: " if attempt.accepted else "Not accepted: "
     why = f'<p class="quiet" dir="auto">{kept}{escape(attempt.why)}</p>' if attempt.parent and kept else ""
     mean = ""

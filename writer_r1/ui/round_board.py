@@ -219,9 +219,8 @@ def unfinished(view: View, attempt: Attempt) -> str:
 def verdict(attempt: Attempt) -> str:
     """Return whether the attempt was kept and why, and what is wrong with it."""
     chips = f"<p>{''.join(map(chip, attempt.faults))}</p>" if attempt.faults else ""
-    chips += (
-        f'<p class="quiet" dir="auto">Left out, said to you: “{escape(attempt.aside)}”</p>' if attempt.aside else ""
-    )
+    if attempt.aside:
+        chips += f'<p class="quiet" dir="auto">Said to you first, and left out: “{escape(attempt.aside)}”</p>'
     if attempt.accepted is None or attempt.why.startswith("first draft"):
         return chips
     word, kind = ("Accepted", "yes") if attempt.accepted else ("Not accepted", "no")
@@ -255,7 +254,7 @@ def row(now: Trajectory, attempt: Attempt, criterion: Criterion, own: int | None
     score = score_of(attempt, criterion)
     if score is None:
         name = f'<span class="name" dir="auto">{escape(criterion.name)}</span>'
-        word = "not judged" if not usable(attempt) else "not judged yet"
+        word = "not judged" if not usable(attempt) or now.finished else "not judged yet"
         line = f'<summary class="line wait">{name}<span class="quiet">{word}</span>{yours(own)}</summary>'
     else:
         line = bar(criterion, score, label=True, own=own) + moved(now, attempt, criterion) + yours(own)

@@ -92,8 +92,8 @@ def _place(paragraph: int, operation: str) -> str:
 
 def came_to(now: Trajectory) -> dict[int, Tried]:
     """Return by number of the text what its reflection came to, once it is judged."""
-    acted = [a for a in now.attempts if a.reflection is not None and a.reflection.advice and a.parent is not None]
-    return {a.number: t for a, t in zip(acted, tried(now), strict=True) if a.accepted is not None}
+    acted = [a for a in now.attempts if a.reflection and a.reflection.advice and None not in (a.parent, a.accepted)]
+    return {a.number: t for a, t in zip(acted, tried(now), strict=True)}
 
 
 def _counted(tries: Collection[Tried]) -> str:
