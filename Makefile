@@ -41,20 +41,23 @@ run: $(VENV)/.installed-run
 	@exec $(PY) app.py $(if $(PORT),--port '$(PORT)')
 
 # On two cores two of these share a processor well: a page mostly waits. A model, or what measures time, runs alone.
-FAST = $(PY) -m pytest -n 2 -m "not model and not browser and not alone and not slow"
+WITHOUT = not model and not browser and not alone and not slow
+FAST = $(PY) -m pytest -n 2 -m "$(WITHOUT) and not long"
+PLAIN = $(PY) -m pytest -n 2 -m "$(WITHOUT)"
 PAGES = $(PY) -m pytest -n 2 --dist worksteal -m "browser and not model and not alone and not slow"
-# Two browsers on two cores may miss a moment that a test waits for. So what failed is tried once more, by itself and one
-# at a time: what fails there fails, and both outputs stand in the log.
-PAGES_AGAIN = $(PY) -m pytest --last-failed --last-failed-no-failures none -m "browser and not model and not alone and not slow"
 ALONE = $(PY) -m pytest -m "(model or alone) and not slow"
+# On a machine that others use, too, a test may miss a moment that it waits for. So what failed is tried once more, one at
+# a time: what fails there fails, and both outputs stand in the log.
+AGAIN = --last-failed --last-failed-no-failures none
+PAGES_AGAIN = $(PY) -m pytest $(AGAIN) -m "browser and not model and not alone and not slow"
 
 check: lint
 	$(FAST)
 
 test: lint models
-	$(FAST)
+	$(PLAIN)
 	$(PAGES) || { test $$? -eq 1 && $(PAGES_AGAIN); }
-	$(ALONE)
+	$(ALONE) || { test $$? -eq 1 && $(ALONE) $(AGAIN); }
 
 proof: $(VENV)/.installed-test models
 	$(PY) -m pytest -m slow --timeout 7200

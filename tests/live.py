@@ -14,6 +14,7 @@ from writer_r1.store import Store
 from writer_r1.ui.app import free_port
 
 SOON_MS = 20_000  # long, because others may use the two cores
+expect.set_options(timeout=SOON_MS)
 # What gradio itself logs when a page is left, or its studio goes, while it follows a run.
 FAREWELL = (
     "AbortError: signal is aborted",

@@ -27,7 +27,10 @@ TEXT = "The keeper went down to the harbour and counted the ropes that the night
 
 
 class Load(NamedTuple):
-    """What came of it: pieces written by each writer, messages heard, the longest line seen, and memory in MB."""
+    """What came of it: pieces written by each writer, messages heard, the longest line seen, and memory in MB.
+
+    Memory is measured from when each page had its first piece: until then each grows to its full size.
+    """
 
     pieces: list[int]
     messages: int
@@ -45,7 +48,7 @@ def studio_of(folder: Path) -> Studio:
 
 
 def held(studio: Studio, seconds: float) -> Load:
-    """Return what came of so many pages that wrote for so long."""
+    """Return what came of so many pages that wrote for so long, and until each had two pieces."""
     with ThreadPoolExecutor(1) as own:  # where Chromium was driven before, this thread has a loop already
         return own.submit(asyncio.run, _held(studio, seconds)).result()
 
@@ -60,30 +63,31 @@ async def _held(studio: Studio, seconds: float) -> Load:
     configs: dict[int, dict[str, Any]] = {}  # one for a writer: to read half a megabyte for each page takes longest
     for n, page in pages:
         configs[n] = await page.open(config=configs.get(n))
-    end = time.monotonic() + seconds
+    end, counts, over = time.monotonic() + seconds, [0] * len(pages), asyncio.Event()
 
-    async def measured() -> None:
-        while time.monotonic() < end:
+    async def measured() -> list[int]:
+        while time.monotonic() < end or min(counts) < 2:
             await asyncio.sleep(seconds / 20)
-            memory.append(process.memory_info().rss / 1e6)
+            if min(counts):
+                memory.append(process.memory_info().rss / 1e6)
+        over.set()
+        return [sum(counts[n * PAGES : (n + 1) * PAGES]) for n in range(WRITERS)]
 
     stores = [Store(studio.home / "writers" / f"w{n}" / "library.db") for n in range(WRITERS)]
-    wrote = [_wrote(page, stores[n], f"page {k}", end) for k, (n, page) in enumerate(pages)]
-    found = await asyncio.gather(*wrote, measured())
+    wrote = [_wrote(page, stores[n], k, counts, over) for k, (n, page) in enumerate(pages)]
+    done, *longest = await asyncio.gather(measured(), *wrote)
     for _, page in pages:
         await page.close()
     for client in clients:
         await client.aclose()
-    done = [sum(count for count, _ in found[n * PAGES : (n + 1) * PAGES]) for n in range(WRITERS)]
-    longest = max(most for _, most in found[: len(pages)])
-    return Load(done, sum(page.messages for _, page in pages), longest, memory)
+    return Load(done, sum(page.messages for _, page in pages), max(longest), memory)
 
 
-async def _wrote(page: HttpPage, store: Store, name: str, end: float) -> tuple[int, int]:
-    """Return how many pieces a page had written, and how many were ahead of it at most."""
-    count, longest = 0, 0
-    while time.monotonic() < end:
-        brief = f"Story {count} of {name} on ropes"
+async def _wrote(page: HttpPage, store: Store, k: int, counts: list[int], over: asyncio.Event) -> int:
+    """Have pieces written by page `k` and count them until it is over; return how many were ahead of it at most."""
+    longest = 0
+    while not over.is_set():
+        brief = f"Story {counts[k]} of page {k} on ropes"
         await page.start(brief)
         run_id = re.search(r'data-run="(\w+)"', page.shown["piece"])[1]  # type: ignore[index]
         await page.followed()
@@ -94,5 +98,5 @@ async def _wrote(page: HttpPage, store: Store, name: str, end: float) -> tuple[i
         assert f'data-run="{run_id}"' in page.shown["phase"] and "phase done" in page.shown["phase"]
         told = [int(at[1]) for _, e in events if (at := re.search(r"(\d+) ahead of you", getattr(e, "text", "")))]
         longest = max([longest, *told])
-        count += 1
-    return count, longest
+        counts[k] += 1
+    return longest

@@ -24,6 +24,8 @@ from writer_r1.events import Finished, Stopped
 from writer_r1.settings import Settings, read_settings, write_settings
 from writer_r1.store import MIGRATIONS, Store, this_process
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

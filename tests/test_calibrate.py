@@ -22,6 +22,8 @@ from writer_r1.prompts import prompt_hash
 from writer_r1.settings import change_settings
 from writer_r1.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 SENTENCE = "the keeper went down to the sea and counted the boats one by one while nobody asked him to do so"
 WORDS = SENTENCE.split(" ")
 

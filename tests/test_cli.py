@@ -239,7 +239,7 @@ def hear_ctrl_c() -> None:
 
 def studio(desk: Path, *words: str) -> str:
     process = start(desk, *words)
-    out, err = process.communicate(timeout=280)
+    out, err = process.communicate(timeout=800)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     return out
@@ -352,7 +352,7 @@ def test_judging_many_goes_on_where_a_kill_cut_it_off(desk: Path) -> None:
     kept = out.read_text("utf-8")
     out.write_text(kept + '{"id": "row 9', "utf-8")
     process = start(desk, *words)
-    _, err = process.communicate(timeout=280)
+    _, err = process.communicate(timeout=800)
     lines = out.read_text("utf-8")
     found = [json.loads(line) for line in lines.splitlines()]
     assert process.returncode == 0 and lines.startswith(kept) and kept.count("\n") in (1, 2), err

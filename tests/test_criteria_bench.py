@@ -24,6 +24,8 @@ from writer_r1.lines import Kept
 from writer_r1.llm import Request, never
 from writer_r1.llm.fake import FakeLLM
 
+pytestmark = pytest.mark.long
+
 WORDS = ("the keeper", "went", "down", "to the sea", "and counted boats", "one by one", "while", "nobody asked him")
 CALLS = "- Salt air: The story lets the sea be smelled.\n- Boats counted: The counting of boats means something.\n"
 

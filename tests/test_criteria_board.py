@@ -128,7 +128,7 @@ def test_criteria_are_seen_to_come_about() -> None:
 def test_a_run_stopped_before_its_criteria_says_so_and_waits_for_nothing() -> None:
     page = board(view_of([*until(Proposed), Stopped(why="user")])._replace(ended=True), None)
     said = page.text
-    for opens_a_dialog in ("Your voice…", "Save…", "From library…"):
+    for opens_a_dialog in ("Your voice…", "Save…", "Use saved…"):
         said = said.replace(opens_a_dialog, "")
     assert "Stopped before the criteria were ready" in said and "…" not in said
 
@@ -206,7 +206,7 @@ def test_the_users_criteria_are_shown_except_while_a_run_brings_newer_ones() -> 
 def test_while_a_run_is_written_no_control_works_and_one_sentence_says_why() -> None:
     offered = {"saved": [SAVED], "suggestions": [(SAVED, 0.9)], "dismissed": OTHER.criteria}
     page = board(view_of(until(Drafted)), busy=True, **offered)
-    assert page.text.count("You can change these when this run ends; press Stop to change them now.") == 1
+    assert page.text.count("You can change these when this session ends; press Stop to change them now.") == 1
     open_ = [a for a in page.having("data-key") if ("data-act" in a or "data-dialog" in a) and "disabled" not in a]
     assert [a["data-key"] for a in open_] == ["save"]  # which changes nothing
     assert "similar piece" not in page.text and "Bring back" not in page.text and not page.having("class", "grip")
@@ -510,14 +510,14 @@ def test_a_row_is_dragged_by_its_handle_and_escape_or_its_own_place_change_nothi
 
 @browsing
 def test_what_is_saved_is_in_the_library_at_once(page: Page) -> None:
-    page.get_by_role("button", name="From library…").click()
+    page.get_by_role("button", name="Use saved…").click()
     expect(page.get_by_role("dialog")).to_contain_text("Nothing is saved yet")
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Save…").click()
     page.get_by_role("dialog").locator("[name=name]").fill("Harbour <b>stories</b>")
     page.get_by_role("dialog").locator("[type=submit]").click()
     page.wait_for_function("document.querySelector('template[data-dialog=library]').innerHTML.includes('Harbour')")
-    page.get_by_role("button", name="From library…").click()
+    page.get_by_role("button", name="Use saved…").click()
     expect(page.get_by_role("dialog")).to_contain_text("Harbour <b>stories</b>")
 
 

@@ -35,6 +35,8 @@ from writer_r1.llm.fake import FakeLLM
 from writer_r1.training.data import read_prompts
 from writer_r1.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 SALT = [{"name": "Salt", "description": "It smells."}]
 PIECE = "The keeper put out the lamp and left the key in the door. The sea went on about {} as it had before he came."
 MARKS = {"mixed": (2.0, 4.0, 6.0, 8.0), "easy": (9.0, 8.9, 9.0, 9.0), "hard": (1.0, 2.5, 1.0, 2.5), "flat": (5.0,) * 4}

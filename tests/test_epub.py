@@ -12,6 +12,8 @@ from manuscripts import ARABIC, CHINESE, HARD, PLAIN, TITLE, novel
 
 from writer_r1.epub import Book, to_epub
 
+pytestmark = pytest.mark.long
+
 BOOK = Book("abc123", TITLE, 1.6e9, 1.7e9)
 
 

@@ -11,6 +11,8 @@ from writer_r1.calibration import CLIP, Calibration, on_scale, read
 from writer_r1.errors import StoreError
 from writer_r1.fitting import SURE, Pairs, Texts, fit, margin, partial, predictions, quality, spearman
 
+pytestmark = pytest.mark.long
+
 ABOUT = {"model": "m", "prompt_hash": "p", "data_digest": "d", "scale": (1.0, 5.0)}
 
 

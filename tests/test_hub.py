@@ -121,18 +121,22 @@ def test_a_repository_without_models_says_so_and_one_with_many_asks_which(site, 
 
 GATED = "gated/Tiny-GGUF is gated; accept its terms at http://127.0.0.1:[0-9]+/gated/Tiny-GGUF, then give .* HF_TOKEN"
 REFUSALS = {
-    "no repository": ("maker/none", "", "has no repository maker/none, or it is private, for which .* needs a token"),
+    "no repository": (
+        "maker/none",
+        "",
+        "has no repository maker/none, or it is private, and opens with an access token",
+    ),
     "no repository, with a token": (
         "maker/none",
         TOKEN,
-        "has no repository maker/none, or your token does not open it",
+        "has no repository maker/none, or your access token does not open it",
     ),
-    "wrong token": (REPOSITORY, "hf_wrong", "does not accept your token; make one at http.*/settings/tokens"),
+    "wrong token": (REPOSITORY, "hf_wrong", "does not accept your access token; make one at http.*/settings/tokens"),
     "gated": (GATE, "", GATED),
     "gated, not accepted": (
         GATE,
         OTHERS,
-        "gated, and your token does not open it; accept its terms at http.* with the account",
+        "gated, and your access token does not open it; accept its terms at http.* with the account",
     ),
 }
 
@@ -259,12 +263,14 @@ def test_a_private_repository_opens_to_its_owners_token_and_to_no_other(site, fo
     site.files["own/secret"] = {"mine.gguf": MODEL}
     site.kind["own/secret"] = "private"
     monkeypatch.setenv("HF_TOKEN", OTHERS)
-    with pytest.raises(DownloadError, match="no repository own/secret, or your token does not open it"):
+    with pytest.raises(DownloadError, match="no repository own/secret, or your access token does not open it"):
         chosen(folder, "", "own/secret")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     name = chosen(folder, "", "own/secret")
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(DownloadError, match="mine could not be downloaded: the model hub does not accept your token"):
+    with pytest.raises(
+        DownloadError, match="mine could not be downloaded: the model hub does not accept your access token"
+    ):
         pull(name, folder)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert pull(name, folder)

@@ -66,7 +66,7 @@ def test_an_id_and_an_address_mean_a_repository_and_all_else_is_words(words, wha
 
 def test_a_search_leads_to_a_repository_to_a_download_and_back(site, workspace):
     html, view, timer = on_search(workspace, "gguf")
-    assert "2 found" in html and "1,234 downloads · licence apache-2.0" in html and not timer.active
+    assert "2 found" in html and "Downloads: 1,234 · licence apache-2.0" in html and not timer.active
     html, view, _ = on_act(workspace, view, {"act": "open", "id": f"hf:{REPOSITORY}"})
     card = Card(html)
     assert (

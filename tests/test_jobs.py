@@ -409,7 +409,7 @@ def test_a_run_that_is_being_written_cannot_go_on_yet(jobs: Jobs, store: Store, 
     until(lambda: store.run("there") and store.events(here))
     for run_id in (here, "there"):
         assert jobs.writes(run_id)
-        with pytest.raises(Busy, match=f"The run '{run_id}' is still being written; wait for its end or stop it"):
+        with pytest.raises(Busy, match="This session is still being written; wait until it ends"):
             jobs.resume(run_id, telling("too soon"))
         jobs.stop(run_id)
     assert jobs.stopping(here) and not jobs.stopping("there") and not jobs.wait(here, 0.1)

@@ -78,7 +78,7 @@ def test_a_score_lies_in_its_own_range_and_never_above_the_verdict(
     score = score_from(WARMTH, rows, evidence)
     if all(expected_digit(r) is None for r in rows):
         assert (score.value, score.low, score.high, score.parts) == (None, None, None, {})
-        assert score.reason == "the model's answer was not a digit"
+        assert score.reason == "The model gave no number."
     else:
         assert score.low is not None and score.value is not None and score.high is not None
         assert 0 <= score.low <= score.value <= score.high <= 1 and score.value <= score.parts["verdict"] + 1e-12
@@ -153,10 +153,10 @@ class Rows(FakeLLM):
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (None, "fake cannot be asked for digits"),
+        (None, "fake cannot give scores; choose another model for judging on the Models page."),
         ([], "stopped before it was judged"),
-        ({"1": -30.0, "9": -30.0}, "the model's answer was not a digit"),
-        (dict.fromkeys(DIGITS, math.nan), "the model's answer was not a digit"),
+        ({"1": -30.0, "9": -30.0}, "The model gave no number."),
+        (dict.fromkeys(DIGITS, math.nan), "The model gave no number."),
     ],
     ids=["no log-probabilities", "stopped", "prose", "nan"],
 )

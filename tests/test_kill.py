@@ -9,6 +9,8 @@ from killed import DOINGS, Ledger, text_of
 
 from writer_r1.store import Store
 
+pytestmark = pytest.mark.long
+
 KILLS = 20
 
 

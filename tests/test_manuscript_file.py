@@ -70,7 +70,7 @@ def test_what_a_word_file_holds_besides_words_is_said() -> None:
         ("x.txt", codecs.BOM_UTF16_LE + b"a\x00b", "breaks off"),
         ("x.odt", b"PK", "no kind of file that can be read here; save it as .docx, .md or .txt"),
         ("noending", b"Text", "no kind of file"),
-        ("x.txt", b"a" * (LONGEST + 1), "more than 4,000,000 characters; split it into chapters"),
+        ("x.txt", b"a" * (LONGEST + 1), "more than 4,000,000 characters; split it into several files"),
         ("x.txt", b"a" * (MOST_BYTES + 1), "larger than 50 MB"),
         ("../" + "n" * 500 + ".exe", b"MZ", "nnn…' is no kind of file"),
     ],

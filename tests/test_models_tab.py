@@ -148,7 +148,7 @@ def test_without_any_model_the_page_says_so_and_names_the_smallest(workspace):
 def test_the_same_model_in_both_roles_is_said_with_what_speaks_for_another(workspace):
     here(workspace)
     html = cards(look(workspace))
-    assert "Small</b> writes and judges." in html and "another judge is fairer" in html and "next run" in html
+    assert "Small</b> writes and judges." in html and "another judge is fairer" in html and "next session" in html
     assert card_of(workspace).text.count("judges") == 1 and card_of(workspace).acts == ["test", "remove"]
 
 
@@ -306,7 +306,7 @@ def test_a_ready_model_says_what_is_known_of_it_as_a_judge_and_others_say_nothin
     here(workspace)
     assert "As a judge: not measured" in card_of(workspace).text and card_of(workspace).acts == ["test", "remove"]
     measured(workspace)
-    says = "As a judge: some trust · orders spoiled texts 93 of 100 · measured 3 Nov 2025"
+    says = "As a judge: some trust · puts spoiled texts below sound ones 93 times in 100 · measured 3 Nov 2025"
     assert says in card_of(workspace).text and card_of(workspace).acts == ["remove"]
     for change in ({"prompt_hash": "another"}, {"calibration": "an-earlier-fit"}):
         measured(workspace, **change)
@@ -437,7 +437,7 @@ def test_a_server_says_what_it_can_do_and_that_text_leaves_before_it_is_chosen(w
     there, here = served(workspace, logprobs=True), served(workspace, "http://127.0.0.1:1/v1", logprobs=True)
     away, local = card_of(workspace, there.name), card_of(workspace, here.name)
     assert "all that big reads is sent to models.example.org" in away.text
-    assert "can write and judge" in away.text and "does not go on" in away.text
+    assert "can write and judge" in away.text and "more of its answers go astray" in away.text
     assert away.acts == ["leave", "leave", "test", "ask", "forget", "leave", "leave"]
     other = ["useanalyst", "usecritic"]
     assert "leaves" not in local.text

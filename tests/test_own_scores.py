@@ -97,7 +97,7 @@ def test_what_nothing_was_judged_by_is_refused_with_the_next_step(store: Store, 
         store.set_own_score("other", 1, LAMP.id, 5)
     store.set_own_score("run1", 1, LAMP.id, 6)
     store.delete_piece(piece.id)
-    with pytest.raises(StoreError, match="^This piece was deleted; restore it"):
+    with pytest.raises(StoreError, match="^This piece was deleted; bring it back"):
         store.set_own_score("run1", 1, LAMP.id, 5)
     store.restore_piece(piece.id)
     assert scores(store) == {(1, LAMP.id): 6}

@@ -103,7 +103,7 @@ def test_a_page_that_was_cleared_keeps_its_last_text_and_what_is_left_out_is_nam
     found = own_work(store)
     assert [e.text for e in found.examples] == [STORY.upper()]  # the newest of two that are the same
     assert {(d.file, d.reason) for d in found.dropped} == {
-        ("“Fox”, your own words", "too short: 2 words, and a piece has at least 8"),
+        ("“Fox”, your own words", "too short: a piece has at least 8 words, and this one 2"),
         ("“No brief”, your own words", "no brief says what it was written for"),
         ("“A storm”, your own words", "the same text as “Copy”"),
     }
@@ -197,7 +197,7 @@ def test_the_plan_says_how_many_rows_each_kind_gives_and_copies_just_those(tmp_p
     with pytest.raises(WriterError, match="holds no piece with a brief"):
         data_of(plan, store)
     store.new_piece("A fox", "Short.")
-    with pytest.raises(WriterError, match="1 left out, the first because of this: too short: 1 words"):
+    with pytest.raises(WriterError, match="1 left out, the first because of this: too short: a piece has at least"):
         data_of(plan, store)
     store.new_piece("A letter", LETTER)
     review(store, "aaa")

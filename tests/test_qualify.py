@@ -45,6 +45,8 @@ from writer_r1.scored_texts import identity, kept, kept_at
 from writer_r1.trajectory import Attempt, Evaluation, JudgeInfo, Rubric, Score, Trajectory
 from writer_r1.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TWO = Wanted(originals=2)
 Worth = Callable[[str, str], float | None]  # (request, text) -> the value of every criterion

@@ -64,6 +64,8 @@ from writer_r1.training.data import read_prompts
 from writer_r1.trajectory import Advice, Attempt, Check, Reflection
 from writer_r1.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 ALL = (DIRECT, BLIND, PLACEBO, MRPO, BEST_OF, GENERIC, PLAIN, NO_MEMORY, ONE_GO)
 SALT = [
     {"name": "Salt", "description": "It smells."},

@@ -127,9 +127,9 @@ def test_length_stands_beside_the_score_with_its_change_since_the_parent() -> No
 @pytest.mark.parametrize(
     ("why", "said"),
     [
-        ("no improvement", "Stopped because another round brought nothing better."),
+        ("no improvement", "Stopped because two rounds in a row brought nothing better."),
         ("round limit reached", "Stopped because all rounds are written."),
-        ("target reached", "Stopped because the scores reached the target."),
+        ("target reached", "Stopped because the scores are high enough."),
         ("user", "Stopped by you"),
     ],
 )

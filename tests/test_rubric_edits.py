@@ -255,5 +255,5 @@ def test_a_voice_is_added_replaced_in_its_place_with_its_weight_and_taken_out() 
     assert other is not None and other.criteria[0].weight == 3.0 and other.criteria[0].id != spoken.id
     assert [c.name for c in other.criteria].count(spoken.name) == 1
     assert apply(other, {"act": "voice", "sample": " "}, "p") == THREE
-    with pytest.raises(RubricError, match="in 3 words; paste at least 80"):
+    with pytest.raises(RubricError, match="from 80 words on, and these are 3"):
         apply(THREE, {"act": "voice", "sample": "Only three words"}, "p")

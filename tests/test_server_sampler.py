@@ -34,6 +34,8 @@ from writer_r1.training.rollout_server import Limits, Unsound, sound, version_of
 from writer_r1.training.server_sampler import NoServer, ServerSampler, open_servers
 from writer_r1.training.weights import prepared
 
+pytestmark = pytest.mark.long
+
 PROMPT, OTHER = [1, 70, 80, 90, 2, 1, 75], [1, 70, 91]
 PROMPTS = [PROMPT] * 4 + [OTHER] * 4
 SIZES = {"group": 4, "prompts": 2, "text_tokens": 24, "prompt_tokens": 32, "rank": 4}

@@ -117,10 +117,10 @@ def test_no_key_is_ever_written_down(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("can", "says"),
     [
-        (None, "not asked yet"),
+        (None, "not known yet"),
         (Abilities(), "not score"),
         (Abilities(logprobs=True), "write and judge"),
-        (Abilities(thinks=True), "thinks before it answers"),
+        (Abilities(thinks=True), "thinks aloud before it answers"),
     ],
     ids=str,
 )

@@ -264,6 +264,7 @@ def test_both_pages_fit_the_window_and_their_controls_are_large_enough(browser, 
         else:  # a narrow window keeps the last tabs in a menu
             page.locator(".overflow-menu > button").click()
             page.locator(".overflow-dropdown button", has_text=tab).click()
+        page.wait_for_function("[...document.querySelectorAll('#models button, #backup')].some((b) => b.offsetParent)")
         page.wait_for_timeout(700)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         sizes = page.evaluate(

@@ -15,6 +15,8 @@ from shared_studio import PASSWORDS, home_of, library, shared_studio
 
 from writer_r1.training.plan import Plan, keep_plan, read_plan
 
+pytestmark = pytest.mark.long
+
 SECRET = "Zanzibarquark"  # in all that is Anna's, and in nothing else
 
 

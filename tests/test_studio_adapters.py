@@ -52,7 +52,7 @@ def started(studio: Studio, prompt: str) -> Started:
 
 
 def test_pairs_are_read_blind_chosen_by_key_or_click_and_survive_a_reload(pages: Pages, studio: Studio) -> None:
-    studio.script(texts=[PLAIN, SALTY], delay=0.01)  # the base writes the one, the adapter the other
+    studio.script(texts=[PLAIN, SALTY], delay=0.1)  # the base writes the one, the adapter the other
     page = pages.open()
     page.get_by_role("tab", name="Models").click()
     page.locator("[data-adapter='sea-1']").get_by_role("button", name="Compare blind").click()
@@ -73,6 +73,7 @@ def test_pairs_are_read_blind_chosen_by_key_or_click_and_survive_a_reload(pages:
     pages.reload(page)
     page.get_by_role("tab", name="Train").click()
     expect(blind.locator(".tally")).to_contain_text("of 1 for the adapter: too few to tell", timeout=SOON_MS)
+    studio.script(texts=[PLAIN, SALTY], delay=0.01)
     page.get_by_role("button", name="Go on writing").click()
     expect(blind.locator("article h3").first).to_have_text("Text 1", timeout=SOON_MS)
     page.set_viewport_size({"width": 390, "height": 800})

@@ -200,7 +200,7 @@ def test_on_a_phone_the_list_of_pieces_is_closed_again_and_stops_nothing(
     pages: Pages, studio: Studio, way: str
 ) -> None:
     page = pages.open(390)
-    studio.script(delay=0.05)
+    studio.script(texts=[ENDLESS], delay=0.05)
     page.locator("#brief textarea").fill(BRIEF)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
@@ -283,7 +283,7 @@ def test_the_first_stop_of_the_page_leads_to_the_brief_from_any_tab(pages: Pages
 def test_escape_closes_the_sheet_of_keys_first_and_then_stops_the_run(pages: Pages, studio: Studio) -> None:
     page = pages.open()
     begin(page)
-    studio.script(delay=0.05)
+    studio.script(texts=[ENDLESS], delay=0.05)
     say(page, BRIEF)
     expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
     page.keyboard.type("?")  # in a text field it is a character

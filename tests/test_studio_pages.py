@@ -246,7 +246,7 @@ def test_w9_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: 
     """Acceptance 5 of the page's design."""
     page = pages.open()
     new(page)
-    studio.script(delay=0.05)
+    studio.script(texts=[ENDLESS], delay=0.05)
     write(page, BRIEF)
     expect(page.locator("#phase .phase.busy")).to_be_visible(timeout=SOON_MS)
     search = page.locator("#library input[type=search]")

@@ -183,7 +183,7 @@ def test_what_is_written_for_a_passage_outlives_a_reload_a_stop_and_a_killed_stu
     pages: Pages, studio: Studio
 ) -> None:
     with written(pages) as (page, piece):
-        cards = others(page, studio, [WAYS[0], *[w * 8 for w in WAYS[1:]]], delay=0.15)
+        cards = others(page, studio, [WAYS[0], *[w * 40 for w in WAYS[1:]]], delay=0.15)
         expect(cards.nth(1).locator("[data-do=use]")).to_be_visible(timeout=SOON_MS)
         pages.reload(page)
         expect(cards.nth(1).locator(".text b")).to_have_text(WAYS[0], timeout=SOON_MS)

@@ -53,7 +53,7 @@ def begun(page: Page) -> Locator:
     expect(start).to_have_text("Start training", timeout=SOON_MS)
     start.click()
     run = page.locator("#train-run .run")
-    expect(run).to_be_visible(timeout=5_000)
+    expect(run).to_be_visible(timeout=SOON_MS)
     return run
 
 

@@ -35,6 +35,8 @@ from writer_r1.training.run_folder import Exit
 from writer_r1.training.warnings import warnings
 from writer_r1.trajectory import Lesson
 
+pytestmark = pytest.mark.long
+
 LOOPS = {"sft": sft.train, "mrpo": mrpo.train}
 # Few prompts, so that they come again; every difference counts; and replies of which some end by themselves.
 REPLAY = {

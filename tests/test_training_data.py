@@ -76,7 +76,7 @@ def test_a_table_from_a_spreadsheet_is_read_whatever_its_encoding(tmp_path: Path
         (tmp_path / "a.csv").write_bytes(table.encode(encoding))
         [example], [dropped] = read(tmp_path / "a.csv")
         assert (example.prompt, example.text) == ("A café", f"{STORY}\nSecond line.")
-        assert dropped.line == 4 and dropped.reason.startswith("too short: 1 words")
+        assert dropped.line == 4 and dropped.reason.startswith("too short: a piece has at least")
 
 
 def test_a_markdown_file_gives_a_piece_for_each_heading_and_a_long_one_in_parts(tmp_path: Path) -> None:

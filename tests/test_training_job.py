@@ -24,6 +24,8 @@ from writer_r1.training.report import report
 from writer_r1.training.run_folder import Beat, Exit
 from writer_r1.training.status import Signs, state_of
 
+pytestmark = pytest.mark.long
+
 STARTER = f"""
 import sys, time
 from pathlib import Path

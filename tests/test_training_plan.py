@@ -167,15 +167,17 @@ def test_rows_that_cannot_be_used_are_counted_and_named(tmp_path: Path, store: S
 def test_practice_says_what_drafts_are_scored_by(tmp_path: Path, store: Store) -> None:
     base, file = base_folder(tmp_path), tmp_path / "prompts.txt"
     plan = Plan(goal="mrpo", base=base)
-    assert said(checked(plan, tmp_path, store), "Criteria").startswith("good: 60 of 60 requests")
+    assert said(checked(plan, tmp_path, store), "Criteria").endswith(": 60 of 60.")
     file.write_text("A story about a lamp\nA letter to the sea\nA poem of 40 words\n")
     vague = checked(plan.model_copy(update={"source": "file", "path": str(file)}), tmp_path, store)
-    assert said(vague, "Criteria").startswith("note: 1 of 3 requests") and vague.wanted == ""
+    assert (
+        said(vague, "Criteria").startswith("note: ") and ": 1 of 3. " in said(vague, "Criteria") and vague.wanted == ""
+    )
     judged = plan.model_copy(update={"numbers": {"reward": "judge", "judge": "starter"}})
     found = checked(judged, tmp_path, store)
     assert found.wanted == "Choose another judge"  # it is not here
     assert said(found, "Words").startswith("fault: No request has a criterion in words")
-    assert said(found, "Test") == "good: 12 of them are held out, to see what was really learned."  # as the run does
+    assert said(found, "Test") == "good: Held out, to see what was really learned: 12 of them."  # as the run does
 
 
 def test_whole_thoughts_have_room_and_the_checklist_says_what_they_need(tmp_path: Path, store: Store) -> None:

@@ -8,6 +8,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("loop", ["mrpo", "sft"])
 def test_a_step_of_ours_is_measured(loop: str) -> None:

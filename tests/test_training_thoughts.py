@@ -31,6 +31,8 @@ from writer_r1.training.run_folder import Exit
 from writer_r1.training.thoughts import Judged, credit_of, judged, kept, kept_before, of_thoughts
 from writer_r1.training.weights import prepared
 
+pytestmark = pytest.mark.long
+
 DRAFT = "The sea is calm.\n\nA lamp burns."
 MENDED = "The sea is calm.\n\nA lamp burns in the harbour window."
 SAID = "“A lamp burns” is bare: I want the harbour window it burns in."

@@ -407,7 +407,7 @@ def test_the_criteria_of_a_run_that_is_being_written_cannot_be_changed(workspace
     workspace._loaded["fake"] = FakeLLM(script(), delay_s=0.05)
     run_id = workspace.start(Task("", PROMPT, RUBRIC, rounds=0), model="fake", piece_id=piece_id)
     next(e for _, e in workspace.jobs.follow(run_id) if isinstance(e, DraftDelta))
-    with pytest.raises(Busy, match="can be changed when this run has ended; press Stop to change them now"):
+    with pytest.raises(Busy, match="can be changed when this session has ended; press Stop to change them now"):
         workspace.edit_rubric(piece_id, run_id, BOTH)
     assert rubric_on(workspace, piece_id) == RUBRIC
     workspace.jobs.stop(run_id)

@@ -75,11 +75,12 @@ def why(error: Exception, repository: str = "", key: str = "") -> str:
     page = f"{endpoint()}/{repository}"
     if isinstance(error, errors.GatedRepoError):
         if not key:
-            return (
-                f"the model {repository} is gated; accept its terms at {page}, then give the studio your token: {GIVE}"
-            )
-        opens = "your token does not open it"
-        return f"the model {repository} is gated, and {opens}; accept its terms at {page} with the account of the token"
+            then = f"accept its terms at {page}, then give the studio your access token: {GIVE}"
+            return f"the model {repository} is gated; {then}"
+        opens = "your access token does not open it"
+        return (
+            f"the model {repository} is gated, and {opens}; accept its terms at {page} with the account of that token"
+        )
     if isinstance(error, errors.EntryNotFoundError | errors.RevisionNotFoundError):
         return f"the repository {repository} no longer has this file; look at what it has now"
     if isinstance(error, errors.OfflineModeIsEnabled):
@@ -101,12 +102,14 @@ def _refused(error: Any, repository: str, key: str) -> str:
     response = error.response
     status, said = response.status_code, str(response.headers.get("X-Error-Message", ""))
     if status == 401 and key and ("Invalid" in said or not isinstance(error, RepositoryNotFoundError)):
-        return f"the model hub does not accept your token; make one at {endpoint()}/settings/tokens and {GIVE}"
+        return f"the model hub does not accept your access token; make one at {endpoint()}/settings/tokens and {GIVE}"
     if isinstance(error, RepositoryNotFoundError) or status in (401, 404):
-        opens = "your token does not open it" if key else f"it is private, for which the studio needs a token: {GIVE}"
+        opens = (
+            "your access token does not open it" if key else f"it is private, and opens with an access token: {GIVE}"
+        )
         return f"the model hub has no repository {repository}, or {opens}"
     if status == 403:
-        return f"the model hub does not let your token read {repository}; let it read there, or use another"
+        return f"the model hub does not let your access token read {repository}; let it read there, or use another"
     if status == 429:
         return "the model hub asks for patience; wait a minute and try again"
     return f"the model hub answered with the error {status}; try again later"

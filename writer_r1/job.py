@@ -30,7 +30,10 @@ LOCK_POLL_S = 0.2
 
 WAITING = "waiting for the model: it is still loading, or busy with another piece"
 AHEAD = "waiting for the model: {} ahead of you"
-BUG = "The studio hit a bug while writing; the text so far is kept. Details are in the log."
+BUG = (
+    "A fault of the studio itself stopped the writing; the text so far is kept. The window that the studio was started "
+    "from says more."
+)
 KEPT = "Nothing written is lost while the studio stays open."
 
 

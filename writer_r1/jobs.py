@@ -72,7 +72,7 @@ class Jobs:
             if not self.writes(run_id):
                 self.wait(run_id)  # what is over may still be on its way to the disk
             if run_id in self._jobs or self.writes(run_id):
-                raise Busy(f"The run {run_id!r} is still being written; wait for its end or stop it.")
+                raise Busy("This session is still being written; wait until it ends, or press Stop.")
             earlier = [event for _, event in self._store.events(run_id)]
             self._store.reopen(run_id, this_process())
             place = self.turns.place(self._writer)

@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 class Joins(Asking[Asked]):
     """The servers that are being asked in the background, by what was asked for: an address, or a listed name."""
 
-    bug = "The studio hit a bug while it asked the server; nothing was changed. Details are in the log."
+    bug = "Asking the server failed by a fault of the studio; nothing was changed. Its window says more."
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Asked("done"), Asked("running"))
@@ -60,7 +60,7 @@ class Joins(Asking[Asked]):
         joined = bool(servers.ADDRESS.fullmatch(what))
         do = join if joined else asked_again
         model = do(what, self._folder, cancel=stop.is_set)
-        return Asked("done", f"{model.label} {'is listed' if joined else 'was asked'}.")
+        return Asked("done", f"{model.label} {'is listed' if joined else 'answered; its card says what it can do'}.")
 
     def failed(self, message: str) -> Asked:
         """Return that nothing came of it, and why."""

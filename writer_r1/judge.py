@@ -163,7 +163,8 @@ def verdicts(
         return []
     rows = judge.llm.choice_logprobs(shared.request, suffixes, DIGITS, judge.cancel)
     if not rows:
-        why = CUT if rows == [] else f"{judge.llm.name} cannot be asked for digits"
+        unable = f"{judge.llm.name} cannot give scores; choose another model for judging on the Models page."
+        why = CUT if rows == [] else unable
         return [Score(criterion_id=c.id, value=None, reason=why) for c in criteria]
     n = len(questions)
     asked = [rows[i * n : i * n + n] for i in range(len(criteria))]
@@ -181,7 +182,7 @@ def score_from(criterion: Criterion, rows: Sequence[dict[str, float]], evidence:
     """Return the score that several wordings of one question give together."""
     values, raw = _answers(rows)
     if not values:
-        return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
+        return Score(criterion_id=criterion.id, value=None, reason="The model gave no number.", raw=raw)
     mixed = [mix(v, evidence) for v in values]
     return Score(
         criterion_id=criterion.id,
@@ -199,7 +200,7 @@ def read_score(
     """Return the score that the readers' expected rating, the model's verdict and the text's nearness give together."""
     values, raw = _answers(rows)
     if not values:
-        return Score(criterion_id=criterion.id, value=None, reason="the model's answer was not a digit", raw=raw)
+        return Score(criterion_id=criterion.id, value=None, reason="The model gave no number.", raw=raw)
     verdict = math.fsum(values) / len(values)
     mixed = fit.mixed(rating, verdict, near)
     half = (fit.margin + fit.verdict_weight * (max(values) - min(values))) / 2

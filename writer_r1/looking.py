@@ -32,7 +32,7 @@ def meant(words: str) -> str:
 class Lookups(Asking[Looked]):
     """What was asked of the hub by this process, by `meant`."""
 
-    bug = "The studio hit a bug while it asked the model hub. Details are in the log."
+    bug = "Asking the model hub failed by a fault of the studio. Try again; the window it was started from says more."
 
     def __init__(self) -> None:
         super().__init__(Looked("none"), Looked("running"))

@@ -52,7 +52,7 @@ def read_manuscript(name: str, data: bytes) -> Manuscript:
     if not text.strip():
         raise WriterError(f"{shown(name)} holds no text; choose another file.")
     if len(text) > LONGEST:
-        raise WriterError(f"{shown(name)} holds more than {LONGEST:,} characters; split it into chapters.")
+        raise WriterError(f"{shown(name)} holds more than {LONGEST:,} characters; split it into several files.")
     return Manuscript(" ".join(path.stem.split())[:TITLE_CHARS], text, note)
 
 

@@ -31,7 +31,7 @@ BUSY: dict[Kind, str] = {
     "thoughts": f"Thinking traces are being made{WAIT}",
     "difficulty": f"Requests are being tried{WAIT}",
 }
-BUG = "The work hit a bug; what was made is kept. Details are in the log."
+BUG = "A fault of the studio stopped the work; what was made is kept. Try again; its window says more."
 
 
 class Host(ModelHost, Protocol):

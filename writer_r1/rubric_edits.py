@@ -154,7 +154,7 @@ def _speak(criteria: list[Criterion], sample: str) -> None:
     sample = sample.strip()
     if sample and (count := sum(1 for _ in WORD.finditer(sample))) < VOICE_WORDS:
         raise RubricError(
-            f"A voice does not show in {count} words; paste at least {VOICE_WORDS} of your own, better a page."
+            f"A voice shows from {VOICE_WORDS} words on, and these are {count}; paste more of your own, better a page."
         )
     at = next((i for i, c in enumerate(criteria) if c.check and c.check.type == "voice"), len(criteria))
     old = criteria.pop(at) if at < len(criteria) else None

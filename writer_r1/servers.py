@@ -84,21 +84,21 @@ def able(server: Server) -> str:
     """Return in sentences what a model's server can and cannot do, for who chooses it."""
     can = server.can
     if can is None:
-        return "It was not asked yet what it can do."
+        return "It is not known yet what it can do; press “Test connection”."
     if can.logprobs:
         rows = ["It can write and judge: it tells how likely it finds each answer, and scores are made of that."]
     else:
         rows = ["It can write, but not score: it does not tell how likely it finds an answer; let another model judge."]
     if not can.goes_on:
-        rows.append("The beginning of its answers cannot be given to it; it is asked for in words, which is less sure.")
+        rows.append("It can only be asked to begin an answer in a given way, so more of its answers go astray.")
     if not can.schema_as:
         rows.append("It cannot be held to the form of an answer: advice that cannot be read is left out.")
     if not can.sampling:
         rows.append(
-            "It cannot be kept from saying a thing again: a text that runs in circles is noticed and not taken."
+            "It cannot be told to avoid saying a thing again: a text that runs in circles is noticed and not taken."
         )
     if can.thinks:
-        rows.append("It thinks before it answers, which takes the room of short answers: choose one that does not.")
+        rows.append("It thinks aloud before it answers, so short answers may be cut off: choose a model that does not.")
     return " ".join(rows)
 
 

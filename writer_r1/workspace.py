@@ -169,7 +169,7 @@ class Workspace:
             rescoring = self._rescoring.get(run_id or "")
             written = run_id is not None and self.jobs.writes(run_id)
             if written and rescoring is None:
-                raise Busy("The criteria can be changed when this run has ended; press Stop to change them now.")
+                raise Busy("The criteria can be changed when this session has ended; press Stop to change them now.")
             self.store.set_rubric(piece_id, rubric)
             if run_id is None or rubric is None:
                 return

@@ -48,7 +48,9 @@ def relevance(text: str, request: str, similarity: Similarity | None) -> Measure
     if not text.strip():
         return Measure(value=0.0, reason="There is no text.")
     if similarity is None:
-        return Measure(value=None, reason="Not measured: the embedder is not loaded.")
+        return Measure(
+            value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
+        )
     if _foreign(text, request):
         return Measure(value=None, reason="Not measured: likeness of meaning can be measured in English only.")
     likeness = similarity(request, [text])[0]
@@ -129,7 +131,9 @@ def coherence(text: str, embed: Embed | None) -> Measure:
     78 of 100 cases), sentences of many stories mixed at 0.07 to 0.18.
     """
     if embed is None:
-        return Measure(value=None, reason="Not measured: the embedder is not loaded.")
+        return Measure(
+            value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
+        )
     if _foreign(text):
         return Measure(value=None, reason="Not measured: likeness of meaning can be measured in English only.")
     pairs = neighbours(text, embed).pairs if text.strip() else []
@@ -191,7 +195,9 @@ def _nearest(text: str, demand: str, vector: Vector, parts: Parts) -> Met:
 def coverage(text: str, demands: Sequence[str], embed: Embed | None) -> Measure:
     """Return the mean of `met` over the demands, with the words that meet each."""
     if embed is None:
-        return Measure(value=None, reason="Not measured: the embedder is not loaded.")
+        return Measure(
+            value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
+        )
     return covered(text, met(text, demands, embed))
 
 

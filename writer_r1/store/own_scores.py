@@ -109,7 +109,7 @@ def _asked(db: sqlite3.Connection, run_id: str, number: int, criterion_id: str) 
     if row is None:
         raise no_session(run_id)
     if not row[1]:
-        raise StoreError("This piece was deleted; restore it to score its texts.")
+        raise StoreError("This piece was deleted; bring it back (“Deleted”, below your pieces) to score its texts.")
     events = [event for _, event in stored(db, run_id)]
     run = fold(events, Trajectory(id=run_id, prompt=row[0]))
     text = run.attempt(number)

@@ -36,7 +36,9 @@ class Protections(File):
         kept = "SELECT 1 FROM pieces WHERE id = ? AND deleted IS NULL"
         with self._transaction(WRITE) as db:
             if db.execute(kept, (piece_id,)).fetchone() is None:
-                raise StoreError("This piece was deleted; restore it, or put its words into a new one.")
+                raise StoreError(
+                    "This piece was deleted; bring it back (“Deleted”, below your pieces), or use a new one."
+                )
             row = (new.id, piece_id, text, before, after, time.time())
             db.execute(
                 "INSERT INTO protected (id, piece_id, text, before, after, created) VALUES (?, ?, ?, ?, ?, ?)", row

@@ -110,7 +110,9 @@ class Runs(File):
         with self._transaction(WRITE) as db:
             piece = "UPDATE pieces SET updated = ? WHERE id = ? AND deleted IS NULL"
             if piece_id is not None and not db.execute(piece, (now, piece_id)).rowcount:
-                raise StoreError("This piece was deleted; restore it, or begin a new one.")
+                raise StoreError(
+                    "This piece was deleted; bring it back (“Deleted”, below your pieces), or begin a new one."
+                )
             columns = "id, prompt, model, owner, state, created, updated, piece_id, passage"
             run = (trajectory_id, prompt, model, owner, "running", now, now, piece_id, passage)
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", run)

@@ -90,7 +90,7 @@ def _data(plan: Plan, store: Store, config: Config | None) -> tuple[Read | None,
     checks = [Check("Data", "note" if left else "good", said, "data" if left else "")]
     try:
         _, held = split(data.examples, *((config.held_out, config.seed) if config else ()))
-        checks.append(Check("Test", "good", f"{len(held)} of them are held out, to see what was really learned."))
+        checks.append(Check("Test", "good", f"Held out, to see what was really learned: {len(held)} of them."))
     except WriterError as error:
         checks.append(Check("Test", "fault", str(error), "data", "Add more pieces"))
         return data, checks
@@ -189,13 +189,13 @@ def _criteria(data: Read, config: Config, models: Path) -> list[Check]:
     stated = sum(any(c.name not in usual for c in measured_criteria(read_facts(e.prompt))) for e in data.examples)
     judged = sum(any(c.check is None for c in e.rubric.criteria) for e in data.examples if e.rubric)
     many = len(data.examples)
-    said = f"{stated} of {many} requests state something that can be checked, such as a length or words to include."
+    said = f"Requests that state something to check, such as a length or words to include: {stated} of {many}."
     checks = [Check("Criteria", "good", said)]
     if stated < many / 2 and config.reward == "checks":
         said += " The others are scored by their ending and by repetition alone, which hardly tells drafts apart."
         checks = [Check("Criteria", "note", said, "data")]
     if judged and config.reward == "checks":
-        said = f"{judged} requests have criteria in words, which count only where the judge scores, too."
+        said = f"Requests with criteria in words: {judged}. These count only where the judge scores, too."
         checks.append(Check("Words", "note", said, "reward"))
     if config.reward == "judge" and config.judge:
         checks.append(_judge(config.judge, config.base, models))

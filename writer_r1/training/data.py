@@ -135,13 +135,13 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
     if pieces and not text:
         raise Unusable(f"no text (a field named {' or '.join(TEXT)})")
     if pieces and (words := word_count(text)) < FEWEST_WORDS:
-        raise Unusable(f"too short: {words} words, and a piece has at least {FEWEST_WORDS}")
+        raise Unusable(f"too short: a piece has at least {FEWEST_WORDS} words, and this one {words}")
     if pieces and "trace" in row and isinstance(refused := parse(text, prompt), Refusal):
         raise Unusable(f"its thought cannot be read: {refused.reason}")
     try:
         rubric = read_rubric(row["rubric"], prompt) if row.get("rubric") else None
     except RubricError as error:
-        raise Unusable(f"its criteria cannot be used: {error}") from None
+        raise Unusable(f"its criteria cannot be used: {str(error).rstrip('.')}") from None
     given = row.get("id")
     id_ = str(given).strip() if isinstance(given, str | int) else ""
     return Example(id_ or example_id(prompt, text), prompt, text, rubric, source)

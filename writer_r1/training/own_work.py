@@ -26,7 +26,7 @@ SOURCE: dict[Work, str] = {
 PIECES: tuple[Work, ...] = ("taken", "changed", "written")
 NO_BRIEF = "no brief says what it was written for"
 ENTANGLED = "another change of the same review reaches into it"
-SHORT = "too short: {} words, and a piece has at least {}"
+SHORT = "too short: a piece has at least {1} words, and this one {0}"
 
 
 class Row(NamedTuple):

@@ -44,13 +44,16 @@ def card(known: Known) -> str:
     adapter, name = known.adapter, escape(known.adapter.name)
     mark = '<span class="mark">in use</span>' if known.worn else ""
     made = datetime.fromtimestamp(adapter.created)
-    learned = plural(adapter.pieces, "piece") + (f": {adapter.source}" if adapter.source else "")
+    learned = plural(adapter.pieces, "piece" if adapter.kind == "sft" else "request") + (
+        f": {adapter.source}" if adapter.source else ""
+    )
     rows = [("Fits", known.base or adapter.base), ("Trained on", learned), ("Made", f"{made.day} {made:%B %Y}")]
-    rows += [("Kept", f"after update {adapter.step}, the best of its run")] if adapter.which == "best" else []
+    rows += [("Kept", f"after step {adapter.step}, the best of its run")] if adapter.which == "best" else []
     rows += [(term, text) for key, term in FIGURES.items() if (text := _figure(adapter, key))]
     rows += [("Judged by", adapter.judge)] if adapter.judge else []
     facts = "".join(f'<dt>{escape(term)}</dt><dd dir="auto">{escape(value)}</dd>' for term, value in rows)
-    here = "" if known.base else '<p class="state">The model that it fits is not on this machine.</p>'
+    absent = f"Its base, {escape(adapter.base)}, is not on this machine; get it to use this adapter."
+    here = "" if known.base else f'<p class="state">{absent}</p>'
     return (
         f'<li class="model" data-adapter="{name}" aria-label="Adapter {name}"><header><h3 dir="auto">{name}</h3>{mark}'
         f'</header><p class="about">{GOAL[adapter.kind]}.</p><dl>{facts}</dl>{here}{_actions(known)}</li>'

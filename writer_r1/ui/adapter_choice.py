@@ -31,7 +31,7 @@ def build(workspace: Workspace) -> Choice:
             [NONE],
             value="",
             label="Adapter",
-            info="What was learned in Train; the judge wears none.",
+            info="What a model learned in Train; only the writing model uses it.",
             visible=False,
             interactive=True,
             filterable=False,

@@ -164,7 +164,7 @@ def _nothing_left(pairs: Sequence[BlindPair], *, writing: bool) -> str:
         return f'<p class="quiet">{first}</p>' if first else ""
     if writing:
         return '<p class="quiet">All that is written is read; the next pair appears here in a moment.</p>'
-    kept = "Your choices are kept as pairs to train on, and leave with “Export decisions” in Settings."
+    kept = "Your choices are kept as pairs to train on; “Export decisions” under Settings & help makes a file of them."
     more = _act("more", f"Write {FIRST} more pairs", "blind-more", main=True)
     return f'<p class="read">{plural(len(pairs), "pair")} read. {kept}</p><div class="acts choices">{more}</div>'
 

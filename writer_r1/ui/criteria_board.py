@@ -35,7 +35,7 @@ ORIGIN = {
     "user": "Yours",
 }
 WEIGHTS = (0.5, 1.0, 2.0, 3.0)
-CLOSED = "You can change these when this run ends; press Stop to change them now."
+CLOSED = "You can change these when this session ends; press Stop to change them now."
 DISMISS = '<span class="long">Not for this piece</span><span class="short">Not here</span>'
 EMPTY = "Criteria appear when you start; or add your own."
 BROKEN = "Stopped before the criteria were ready; “Find now” begins again, or add your own."
@@ -94,7 +94,7 @@ def _head(current: Rubric | None, busy: bool) -> str:
         button("Your voice…", voice_opening(current), key="voice", off=busy, tip=_VOICE),
         button(find, 'data-act="find"', key="find", off=busy, tip=_FIND),
         button("Save…", 'data-dialog="save"', key="save", off=current is None, tip=_SAVE),
-        button("From library…", 'data-dialog="library"', key="library", off=busy, tip="Criteria you saved before"),
+        button("Use saved…", 'data-dialog="library"', key="library", off=busy, tip="Criteria you saved before"),
     ]
     return f'<header><h2>Criteria{count}</h2><div class="tools">{"".join(tools)}</div></header>'
 

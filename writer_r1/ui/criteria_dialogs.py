@@ -119,7 +119,8 @@ _SAMPLE = (
 )
 _SAVE_AS = (
     '<label>Name<input name="name" maxlength="80" required autocomplete="off"></label>'
-    '<p class="quiet">They can then be used for other pieces. A name used before is replaced.</p>'
+    '<p class="quiet">They can then be used for other pieces. Under a name used before, they replace what was '
+    "saved there.</p>"
 )
 
 

@@ -10,8 +10,8 @@ from writer_r1.ui.scores import details, ten
 
 READERS = "What readers are expected to say of the whole text, by a fit to people's ratings of stories:"
 UNFITTED = (
-    "This judge model was never calibrated, so only what needs no model went into what readers are expected to say "
-    "(`writer-r1 calibrate` fits it):"
+    "What readers are expected to say of the whole text, by what can be measured without this judge, for it was never "
+    "compared with real readers:"
 )
 MEASURED = "Measured without a model:"
 

@@ -61,9 +61,9 @@ def library_files() -> str:
     """Return the buttons that take the whole library out and put it back."""
     about = (
         "To keep elsewhere or take to another machine: one zip with every piece, its versions and sessions, the "
-        "settings and what was measured of judges. Models are not in it. Backups that the studio made lie in “backups” "
-        "in the folder above and can be restored as well."
+        "settings and what was measured of judges. Models, adapters and training runs are not in it. Backups "
+        "that the studio made are in the list above."
     )
-    buttons = {"backup": "Download everything", "restore": "Restore from a backup …"}
+    buttons = {"backup": "Download the library", "restore": "Restore from a backup …"}
     row = "".join(f'<button type="button" data-library="{act}">{name}</button> ' for act, name in buttons.items())
     return f'<div class="library-files"><p>{about}</p><p>{row}</p></div>'

@@ -3,7 +3,10 @@
 from html import escape
 
 GLOSSARY = (
-    ("Brief", "What you want written, in your own words: what it is, for whom, how long, and what must be in it."),
+    (
+        "Brief",
+        "What you want written, in your words, also called your request: what, for whom, how long, what must be in it.",
+    ),
     ("Piece", "One document of yours: its brief, its text and its criteria."),
     (
         "Version",
@@ -54,6 +57,11 @@ GLOSSARY = (
         "Training",
         "Letting a model learn from pieces, or from its own drafts; what it learned is an adapter.",
     ),
+    (
+        "Thought",
+        "One reply in which the model plans, drafts, notices what is weak and revises; “Think in one go” asks for it.",
+    ),
+    ("Reflection", "What a model noticed in its own draft before it revised it."),
     ("Adapter", "What a model learned in training: a small file that is switched on over its base model, or off."),
     ("Base", "The model that an adapter was trained on, and works with."),
     ("Checkpoint", "What a training run has learned so far, kept on disk, from which it can go on."),
@@ -62,6 +70,12 @@ GLOSSARY = (
     ("Reward", "What a draft earns in training, from 0 to 1: how many of its criteria it meets, and how well."),
     ("Compare blind", "Reading two texts to one request, an adapter's and its base's, without knowing which is which."),
     ("GGUF", "The kind of file a model comes in here; many models can be had as GGUF."),
+    (
+        "Q4, Q8",
+        "How tightly a model file is packed: at Q4 it is small and quick, at Q8 larger and a little more exact.",
+    ),
+    ("Hub", "A public store of models on the internet, which is asked only when you search it or download from it."),
+    ("Gated", "Said of a model that opens only after you accept its makers’ terms on its page."),
     ("Memory", "The working space of this machine (RAM), which a model must fit into while it is in use."),
     ("Token", "A piece of a word, the unit a model reads and writes in: 100 tokens are about 75 English words."),
     ("Context", "How much a model can keep in view at once, brief, criteria and text together, counted in tokens."),

@@ -55,7 +55,7 @@ def _found(row: Found) -> str:
     name = escape(row.id)
     return (
         f'<li class="found"><p><b dir="auto">{name}</b> {_gated(row.gated)}<br><span class="quiet" dir="auto">'
-        f"{row.downloads:,} downloads · licence {escape(row.licence)}</span></p>"
+        f"Downloads: {row.downloads:,} · licence {escape(row.licence)}</span></p>"
         f"{_button('open', 'See its files', f'hf:{row.id}', label=row.id)}</li>"
     )
 
@@ -66,7 +66,7 @@ def _repository(repository: Repository, machine: Machine, here: Mapping[str, Sta
     body = (
         f'<ul class="plain" role="list">{rows}</ul>' if rows else f'<p class="wrong">{escape(nothing(repository))}</p>'
     )
-    told = f"{repository.downloads:,} downloads · licence {repository.licence}"
+    told = f"Downloads: {repository.downloads:,} · licence {repository.licence}"
     head = f'<h3 dir="auto">{escape(repository.id)}</h3>{_gated(repository.gated)}'
     return f"<header>{head}</header>{_state(told)}{closed}{body}"
 

@@ -19,7 +19,7 @@ from writer_r1.workspace import Workspace
 
 LOOK_S = 0.5
 SOON_S = 1.5  # an answer that comes by then is shown at once
-OFF = "The hub is switched off on this machine (HF_HUB_OFFLINE)."
+OFF = "Searching is switched off on this machine (HF_HUB_OFFLINE); start the studio without that setting to search."
 
 
 class View(NamedTuple):
@@ -83,10 +83,10 @@ def on_act(workspace: Workspace, view: View, wish: dict[str, str]) -> Page:
 def build(workspace: Workspace) -> Any:
     """Place the parts in the open tab, wire them, and return what happens after a button was heard."""
     host = urlsplit(hub.endpoint()).netloc
-    tells = f"Your words go to {host} when you press Search, and nothing before. Or name one: OWNER/NAME."
+    tells = f"Your words go to {host} when you press Search, and nothing before. Or type its full name, OWNER/NAME."
     with gr.Row(elem_id="find-model"):
         words = gr.Textbox(
-            label="Find a model on the hub",
+            label="Find a model on the internet",
             info=OFF if hub.offline() else tells,
             placeholder="llama instruct, or OWNER/NAME",
             max_lines=1,

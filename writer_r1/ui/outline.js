@@ -108,7 +108,7 @@ const mark = () => {
     part.querySelector(".works").textContent = now.scenes.length < 2
       ? `One part of ${counted(now.words, "word")} is more than a model reads at once. Put a heading (# Chapter 1) or *** between its scenes to work on one of them.`
       : "Start writes anew, and “Judge my text” judges and revises:";
-    part.querySelector(".why").textContent = all.hidden || !all.disabled ? "" : "The whole is more than a model reads at once; of the rest it is told in short.";
+    part.querySelector(".why").textContent = all.hidden || !all.disabled ? "" : "The whole text is too long to be worked on at once; the model is given the rest as a summary.";
   }
   const places = [...element.querySelectorAll(".parts button")];
   const current = find(`.parts [data-scene="${now.open}"]`);

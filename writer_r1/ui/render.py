@@ -57,7 +57,7 @@ def card(view: View) -> str:
         return notice(view.trouble, "", "Leave the studio running until this is put right; saving is tried again.")
     if view.now.error:
         again = "change a criterion once more" if view.rescoring else "press Start again"
-        return notice(view.now.error, kept, f"When that is put right, {again}.")
+        return notice(view.now.error, kept, f"Put right what can be put right, then {again}.")
     if not view.ended or view.now.finished:
         return ""
     if view.rescoring:

@@ -106,7 +106,8 @@ def _round(view: View, rubric: Rubric | None, attempt: Attempt) -> str:
     if attempt.aside:
         facts += f'<p class="quiet" dir="auto">Said before the piece, and left out: “{escape(attempt.aside)}”</p>'
     kept = "" if attempt.accepted is None else "Accepted: " if attempt.accepted else "Not accepted: "
-    why = f'<p class="quiet" dir="auto">{kept}{escape(attempt.why)}</p>' if attempt.parent and kept else ""
+    reason = "it could not be judged" if attempt.why.startswith("not judged") else attempt.why
+    why = f'<p class="quiet" dir="auto">{kept}{escape(reason)}</p>' if attempt.parent and kept else ""
     mean = ""
     if given is not None:
         mean = f'<p class="mean"><b>{ten(given.reward)}</b> of 10 overall, {GUIDE} · {label(given.judge)}</p>'

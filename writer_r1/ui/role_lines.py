@@ -12,7 +12,7 @@ SAME = (
     "The same model writes and judges. A model tends to like its own prose, so another judge is fairer, "
     "if this machine has the memory for both."
 )
-NEXT_RUN = "Switching takes effect with the next run."
+NEXT_RUN = "Switching takes effect with the next session."
 DOES: dict[Role, str] = {
     "writer": "writes",
     "judge": "judges",
@@ -34,7 +34,9 @@ def roles(shelf: Shelf) -> str:
     if writer is None or writer.state != "ready":
         least = min((m for m in shelf.models if m.sha256), key=lambda m: m.bytes, default=None)
         quickest = f" {escape(least.label)} is the smallest, {amount(least.bytes)}." if least else ""
-        return f'<div class="roles"><p>No model is here yet, and none can write without one.{quickest}</p></div>'
+        return (
+            f'<div class="roles"><p>No model is here yet, and nothing can be written without one.{quickest}</p></div>'
+        )
     lines = [f"<p><b>{escape(writer.label)}</b> writes.</p>"]
     if judge is None or judge.name == writer.name:
         lines = [f"<p><b>{escape(writer.label)}</b> writes and judges.</p>", f'<p class="quiet">{SAME}</p>']

@@ -22,8 +22,8 @@ from writer_r1.ui.view import View, judged, outdated, over, own_of, standing, ti
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
 BECAUSE = {
-    "target reached": "Stopped because the scores reached the target",
-    "no improvement": "Stopped because another round brought nothing better",
+    "target reached": "Stopped because the scores are high enough",
+    "no improvement": "Stopped because two rounds in a row brought nothing better",
     "round limit reached": "Stopped because all rounds are written",
 }
 WORDS_STEP = 10
@@ -55,7 +55,7 @@ def round_board(view: View | None, *, busy: bool, drawn: Drawn | None = None) ->
 def head(view: View) -> str:
     """Return why the rounds ended, and what can be chosen for all of them."""
     why = BECAUSE.get(view.now.stopped or "", standing(view)) if over(view) else ""
-    ending = f'<p class="ending">{escape(why)}.</p>' if why else ""
+    ending = f'<p class="ending">{escape(why.rstrip("."))}.</p>' if why else ""
     best = view.now.attempt(view.now.best) if view.now.best is not None else None
     if best and len(view.now.attempts) > 1:
         ending += f'<button type="button" class="go" data-go="{best.number}">Best: {title(best)}</button>'

@@ -42,7 +42,7 @@ def act(workspace: Workspace, folder: Path, asked: dict[str, str]) -> Plan | Non
             tell(f"“{folder.name}” is off the list. Its files lie in {set_aside(folder)}.")
         case "try" | "last" as which:
             adapter_choice.choose(workspace, adopt(folder, workspace.home, "last" if which == "last" else None))
-            tell(f"“{folder.name}” is chosen beside Start; the next run in Write wears it.")
+            tell(f"“{folder.name}” is chosen beside Start and is used from the next session on.")
         case "note":
             keep_note(folder, asked.get("title", ""), asked.get("note", ""))
         case "blind":

@@ -35,7 +35,7 @@ def saver(workspace: Workspace) -> Callable[[Any], dict[str, Any]]:
         try:
             return keep(workspace, Sent.model_validate(sent))
         except ValidationError:
-            return {"error": "This piece is too long to be kept here; split it into chapters."}
+            return {"error": "This piece is too long to be kept; put a part of it into a new piece."}
         except WriterError as error:
             return {"error": str(error)}
 

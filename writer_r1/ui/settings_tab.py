@@ -31,8 +31,8 @@ from writer_r1.workspace import Workspace
 AUTOMATIC = "Automatic"
 WORD = "DELETE"
 STAYS = (
-    "Every piece, its versions and sessions, saved criteria, lessons and training runs are removed. Models, adapters "
-    "and settings stay."
+    "Every piece, its versions and sessions, saved criteria, lessons, training runs and what was made to train on are "
+    "removed. Models, adapters (also those that learned from your pieces) and settings stay."
 )
 COMFORT = """(theme, size, width, leading, letters) =>
   { window.studio.comfort({theme, size, width, leading, letters}); return [] }"""
@@ -121,7 +121,7 @@ def on_delete(workspace: Workspace, typed: str, backups_too: bool) -> tuple[str,
         return answer(str(error), wrong=True), typed, listed(workspace), library_facts(workspace)
     kept = len(workspace.store.kept_backups())
     rest = f" {plural(kept, 'backup')} in {workspace.store.backups} still hold what you wrote." if kept else ""
-    said = answer(f"Everything you wrote is deleted.{rest} Models and settings stay.")
+    said = answer(f"Everything you wrote is deleted.{rest} Models, adapters and settings stay.")
     return said, "", listed(workspace), library_facts(workspace)
 
 

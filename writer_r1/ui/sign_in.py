@@ -22,7 +22,7 @@ LONGEST_S = 60.0
 FORGOTTEN_S = 3600.0  # after so long without another one wrong passwords are forgotten
 MOST = 10_000  # addresses remembered
 WRONG = "No writer has this name and this password. Look at both and try again."
-WAIT = "Too many tries. Wait {} seconds, then try again."
+WAIT = "Too many tries. Try again in {} s."
 CAPS = "Who may sign in is set by whoever runs this studio."
 
 

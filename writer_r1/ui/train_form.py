@@ -32,7 +32,7 @@ PRACTISED = [
     ("Thoughts, paid for their piece", "outcome"),
     ("Thoughts, each part paid for what it did", "credits"),
     ("Thoughts, each reflection paid besides", "dense"),
-    ("The same by a value head (PPO)", "ppo"),
+    ("The same, with a part that learns to foresee the reward (PPO)", "ppo"),
 ]
 BASE_ITSELF = ("The base itself", "")
 NUMBERS = {  # name of a setting: label, what it does, and of which goals
@@ -43,7 +43,7 @@ NUMBERS = {  # name of a setting: label, what it does, and of which goals
     "text_tokens": ("Longest text, in tokens", "100 tokens are about 75 words.", ("sft", "mrpo")),
     "micro_tokens": ("Tokens in one pass", "Halve it when memory is short.", ("sft", "mrpo")),
     "rank": ("Rank of the adapter", "How much it can hold.", ("sft", "mrpo")),
-    "checkpoint_every": ("Steps between checkpoints", "", ("sft", "mrpo")),
+    "checkpoint_every": ("Steps between checkpoints", "A stopped run goes on from the last one.", ("sft", "mrpo")),
     "threads": ("Threads", "More than free cores make it slower.", ("sft", "mrpo")),
     "seed": ("Seed", "The same seed gives the same run.", ("sft", "mrpo")),
 }

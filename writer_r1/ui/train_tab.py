@@ -294,7 +294,7 @@ def note(workspace: Workspace) -> str:
     who = f'“<b dir="auto">{escape(name[1:-1])}</b>”' if mine else f"{name[0].upper()}{name[1:]}"
     more = ' <button type="button" class="link" data-tab="train">See how it goes</button>' if mine else ""
     return (
-        f'<p class="beside">{who} is training on this machine. You can go on writing: '
-        "both are slower meanwhile, and the writing model is loaded again when you press Start, if its memory is free."
+        f'<p class="beside">{who} is training on this machine. You can go on writing, but '
+        "both are slower. Start loads the writing model again, if there is memory for both."
         f"{more}</p>"
     )

@@ -40,7 +40,8 @@ MEANING: dict[Trust, str] = {
     "unmeasured": "Nobody has measured how far this judge can be trusted; the Models page has a test for it.",
 }
 UNFITTED = (
-    "This model was never fitted to what readers say, so only what needs no model tells what they might say of a text."
+    "Nobody has compared this model with real readers, so what they might say of a text is told by what can be "
+    "measured without it."
 )
 HONEST = (
     "At its best a judge is one reader among many, and its score a guide, not a verdict. "
@@ -107,7 +108,9 @@ def known(found: Qualification | None, fit: str = "") -> str:
     if found is None:
         return f"As a judge: not measured{fitted}"
     order = found.ladders[ALL].il
-    ordered = "orders no texts" if order is None else f"orders spoiled texts {of_100(order)} of 100"
+    ordered = (
+        "orders no texts" if order is None else f"puts spoiled texts below sound ones {of_100(order)} times in 100"
+    )
     return f"As a judge: {LABEL[found.trust]} · {ordered} · measured {day(found.measured)}{fitted}"
 
 
@@ -211,9 +214,7 @@ def _how(found: Qualification) -> str:
     said = [f"Measured {day(found.measured)} on {found.texts:,} texts"]
     if found.position_consistency is not None:
         said.append(f"two wordings of the question agree on {of_100(found.position_consistency)} of 100 steps")
-    if found.entropy is not None:
-        said.append(f"its scores carry {found.entropy:.1f} bits")
     said.append(f"{of_100(found.unscored)} of 100 scores are missing")
     short = f" Below the pass mark: {', '.join(MARKS.get(k, k) for k in found.failing)}." if found.failing else ""
-    lines = "Lines are 95 % intervals, notches what chance would reach."
+    lines = "The thin line is where the true figure very likely lies, the notch what guessing would reach."
     return f"{'; '.join(said)}.{short} {lines}"

@@ -18,6 +18,7 @@ from writer_r1.events import (
     Thought,
     ThoughtDelta,
 )
+from writer_r1.explaining import NO_REASONS
 from writer_r1.folding import fold
 from writer_r1.reasons import GIVING
 from writer_r1.store import OwnScore
@@ -25,8 +26,8 @@ from writer_r1.trajectory import Attempt, Trajectory
 from writer_r1.usefulness import Tried
 
 ENDINGS = {
-    "target reached": "Done: the scores reached the target",
-    "no improvement": "Done: another round brought nothing better",
+    "target reached": "Done: the scores are high enough",
+    "no improvement": "Done: two rounds in a row brought nothing better",
     "round limit reached": "Done: all rounds are written",
     "user": "Stopped by you; the text so far is kept",
     "criteria ready": "The criteria are ready: change them as you like, then press Start or “Judge my text”",
@@ -167,7 +168,9 @@ def phase_of(view: View) -> str:
     if now.error:
         return "Failed; the text so far is kept" if any(a.text for a in now.attempts) else "Failed"
     if now.finished:
-        return ENDINGS.get(now.stopped or "", f"Done: {now.stopped}" if now.stopped else "Done")
+        why = now.stopped or ""
+        lacks = why if why.startswith(NO_REASONS) else f"Done: {why}" if why else "Done"
+        return ENDINGS.get(why, lacks[0].upper() + lacks[1:])
     if view.ended:
         return INTERRUPTED
     words = now.status or "starting"

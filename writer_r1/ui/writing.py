@@ -49,7 +49,7 @@ def place_brief(workspace: Workspace) -> tuple[gr.Textbox, tuple[Any, ...]]:
             3,
             step=1,
             label="Rounds of revision",
-            info="Of a draft or of your text; 0 only judges.",
+            info="How often a draft or your text is reworked; 0: never.",
             elem_id="count",
             scale=0,
             min_width=240,
