@@ -16,7 +16,7 @@ from typing import Any
 import scripted
 from scripted import overlap, script
 
-from writer_r1 import catalog, differences, qualification
+from writer_r1 import catalog, qualification
 from writer_r1 import workspace as workspace_module
 from writer_r1.errors import ModelError
 from writer_r1.libraries import Libraries
@@ -102,7 +102,6 @@ def main(home: Path, port: int, writers: Path | None = None) -> None:
     Workspace.similarity = staticmethod(overlap)  # type: ignore[assignment, method-assign]
     workspace._loaded["fake"] = paced = Paced(home)
     workspace_module.load = lambda path, **more: paced  # let go while a run trains, and taken again
-    differences.LIMIT_S = 30.0  # on a busy machine, too, the same changes are found
     for kind in job.PROGRAM:
         job.PROGRAM[kind] = (str(Path(__file__).with_name("training_child.py")),)
     closing: Workspace | Libraries = workspace

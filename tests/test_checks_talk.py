@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from writer_r1.checks import meta_talk
-from writer_r1.checks.aside import aside, aside_of
+from writer_r1.checks.aside import aside, parted
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the development data is not beside this checkout")
@@ -75,13 +75,21 @@ ASIDES = [
     "Sure! Here’s the piece:\n\n",
     "OK, sure! Of course. Here's the story you asked for:\r\n\r\n",
     "Sure — here's a monologue of a mill:\n\n",
-    "Great! Here's a quiet look at a mill in 150 words:\n\n",
+    "Certainly! Here's a quiet look at a mill in 150 words:\n\n",
     "Sure!\n\nHere's the requested scene:\n\n",
     "**Sure thing! Here is a poem about mills:**\n\n---\n\n",
     "Certainly. Here’s an account of a well-known mill from the Renaissance:\n",
     "Okay, great! I'd be happy to write that. Here is your story:\n\n",
     "Here's a written piece that meets your request:\n\n",
-    "Here is the revised story:\n\n***\n\n",
+    "Here's a story that meets your requirements:\n\n",
+    "Okay, here's a short story about a mill, aiming for a melancholic tone:\n\n",
+    "Sure! Here's my attempt at a story:\n\n",
+    "Sure, I can help with that. Here's a short story:\n\n",
+    "Of course! Here's a slightly longer, more evocative story about a mill:\n\n",
+    "Sure! Here you go:\n\n",
+    "Here is a 150-word story about a mill:\n\n***\n\n",
+    "Certainly! Here's a farewell letter from a miller who, after forty years at one wheel, learns that the mill is to "
+    "be sold and that one last night is left to say goodbye to it:\n\n",
     "Here's a possible story about a mill that stood still:\n\n",
 ]
 OF_THE_PIECE = [
@@ -101,6 +109,17 @@ OF_THE_PIECE = [
     "Here is the final entry in my father's log:\n\nMay 4. Ice.",
     "Here is an edited transcript of the call:\n\n“Who is there?”",
     "Here is my revised will:\n\nThe mill goes to Ann.",
+    "Here is the final letter:\n\nDear Ann, the mill stood still.",
+    "I'd love to tell you I was brave. Here's the true story:\n\nI ran.",
+    "I'd love to say it ended there. Here is the rest of the story:\n\nIt burned.",
+    "Here is the confession you asked for, Father:\n\nI burned the mill.",
+    "Here is the account you requested, Your Honour:\n\nThe mill burned.",
+    "Here's the story you asked me for:\n\nThe mill burned.",
+    "Here is the truth you wanted:\n\nThe mill burned.",
+    "Here is the 40-word notice that the Gazette ran:\n\nMill for sale.",
+    "Of course, here is the letter he left:\n\nThe mill is yours.",
+    "Okay, here's my story:\n\nThe mill burned.",
+    "Sure, here is my letter to the miller:\n\nThe mill burned.",
     "Here's a final word of advice:\n\nsell the mill.",
     "Sure! Here's the piece: The keeper wrote on the wall one word a night, and in June it said:\n\n“Go home.”",
     "Here's a possible story, he said. And another:\n\nThe mill.",
@@ -112,13 +131,14 @@ def test_a_line_that_announces_the_piece_is_told_from_it_and_not_before_it_is_wh
     text = f"{said}“Here is the mill,” she said. It stood still."
     assert aside(text) == said
     told = [aside(text[:k]) for k in range(len(text))]
-    assert aside_of(text) == said and aside_of(said) == said and aside_of(said.rstrip()) == said.rstrip()
+    assert parted(text, "") == (said, text[len(said) :]) and parted(said, "") == (said, "")
+    assert parted(said.rstrip(), "") == (said.rstrip(), "")
     assert set(told) == {None, said} and told.count(None) <= len(said) + 2
 
 
 @pytest.mark.parametrize("text", OF_THE_PIECE)
 def test_what_may_open_a_story_is_its_own(text: str):
-    assert {aside(text[:k]) for k in range(len(text) + 1)} <= {None, ""} and aside(text) == "" == aside_of(text)
+    assert {aside(text[:k]) for k in range(len(text) + 1)} <= {None, ""} and aside(text) == "" == parted(text, "")[0]
 
 
 @settings(deadline=None)

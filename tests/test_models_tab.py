@@ -306,7 +306,7 @@ def test_a_ready_model_says_what_is_known_of_it_as_a_judge_and_others_say_nothin
     here(workspace)
     assert "As a judge: not measured" in card_of(workspace).text and card_of(workspace).acts == ["test", "remove"]
     measured(workspace)
-    says = "As a judge: some trust · puts spoiled texts below sound ones 93 times in 100 · measured 3 Nov 2025"
+    says = "As a judge: some trust · puts the more spoiled of two texts lower 93 times in 100 · measured 3 Nov 2025"
     assert says in card_of(workspace).text and card_of(workspace).acts == ["remove"]
     for change in ({"prompt_hash": "another"}, {"calibration": "an-earlier-fit"}):
         measured(workspace, **change)

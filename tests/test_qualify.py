@@ -114,7 +114,8 @@ def test_a_judge_that_knows_the_order_is_given_all_of_it_and_without_readers_no_
     assert {row.accuracy for row in found.adversarial.values()} == {1.0} and len(found.adversarial) == 6
     assert (found.position_consistency, found.unscored, found.trust, found.failing) == (1.0, 0.0, "some", ())
     assert found.texts == len(worth) and found.originals == 2 and found.sets == {}
-    assert sentence(found) == "Was not compared with readers; puts spoiled texts below sound ones 100 times in 100."
+    order = "puts the more spoiled of two texts lower 100 times in 100"
+    assert sentence(found) == f"Was not compared with readers; {order}."
 
 
 def test_a_judge_that_says_the_same_of_everything_gets_half_of_the_order_and_no_trust(
@@ -133,7 +134,7 @@ def test_a_judge_that_turns_the_order_upside_down_gets_none_of_it(
     found = measured(workspace, monkeypatch, lambda request, text: 1 - worth[request, text])
     assert {row.il for row in found.ladders.values()} == {0.0} and found.trust == "none"
     assert {row.accuracy for row in found.adversarial.values()} == {0.0}
-    assert "below sound ones 0 times in 100" in sentence(found)
+    assert "the more spoiled of two texts lower 0 times in 100" in sentence(found)
 
 
 def test_a_judge_that_is_won_once_by_a_text_made_to_please_misses_a_mark_and_keeps_its_word(
@@ -434,7 +435,7 @@ def test_a_judge_at_odds_with_readers_is_held_to_little_trust_and_says_on_what(
     )
     assert contrary.trust == "low" and contrary.failing == ("wp_a",)
     assert sentence(contrary).startswith(
-        "Does not agree with readers on grammar, cohesion, likability or relevance; puts spoiled texts below"
+        "Does not agree with readers on grammar, cohesion, likability or relevance; puts the more spoiled"
     )
 
 

@@ -72,7 +72,7 @@ def test_it_opens_within_two_seconds_with_its_outline(pages: Pages, novel: Piece
         short.append(opened(pages, letter, f"{text} === 'My girl,'"))
     told = {"novel_opens_s": round(statistics.median(long), 2), "letter_opens_s": round(statistics.median(short), 2)}
     print(f"RESULT {json.dumps(told)}")
-    assert min(long) <= max(2.0, 2 * min(short))
+    assert min(long) <= max(2.0, min(short) + max(0.8, 0.6 * min(short)))
 
 
 def test_the_page_and_the_studio_read_chapters_and_scenes_alike(page: Page) -> None:
@@ -139,18 +139,22 @@ def test_words_are_found_and_walked_through_within_a_fifth_of_a_second(page: Pag
           const found = [], next = document.querySelector("#outline [data-step='1']");
           const input = document.querySelector("#outline .finding input");
           for (const words of ["the", "vel", "corden the", "zzzz", input.value]) {
-            const began = performance.now();
-            input.value = words;
-            next.disabled = false;
-            next.click();
-            await new Promise((r) => requestAnimationFrame(() => setTimeout(r)));
-            found.push(performance.now() - began);
+            const tries = [];
+            for (let i = 0; i < 3; i++) {
+              const began = performance.now();
+              input.value = words;
+              next.disabled = false;
+              next.click();
+              await new Promise((r) => requestAnimationFrame(() => setTimeout(r)));
+              tries.push(performance.now() - began);
+            }
+            found.push(Math.min(...tries));
           }
           return found;
         }"""
     )
     print(f"RESULT {json.dumps({'find_ms': [round(t) for t in took]})}")
-    assert sorted(took)[1] <= 200  # one is of words that stand nowhere
+    assert max(took) <= 200
     places = "['selectionStart', 'selectionEnd', 'scrollTop']"
     chosen = page.evaluate(f"{places}.map(name => document.querySelector('{BOX}')[name])")
     assert NOVEL[chosen[0] : chosen[1]] == wanted and chosen[2] > 1000
@@ -163,13 +167,16 @@ def test_words_are_found_and_walked_through_within_a_fifth_of_a_second(page: Pag
 def test_the_library_is_searched_within_a_fifth_of_a_second(pages: Pages, novel: Piece) -> None:
     store = pages.studio.store
     words, took = " ".join(NOVEL.split()[50_000:50_003]), []
-    for query in (words, "harbour", "vel", "zzzz", words):
-        began = time.monotonic()
-        found = store.find(query)
-        took.append(time.monotonic() - began)
+    for query in (words, "harbour", "vel", "zzzz"):
+        tries = []
+        for _ in range(3):
+            began = time.monotonic()
+            found = store.find(query)
+            tries.append(time.monotonic() - began)
+        took.append(min(tries))
         assert (novel.id in {hit.piece.id for hit in found}) is (query != "zzzz")
     print(f"RESULT {json.dumps({'library_find_ms': [round(1000 * t) for t in took]})}")
-    assert sorted(took)[1] <= 0.2  # one is of words that stand nowhere
+    assert max(took) <= 0.2
 
 
 def test_the_outline_leads_to_a_scene_by_key_and_says_which_one_is_worked_on(page: Page) -> None:
@@ -218,12 +225,15 @@ def test_a_scene_is_judged_revised_reviewed_and_put_back_with_the_rest_untouched
     page.locator("#rounds .story-so-far summary").click()
     expect(page.locator("#rounds .story-so-far dt").first).to_have_text("Chapter 1")
     expect(page.locator("#rounds .story-so-far dd")).to_have_count(25)
-    began = time.monotonic()
-    page.locator("#rounds [data-review='2']").click()
+    took = page.evaluate("""async () => {
+      const began = performance.now();
+      document.querySelector("#rounds [data-review='2']").click();
+      while (!document.querySelector("#proposals .review h2")) await new Promise((r) => requestAnimationFrame(r));
+      return (performance.now() - began) / 1000;
+    }""")
     expect(page.locator("#proposals .review h2")).to_have_text("Changes of Round 1 in Chapter 4, scene 2 of 3")
-    took = time.monotonic() - began
     print(f"RESULT {json.dumps({'review_opens_s': round(took, 2)})}")
-    assert took <= 3.0  # under half a second where nobody else uses the cores
+    assert took <= 2.0  # a fraction of it where nobody else uses the cores
     page.locator("#proposals [data-do='accept-all']").click()
     page.locator("#proposals [data-do='put']").click()
     there = NOVEL[: place.start] + texts[1] + NOVEL[place.end :]

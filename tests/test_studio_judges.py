@@ -47,7 +47,7 @@ def test_a_test_is_begun_stopped_and_gone_on_with_from_any_page(pages: Pages, st
     studio.script()
     card(page).get_by_role("button", name="Go on").click()
     expect(mine).to_contain_text(
-        re.compile(r"As a judge: (some|low|no) trust · puts spoiled texts below"), timeout=60_000
+        re.compile(r"As a judge: (some|low|no) trust · puts the more spoiled of two texts lower"), timeout=60_000
     )
     expect(page.locator(".toast-body")).to_contain_text("was tested as a judge")
     expect(mine.get_by_role("button", name=re.compile("Test|Go on|Stop"))).to_have_count(0)

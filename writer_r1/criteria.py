@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from typing import Literal, NamedTuple
 
-from writer_r1.checks.aside import aside_of
+from writer_r1.checks.aside import parted
 from writer_r1.errors import RubricError
 from writer_r1.events import Categorised, Coded, Event, Proposed, RubricReady, Status
 from writer_r1.facts import codes, measured_criteria, read_facts
@@ -119,7 +119,7 @@ def _samples(prompt: str, analyst: Analyst) -> list[str]:
             break
         sampling = Sampling(max_tokens=90, temperature=temperature, min_p=0.02, seed=analyst.seed + len(texts))
         texts += analyst.llm.drafts(request, sampling, count, analyst.cancel)
-    texts = [text.removeprefix(aside_of(text)).strip() for text in texts]
+    texts = [parted(text, prompt)[1].strip() for text in texts]
     return [text for text in texts if text]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from writer_r1.checks import copied_share, faults, is_looping, sentences, size
-from writer_r1.checks.aside import aside, aside_of
+from writer_r1.checks.aside import aside, own, parted
 from writer_r1.checks.talk import echoes
 from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.facts import TOLD, Facts, read_facts
@@ -173,17 +173,6 @@ def only_repeats(text: str, prompt: str, facts: Facts) -> bool:
     return 2 * sum(end - start for start, end in echoes(text, prompt)) > len(text)
 
 
-def parted(text: str, asked: str) -> tuple[str, str]:
-    """Return what announces a draft, and the draft; words that the request has are the draft's own."""
-    said = aside_of(text)
-    said = "" if _plain(said) in _plain(asked) else said
-    return said, text[len(said) :]
-
-
-def _plain(words: str) -> str:
-    return " ".join(words.replace("’", "'").casefold().split()).strip("*_#- ")
-
-
 def ripe(text: str, fresh: int, facts: Facts) -> int | None:
     """Return where a draft may end: as long as asked, at a sentence end among its last `fresh` characters; else None.
 
@@ -234,9 +223,9 @@ def stream(
             raise
         text += delta
         if said is None:
-            if aside(text) is None:
+            if (said := aside(text)) is None:
                 continue
-            said, text = parted(text, asked)
+            said, text = own(said, text, asked)
             delta = text
         yield DraftDelta(attempt=number, text=delta, parent=parent)
         if len(text) - looked >= LOOK_EVERY:

@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 class Joins(Asking[Asked]):
     """The servers that are being asked in the background, by what was asked for: an address, or a listed name."""
 
-    bug = "Asking the server failed by a fault of the studio; nothing was changed. Its window says more."
+    bug = "A fault stopped the asking; nothing was changed. The window the studio was started from says more."
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Asked("done"), Asked("running"))

@@ -32,7 +32,7 @@ def meant(words: str) -> str:
 class Lookups(Asking[Looked]):
     """What was asked of the hub by this process, by `meant`."""
 
-    bug = "Asking the model hub failed by a fault of the studio. Try again; the window it was started from says more."
+    bug = "A fault of the studio stopped the asking. Try again; the window the studio was started from says more."
 
     def __init__(self) -> None:
         super().__init__(Looked("none"), Looked("running"))

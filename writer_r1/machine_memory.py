@@ -33,7 +33,5 @@ def fit(need: int, machine: Machine) -> Fit:
 
 def memory_words(need: int, machine: Machine, more: str = "") -> str:
     """Return a need for memory against what this machine has, and what to do about it."""
-    todo = {"fits": "", "tight": " Close other programs before you use it.", "does not fit": " Choose a smaller one."}[
-        fit(need, machine)
-    ]
+    todo = {"fits": "", "tight": " Close other programs before you use it.", "does not fit": ""}[fit(need, machine)]
     return f"{amount(need)} of memory{more}; {amount(machine.free)} of {amount(machine.total)} is free.{todo}"

@@ -233,7 +233,7 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         if usable(attempt):
             yield Status(text="judging")
             evaluation = yield from evaluate(number, trace.prompt, text, rubric, judge, reasons=False)
-            if judge.cancel():
+            if judge.cancel() and (evaluation is None or evaluation.reward is None):
                 continue
         attempt = attempt.model_copy(update={"evaluation": evaluation})
         verdict = accept(rubric, best, attempt)

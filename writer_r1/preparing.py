@@ -31,7 +31,7 @@ BUSY: dict[Kind, str] = {
     "thoughts": f"Thinking traces are being made{WAIT}",
     "difficulty": f"Requests are being tried{WAIT}",
 }
-BUG = "A fault of the studio stopped the work; what was made is kept. Try again; its window says more."
+BUG = "A fault stopped the work; what was made is kept. Try again; the window the studio was started from says more."
 
 
 class Host(ModelHost, Protocol):

@@ -28,7 +28,7 @@ State = Literal["running", "done", "failed", "cancelled"]
 WINDOW_S = 15.0  # the speed is that of the last seconds: a slow start must not spoil the time left
 STEADY_S = 2.0  # before that much was seen, no speed is told
 STOPPING = "stopping"
-BUG = "A fault of the studio stopped the download; what came is kept. Try again; its window says more."
+BUG = "A fault stopped the download; what came is kept. Try again; the window the studio was started from says more."
 
 
 class Progress(NamedTuple):

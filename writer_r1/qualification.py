@@ -157,11 +157,11 @@ def _with_readers(readers: Rated | None) -> str:
 
 
 def spoiled(found: Qualification) -> str:
-    """Return how often a spoiled text is put below the sounder one, as part of a sentence."""
+    """Return how often the more spoiled of two texts is put lower, as part of a sentence."""
     order = found.ladders[ALL].il
     if order is None:
         return "could not be brought to put texts in order"
-    return f"puts spoiled texts below sound ones {of_100(order)} times in 100"
+    return f"puts the more spoiled of two texts lower {of_100(order)} times in 100"
 
 
 def of_100(share: float) -> int:

@@ -12,7 +12,7 @@ from writer_r1.qualification import result_at
 from writer_r1.qualify import Wanted, qualify
 from writer_r1.scored_texts import Host, kept_at
 
-BUG = "A fault of the studio stopped the test; what was read is kept. Try again; its window says more."
+BUG = "A fault stopped the test; what was read is kept. Try again; the window the studio was started from says more."
 ANOTHER = "{} is being tested as a judge; wait for its end, or press Stop there first."
 
 

@@ -10,31 +10,48 @@ import re
 _YES = r"(?:sure(?: thing)?|certainly|absolutely|of course)\b[^\w\"“]+"
 _AND = r"(?:ok|okay|great|gladly)\b[^\w\"“]+"
 _LEAD = rf"[*_#\s]*(?:{_AND}|{_YES})*"
-_GLADLY = r"i['’](?:d|ll) (?:be (?:happy|glad)|love) to\b[^\n.:!?]{0,100}"
-_GLAD = rf"(?:{_GLADLY}[.!]\s+)"
+_HELP = ("help", "assist", "write", "create", "share", "provide", "craft", "do that")
+_GLADLY = rf"i['’](?:d|ll) (?:be (?:happy|glad)|love) to (?:{'|'.join(_HELP)})\b[^\n.:!?]{{0,100}}"
+_GLAD = rf"(?:(?:{_GLADLY}|i can help(?: you)? with (?:that|this))[.!]\s+)"
 _HERE = r"(?:here|below)(?:['’]s| is)\s(?:an?|the|your|one)\s"
-_FEW = r"(?:[*_]*[\w’'-]+\s){0,3}?[*_]*"
+_FEW = r"(?:[*_]*[\w’'-]+,?\s){0,4}?[*_]*"
 _PIECE = (
-    r"(?:story|poem|piece|text|draft|version|revision|rewrite|essay|scene|letter|email|article|paragraph|response"
-    r"|account|monologue|dialogue|sonnet|haiku)\b"
+    r"(?:story|poem|piece|text|draft|version|essay|scene|letter|email|article|paragraph|response|account|monologue"
+    r"|dialogue|sonnet|haiku|tale|vignette|limerick|speech|fiction|passage|post)\b"
 )
-_MADE = r"(?:revised|rewritten|updated|improved|edited|requested|polished|final|expanded|shortened|reworked)"
 _ON = r"[^\n.:!?]{0,160}"  # the rest of one sentence
+_END = r"[^\n.:!?]{0,60}"
 _TO_YOU = (
-    r"\b(?:you (?:asked|requested|wanted)|your (?:request|prompt|instructions?|idea)|as requested|\d+[- ]words?)\b"
+    r"\b(?:you (?:asked for|requested|wanted)|as requested"
+    r"|your (?:request|prompt|instructions?|idea|requirements|criteria))\b"
 )
-_ASSURED = rf"(?:(?=[*_#\s]*(?:{_AND})*{_YES}){_LEAD}{_GLAD}?|{_LEAD}{_GLAD})"
+# Of whom stories tell: with these a line may be a narrator's, as "Here is the letter he left:" is.
+_NARRATED = rf"(?!{_ON}\b(?:I|me|my|we|us|our|he|she|they)\b)"
+_SPOKEN = rf"(?!{_ON}\b(?:him|his|her|them|their)\b)(?!{_ON},\s(?-i:[A-Z]))"
 _ASIDE = re.compile(
-    rf"(?:{_ASSURED}{_HERE}{_FEW}{_PIECE}(?!{_ON}\b(?:I|me|my)\b){_ON}"
-    rf"|{_LEAD}{_GLAD}?{_HERE}(?:{_ON}{_TO_YOU}{_ON}|(?:possible|sample)\s{_FEW}{_PIECE}{_ON}|{_MADE}\s{_PIECE}))"
+    # "Sure, here's …", "I'd be happy to help. Here's …": said by a model, unless it goes on as people do
+    rf"(?:(?:(?=[*_#\s]*(?:{_AND})*{_YES}){_LEAD}{_GLAD}?|{_LEAD}{_GLAD})"
+    rf"(?:{_HERE}{_NARRATED}(?:{_FEW}{_PIECE}{_ON}|{_ON}(?:{_TO_YOU}|\b\d+[- ]words?\b){_END})"
+    rf"|here(?:['’]s| is) my (?:attempt|take)\b{_ON}|here (?:it is|you go))"
+    # "Okay, here's a story about …"; "Okay, here's the story" is a narrator's
+    rf"|[*_#\s]*(?:{_AND})+here(?:['’]s| is)\san?\s{_NARRATED}{_FEW}{_PIECE}\s(?:about|of|in|for|that)\b{_ON}"
+    # without such words, what can hardly be said to anyone else
+    rf"|[*_#\s]*{_HERE}{_NARRATED}{_SPOKEN}{_FEW}{_PIECE}{_ON}{_TO_YOU}{_END}"
+    rf"|[*_#\s]*{_HERE}(?:(?:possible|sample|\d+[- ]word)\s{_FEW}{_PIECE}{_ON}|requested\s{_PIECE}))"
     r":[*_ \t]*\r?\n\s*(?:(?:-{3,}|\*{3,}|_{3,})[ \t]*\r?\n\s*)?",
     re.IGNORECASE,
 )
 _LED = re.compile(rf"{_LEAD}{_GLAD}?", re.IGNORECASE)
-_MAY_BE = re.compile(rf"{_HERE}{_ON}:?[*_ \t\r]*\Z|{_GLADLY}[.!]?\Z", re.IGNORECASE)
+_MAY_BE = re.compile(
+    rf"(?:{_HERE}|here(?:['’]s| is) my |here (?:it is|you go))[^\n.:!?]{{0,300}}:?[*_ \t\r]*\Z"
+    rf"|{_GLADLY}[.!]?\Z|i can help(?: you)? with (?:that|this)[.!]?\Z",
+    re.IGNORECASE,
+)
 _FIRST = (
-    *("sure", "thing", "certainly", "absolutely", "of course", "okay", "great", "gladly"),
-    *(f"i'{d} {glad} to" for d in ("d", "ll") for glad in ("be happy", "be glad", "love")),
+    *("sure", "thing", "certainly", "absolutely", "of course", "okay", "great", "gladly", "here it is", "here you go"),
+    *(f"i'{d} {glad} to {do}" for d in ("d", "ll") for glad in ("be happy", "be glad", "love") for do in _HELP),
+    *(f"i can help{you} with {it}" for you in ("", " you") for it in ("that", "this")),
+    *(f"here{be} my" for be in ("'s", " is")),
     *(f"{here}{be} {a}" for here in ("here", "below") for be in ("'s", " is") for a in ("an", "the", "your", "one")),
 )
 _SIGN = re.compile(r"[^\s*_-]")
@@ -47,14 +64,28 @@ def aside(text: str) -> str | None:
     None where `text` is a beginning that does not tell yet.
     """
     found = _ASIDE.match(text)
-    if found and _SIGN.search(text, found.end()):
+    if found and found.end() <= _LONGEST and _SIGN.search(text, found.end()):
         return found.group()
     led = _LED.match(text)
     line, _, rest = text[led.end() if led else 0 :].partition("\n")
     may = any(word.startswith(line.lower().replace("’", "'")) for word in _FIRST) or _MAY_BE.match(line)
-    return None if may and len(text) < _LONGEST and not _SIGN.search(rest) else ""
+    return None if may and len(text) <= _LONGEST and not _SIGN.search(rest) else ""
 
 
-def aside_of(reply: str) -> str:
-    """Return the aside of a whole reply; that is all of it where nothing follows."""
-    return (aside(reply) or aside(f"{reply}\n\n.") or "")[: len(reply)]
+def parted(reply: str, request: str) -> tuple[str, str]:
+    """Return the aside of a whole reply, which is all of it where nothing follows, and the piece.
+
+    Words that the request has are the piece's own.
+    """
+    said = (aside(reply) or aside(f"{reply}\n\n.") or "")[: len(reply)]
+    return own(said, reply, request)
+
+
+def own(said: str, reply: str, request: str) -> tuple[str, str]:
+    """Return what was said, and the piece after it; nothing was said where the request has these words."""
+    said = "" if _plain(said) in _plain(request) else said
+    return said, reply[len(said) :]
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.replace("’", "'").casefold().split()).strip("*_#-:. ")

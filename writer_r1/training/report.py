@@ -64,7 +64,7 @@ def report(folder: Path, rows: Rows | None = None) -> Report:
     headline = headline_of(config.kind, rows)
     best, note = best_of(folder), run_note(folder)
     dropped = record.get("data", {}).get("dropped", ())
-    long = f"Rows left out: {len(dropped)}. Of the first, {dropped[0].get('reason')}." if dropped else ""
+    long = f"Rows left out: {len(dropped)}. The first: {dropped[0].get('reason')}." if dropped else ""
     return Report(folder, "", config, created, status, step, pace, left, headline, best, note, long)
 
 

@@ -3,7 +3,7 @@
 from html import escape
 
 from writer_r1.catalog import Model, amount
-from writer_r1.machine_memory import memory_words
+from writer_r1.machine_memory import fit, memory_words
 from writer_r1.roles import Role
 from writer_r1.ui import server_cards
 from writer_r1.ui.shelf import Shelf, button
@@ -45,8 +45,10 @@ def roles(shelf: Shelf) -> str:
     lines += [_beside(role, shelf) for role in BESIDE if not _as_judge(role, shelf)]
     used = list({m.name: m for role in DOES if (m := shelf.named(shelf.using[role]))}.values())
     if len(here := [m for m in used if not m.server]) > 1:
-        together = memory_words(sum(m.memory_bytes for m in here), shelf.machine)
-        lines.append(f'<p class="quiet">Together they need {together}</p>')
+        need = sum(m.memory_bytes for m in here)
+        together = memory_words(need, shelf.machine)
+        smaller = " Choose smaller ones." if fit(need, shelf.machine) == "does not fit" else ""
+        lines.append(f'<p class="quiet">Together they need {together}{smaller}</p>')
     lines += server_cards.leaving(used)
     lines += [f"<p>{line}</p>" for role in DOES if (line := missed(shelf, role))]
     return f'<div class="roles">{"".join(lines)}<p class="quiet">{NEXT_RUN}</p></div>'

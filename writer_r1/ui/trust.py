@@ -20,6 +20,7 @@ from writer_r1.qualification import (
     number,
     of_100,
     sentence,
+    spoiled,
 )
 from writer_r1.trajectory import JudgeInfo, mean
 
@@ -107,11 +108,7 @@ def known(found: Qualification | None, fit: str = "") -> str:
     fitted = f" · {NOT_FITTED}" if unfitted(fit) else ""
     if found is None:
         return f"As a judge: not measured{fitted}"
-    order = found.ladders[ALL].il
-    ordered = (
-        "orders no texts" if order is None else f"puts spoiled texts below sound ones {of_100(order)} times in 100"
-    )
-    return f"As a judge: {LABEL[found.trust]} · {ordered} · measured {day(found.measured)}{fitted}"
+    return f"As a judge: {LABEL[found.trust]} · {spoiled(found)} · measured {day(found.measured)}{fitted}"
 
 
 def day(iso: str) -> str:
