@@ -134,9 +134,9 @@ def test_closing_the_page_leaves_the_run_going_and_a_new_page_finds_it(pages: Pa
     """Acceptance 1 of the page's design."""
     page = pages.open()
     new(page)
-    studio.script(texts=[ENDLESS], delay=0.02)
+    studio.script(texts=[ENDLESS], delay=0.05)  # for a minute and a half: pages are opened slowly on a busy machine
     write(page, BRIEF)
-    expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=60_000)
     before = page.locator("#sheet .text").inner_text()
     pages.leaving = True
     page.context.close()
@@ -270,7 +270,7 @@ def test_w9_stop_in_the_middle_lets_no_second_run_overlap(pages: Pages, studio: 
 def test_a_stopped_run_can_be_asked_why_it_scored_as_it_did(pages: Pages, studio: Studio) -> None:
     page = pages.open()
     new(page)
-    studio.script(texts=[FIRST, ENDLESS], delay=0.01)
+    studio.script(texts=[FIRST, ENDLESS], delay=0.03)
     write(page, BRIEF, rounds=1)
     expect(page.locator("#phase .phase")).to_contain_text("Revising", timeout=60_000)
     page.keyboard.press("Escape")

@@ -33,7 +33,7 @@ def test_w11_a_sample_of_ones_own_is_kept_asked_for_and_measured(pages: Pages, s
     page = pages.open()
     page.locator("#brief textarea").fill(BRIEF)
     give_sample(page, "Too little.")
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("paste at least 80", timeout=SOON_MS)
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("from 80 words on", timeout=SOON_MS)
     assert page.get_by_role("dialog").locator("textarea").input_value() == "Too little."
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     give_sample(page, OWN)
