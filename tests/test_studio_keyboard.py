@@ -18,7 +18,9 @@ BRIEF = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
 ALIKE = "A farewell letter from a lighthouse keeper to the sea, 80 words."
 TEXTS = [FIRST, revision("plainer"), revision("plain plain plain")]
 RING = """() => {
-  const node = document.activeElement, style = getComputedStyle(node), box = node.getBoundingClientRect();
+  const node = document.activeElement;
+  if (node === document.body) return null;
+  const style = getComputedStyle(node), box = node.getBoundingClientRect();
   const ringed = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1;
   return [(node.id || node.className || node.tagName) + ' ' + (node.ariaLabel ?? node.innerText ?? '').slice(0, 40),
           ringed, box.width > 1 && box.height > 1];
@@ -41,9 +43,9 @@ def tab_to(page: Page, wanted: Locator, most: int = 150, back: bool = False) -> 
     """Press Tab until this is focused; everything passed on the way can be seen to have the focus."""
     for _ in range(most):
         page.keyboard.press("Shift+Tab" if back else "Tab")
-        if page.evaluate("document.activeElement === document.body"):
-            continue  # round the end of the page
-        name, ringed, seen = page.evaluate(RING)
+        if (found := page.evaluate(RING)) is None:
+            continue  # round the end of the page, or what had the focus was just drawn anew
+        name, ringed, seen = found
         assert ringed and seen, f"the focus cannot be seen on {name!r}"
         if wanted.evaluate("node => node === document.activeElement"):
             return
