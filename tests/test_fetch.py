@@ -20,6 +20,8 @@ from writer_r1.catalog import path_of, rows
 from writer_r1.errors import DownloadError, ModelError
 from writer_r1.fetch import pull
 
+pytestmark = pytest.mark.long
+
 PARTS = (os.urandom(300_000), os.urandom(2_000_000), os.urandom(150_000))
 WHOLE = b"".join(PARTS)
 ONE_WHEEL = {"packages": ["tiny-whole==1.0"]}

@@ -25,6 +25,8 @@ from writer_r1.errors import DownloadError, ModelError
 from writer_r1.fetch import pull
 from writer_r1.pulls import kept_bytes, remove
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = "maker/Tiny-GGUF"
 MODEL = gguf(tensors=(("w", (1024, 512), 0),))  # 2 MB
 SMALL = gguf(tensors=(("w", (64, 64), 0),))

@@ -34,6 +34,8 @@ from writer_r1.job import BUG, DELTA_CHARS, KEPT, WAITING
 from writer_r1.jobs import Jobs
 from writer_r1.store import Store, this_process
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent
 Stop = Callable[[], bool]
 

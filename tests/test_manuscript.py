@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from manuscripts import HARD, PLAIN, novel
 
@@ -51,6 +51,7 @@ def test_what_was_read_is_written_so_that_it_reads_the_same(text: str) -> None:
 
 
 @given(st.lists(SPANS, min_size=1, max_size=4))
+@example([(Span("___"), Span("\\___"))])
 def test_no_word_is_lost_on_the_way_to_markdown_whatever_it_looks_like(paragraphs: list[tuple[Span, ...]]) -> None:
     made_of = [Block("paragraph", spans) for spans in paragraphs]
     back = " ".join(b.text if b.kind != "break" else "***" for b in blocks(markdown(made_of)))

@@ -29,7 +29,7 @@ from writer_r1.llm.probe import probed
 from writer_r1.servers import Abilities, server_of
 from writer_r1.workspace import Workspace
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(60)]
 
 TEXT = "The lamp is out. " * 12 + "Señor Ōe went — slowly — home. 🕯"
 ASKED = Request((Message("system", "You write."), Message("user", "A farewell.")))

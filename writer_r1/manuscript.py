@@ -15,7 +15,7 @@ from markdown_it.token import Token
 # XML knows no such characters, and none of them can be seen.
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 SCENE = re.compile(r"[*#⁂~•](?:\s*[*#⁂~•]){0,8}")  # a paragraph of such signs alone
-SIGNS = re.compile(r"([*]|(?<!\w)_|_(?!\w)|\\(?=[!-/:-@[-`{-~\n]|$))")  # would emphasise, or hide another sign
+SIGNS = re.compile(r"([*]|(?<![^\W_])_|_(?![^\W_])|\\(?=[!-/:-@[-`{-~\n]|$))")  # would emphasise, or hide another sign
 HEAD = re.compile(r"(?m)^([ \t]*)(#{1,6}(?=[ \t]|$)|-(?=[- \t]*$))")  # would begin a heading or part two scenes
 RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 LETTER = re.compile(r"[^\W\d_]")
