@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from writer_r1 import adapters
 from writer_r1.background import CLOSING_S, Progress, Tell, Work, Works
-from writer_r1.errors import Busy, WriterError
+from writer_r1.errors import TRY_AGAIN, Busy, WriterError
 from writer_r1.jobs import Jobs
 from writer_r1.llm import LLM, Cancel
 from writer_r1.store import BlindPair, Store
@@ -29,7 +29,7 @@ TOKENS_A_WORD = 1.5  # an adapter writes no longer than it was trained to, in wo
 TURN_S = 10.0  # a job of another process, which cannot be seen to wait, gets the model after so long and one pair
 PAUSE_S = 0.5  # longer than anyone who waits takes to look again
 LOOK_S = 0.5  # how often a stop is heard while another has the model
-BUG = "A fault stopped the writing; pairs are kept. Try again; the window the studio was started from says more."
+BUG = f"A fault stopped the writing; pairs are kept. {TRY_AGAIN}"
 ANOTHER = "Pairs of {!r} are being written; wait for their end, or press Stop there first."
 CHANGED = "The adapter {!r} was changed meanwhile; open the comparison again to compare what it is now."
 

@@ -215,7 +215,8 @@ def stream(
             finish: Finish = done.value
             if said is None:  # what came is nothing else than an announcement, or short
                 said, text = parted(text, asked)
-                yield from [DraftDelta(attempt=number, text=text, parent=parent)] if text else []
+                if text:
+                    yield DraftDelta(attempt=number, text=text, parent=parent)
             return Streamed(text, finish, aside=said)
         except Exception:
             if said is None and text:

@@ -17,6 +17,8 @@ A bug is a plain exception and keeps its traceback.
 import traceback
 from typing import Any
 
+TRY_AGAIN = "Try again; the window the studio was started from says more."  # after a bug
+
 
 class WriterError(Exception):
     """A failure whose message is one sentence written for the user."""

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from writer_r1 import hub, offers
 from writer_r1.asking import Asking
 from writer_r1.entries import HUB_ID
+from writer_r1.errors import TRY_AGAIN
 from writer_r1.offers import Found, Offer, Repository
 
 MOST = 50  # answers kept
@@ -32,7 +33,7 @@ def meant(words: str) -> str:
 class Lookups(Asking[Looked]):
     """What was asked of the hub by this process, by `meant`."""
 
-    bug = "A fault of the studio stopped the asking. Try again; the window the studio was started from says more."
+    bug = f"A fault of the studio stopped the asking. {TRY_AGAIN}"
 
     def __init__(self) -> None:
         super().__init__(Looked("none"), Looked("running"))

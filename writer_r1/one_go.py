@@ -82,9 +82,11 @@ def think_request(prompt: str, writer: Writer | None = None) -> Request:
     """Return the chat that asks for a thought and the piece it ends in, as a draft is asked for."""
     said = restated(writer.facts if writer else read_facts(prompt))
     hints = f"\n\n{said}" if said else ""
-    if writer and writer.voice:
-        return render("think_in_voice", request=prompt, hints=hints, sample=beginning(writer.voice)).request
-    return render("think", request=prompt, hints=hints).request
+    asked = render("think", request=prompt, hints=hints).request
+    if not (writer and writer.voice):
+        return asked
+    spoken = render("draft_in_voice", request=prompt, hints=hints, sample=beginning(writer.voice)).request
+    return asked._replace(messages=(*asked.messages[:-1], spoken.messages[-1]))  # after the example, as for a draft
 
 
 def so_far(text: str) -> SoFar:
@@ -149,13 +151,11 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     stopped = judge.cancel()
     if not stopped:
         yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
-    if trace is None and stopped:
-        pass  # as where a draft is stopped before its first word
-    elif trace is None:
+    if trace:
+        yield from _rounds(trace, rubric, writer, judge, cut=bool(refused) and last.name == "draft")
+    elif not stopped:
         yield Drafted(attempt=1, text="", faults=("empty",), tokens=finish.tokens, seconds=seconds)
         yield Rejected(attempt=1, why="not judged: empty")
-    else:
-        yield from _rounds(trace, rubric, writer, judge, cut=bool(refused) and last.name == "draft")
     yield Stopped(why=BY_USER if judge.cancel() else THOUGHT_BROKE_OFF if refused else THOUGHT_OUT)
 
 

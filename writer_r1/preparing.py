@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 from writer_r1 import catalog, difficulty, synthesis
 from writer_r1.adapters import WEIGHTS, digest_of
 from writer_r1.background import CLOSING_S, Progress, Tell, Work, Works
-from writer_r1.errors import Busy, StoreError, WriterError
+from writer_r1.errors import TRY_AGAIN, Busy, StoreError, WriterError
 from writer_r1.llm import Cancel
 from writer_r1.material import Source, delete, read_bounds, requests, thoughts_at, tried_at
 from writer_r1.review import Similarity
@@ -31,7 +31,7 @@ BUSY: dict[Kind, str] = {
     "thoughts": f"Thinking traces are being made{WAIT}",
     "difficulty": f"Requests are being tried{WAIT}",
 }
-BUG = "A fault stopped the work; what was made is kept. Try again; the window the studio was started from says more."
+BUG = f"A fault stopped the work; what was made is kept. {TRY_AGAIN}"
 
 
 class Host(ModelHost, Protocol):

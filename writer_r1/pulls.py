@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from writer_r1.catalog import entry_of, find
 from writer_r1.digests import sidecar
 from writer_r1.download import Download
-from writer_r1.errors import Busy, ModelError, WriterError
+from writer_r1.errors import TRY_AGAIN, Busy, ModelError, WriterError
 from writer_r1.fetch import pull
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ State = Literal["running", "done", "failed", "cancelled"]
 WINDOW_S = 15.0  # the speed is that of the last seconds: a slow start must not spoil the time left
 STEADY_S = 2.0  # before that much was seen, no speed is told
 STOPPING = "stopping"
-BUG = "A fault stopped the download; what came is kept. Try again; the window the studio was started from says more."
+BUG = f"A fault stopped the download; what came is kept. {TRY_AGAIN}"
 
 
 class Progress(NamedTuple):

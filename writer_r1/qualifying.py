@@ -7,12 +7,13 @@ time: two would each push the other's model out of memory. One that was stopped 
 from pathlib import Path
 
 from writer_r1.background import CLOSING_S, Progress, Tell, Work, Works
+from writer_r1.errors import TRY_AGAIN
 from writer_r1.llm import Cancel
 from writer_r1.qualification import result_at
 from writer_r1.qualify import Wanted, qualify
 from writer_r1.scored_texts import Host, kept_at
 
-BUG = "A fault stopped the test; what was read is kept. Try again; the window the studio was started from says more."
+BUG = f"A fault stopped the test; what was read is kept. {TRY_AGAIN}"
 ANOTHER = "{} is being tested as a judge; wait for its end, or press Stop there first."
 
 

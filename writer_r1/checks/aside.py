@@ -11,9 +11,14 @@ _YES = r"(?:sure(?: thing)?|certainly|absolutely|of course)\b[^\w\"“]+"
 _AND = r"(?:ok|okay|great|gladly)\b[^\w\"“]+"
 _LEAD = rf"[*_#\s]*(?:{_AND}|{_YES})*"
 _HELP = ("help", "assist", "write", "create", "share", "provide", "craft", "do that")
-_GLADLY = rf"i['’](?:d|ll) (?:be (?:happy|glad)|love) to (?:{'|'.join(_HELP)})\b[^\n.:!?]{{0,100}}"
-_GLAD = rf"(?:(?:{_GLADLY}|i can help(?: you)? with (?:that|this))[.!]\s+)"
+_OFFER = (
+    rf"(?:i['’](?:d|ll) (?:be (?:happy|glad)|love) to (?:{'|'.join(_HELP)})\b[^\n.:!?]{{0,100}}"
+    r"|i can help(?: you)? with (?:that|this))"
+)
+_GLAD = rf"(?:{_OFFER}[.!]\s+)"
 _HERE = r"(?:here|below)(?:['’]s| is)\s(?:an?|the|your|one)\s"
+_MINE = r"here(?:['’]s| is) my "
+_THERE = r"here (?:it is|you go)"
 _FEW = r"(?:[*_]*[\w’'-]+,?\s){0,4}?[*_]*"
 _PIECE = (
     r"(?:story|poem|piece|text|draft|version|essay|scene|letter|email|article|paragraph|response|account|monologue"
@@ -32,7 +37,7 @@ _ASIDE = re.compile(
     # "Sure, here's …", "I'd be happy to help. Here's …": said by a model, unless it goes on as people do
     rf"(?:(?:(?=[*_#\s]*(?:{_AND})*{_YES}){_LEAD}{_GLAD}?|{_LEAD}{_GLAD})"
     rf"(?:{_HERE}{_NARRATED}(?:{_FEW}{_PIECE}{_ON}|{_ON}(?:{_TO_YOU}|\b\d+[- ]words?\b){_END})"
-    rf"|here(?:['’]s| is) my (?:attempt|take)\b{_ON}|here (?:it is|you go))"
+    rf"|{_MINE}(?:attempt|take)\b{_ON}|{_THERE})"
     # "Okay, here's a story about …"; "Okay, here's the story" is a narrator's
     rf"|[*_#\s]*(?:{_AND})+here(?:['’]s| is)\san?\s{_NARRATED}{_FEW}{_PIECE}\s(?:about|of|in|for|that)\b{_ON}"
     # without such words, what can hardly be said to anyone else
@@ -42,11 +47,7 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 _LED = re.compile(rf"{_LEAD}{_GLAD}?", re.IGNORECASE)
-_MAY_BE = re.compile(
-    rf"(?:{_HERE}|here(?:['’]s| is) my |here (?:it is|you go))[^\n.:!?]{{0,300}}:?[*_ \t\r]*\Z"
-    rf"|{_GLADLY}[.!]?\Z|i can help(?: you)? with (?:that|this)[.!]?\Z",
-    re.IGNORECASE,
-)
+_MAY_BE = re.compile(rf"(?:{_HERE}|{_MINE}|{_THERE})[^\n.:!?]{{0,300}}:?[*_ \t\r]*\Z|{_OFFER}[.!]?\Z", re.IGNORECASE)
 _FIRST = (
     *("sure", "thing", "certainly", "absolutely", "of course", "okay", "great", "gladly", "here it is", "here you go"),
     *(f"i'{d} {glad} to {do}" for d in ("d", "ll") for glad in ("be happy", "be glad", "love") for do in _HELP),

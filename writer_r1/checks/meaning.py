@@ -28,6 +28,9 @@ SAME = 0.95  # neighbours so alike say the same: that is repetition
 APART, TOGETHER = 0.12, 0.30  # mean likeness of neighbours that counts as 0 and as 1
 UNMET, MET = 0.15, 0.50  # likeness of a demand to the nearest sentence that counts as 0 and as 1
 MAX_DEMANDS = 32
+UNREAD = Measure(
+    value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
+)
 
 
 class Met(Noun):
@@ -48,9 +51,7 @@ def relevance(text: str, request: str, similarity: Similarity | None) -> Measure
     if not text.strip():
         return Measure(value=0.0, reason="There is no text.")
     if similarity is None:
-        return Measure(
-            value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
-        )
+        return UNREAD
     if _foreign(text, request):
         return Measure(value=None, reason="Not measured: likeness of meaning can be measured in English only.")
     likeness = similarity(request, [text])[0]
@@ -131,9 +132,7 @@ def coherence(text: str, embed: Embed | None) -> Measure:
     78 of 100 cases), sentences of many stories mixed at 0.07 to 0.18.
     """
     if embed is None:
-        return Measure(
-            value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
-        )
+        return UNREAD
     if _foreign(text):
         return Measure(value=None, reason="Not measured: likeness of meaning can be measured in English only.")
     pairs = neighbours(text, embed).pairs if text.strip() else []
@@ -195,9 +194,7 @@ def _nearest(text: str, demand: str, vector: Vector, parts: Parts) -> Met:
 def coverage(text: str, demands: Sequence[str], embed: Embed | None) -> Measure:
     """Return the mean of `met` over the demands, with the words that meet each."""
     if embed is None:
-        return Measure(
-            value=None, reason="Not measured: the part that compares meanings is not there; install the studio again."
-        )
+        return UNREAD
     return covered(text, met(text, demands, embed))
 
 

@@ -135,7 +135,7 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
     if pieces and not text:
         raise Unusable(f"no text (a field named {' or '.join(TEXT)})")
     if pieces and (words := word_count(text)) < FEWEST_WORDS:
-        raise Unusable(f"too short: a piece has at least {FEWEST_WORDS} words, and this one {words}")
+        raise Unusable(too_short(words))
     if pieces and "trace" in row and isinstance(refused := parse(text, prompt), Refusal):
         raise Unusable(f"its thought cannot be read: {refused.reason}")
     try:
@@ -145,6 +145,11 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
     given = row.get("id")
     id_ = str(given).strip() if isinstance(given, str | int) else ""
     return Example(id_ or example_id(prompt, text), prompt, text, rubric, source)
+
+
+def too_short(words: int) -> str:
+    """Return why a piece of so few words is not learned from."""
+    return f"too short: a piece has at least {FEWEST_WORDS} words, and this one {words}"
 
 
 def _field(row: dict[str, Any], names: Iterable[str]) -> str:

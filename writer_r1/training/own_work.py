@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 from writer_r1.checks import word_count
 from writer_r1.preferences import decided_paragraphs
 from writer_r1.store import Piece, Store
-from writer_r1.training.data import EVERY, FEWEST_WORDS, PARAGRAPH, Dropped, Example, Read, example_id
+from writer_r1.training.data import EVERY, FEWEST_WORDS, PARAGRAPH, Dropped, Example, Read, example_id, too_short
 from writer_r1.trajectory import Rubric, name_key, prompt_id
 
 Work = Literal["taken", "changed", "written", "reviewed", "blind"]
@@ -26,7 +26,6 @@ SOURCE: dict[Work, str] = {
 PIECES: tuple[Work, ...] = ("taken", "changed", "written")
 NO_BRIEF = "no brief says what it was written for"
 ENTANGLED = "another change of the same review reaches into it"
-SHORT = "too short: a piece has at least {1} words, and this one {0}"
 
 
 class Row(NamedTuple):
@@ -54,7 +53,7 @@ def own(store: Store, works: Collection[Work] = WORKS) -> Read:
         if fault or not example.prompt.strip():
             why = fault or NO_BRIEF
         elif words < FEWEST_WORDS:
-            why = SHORT.format(words, FEWEST_WORDS)
+            why = too_short(words)
         elif key in seen:
             why = f"the same text as {seen[key]}"
         elif work == "reviewed" and any(key in whole for whole in wholes):

@@ -44,9 +44,8 @@ def card(known: Known) -> str:
     adapter, name = known.adapter, escape(known.adapter.name)
     mark = '<span class="mark">in use</span>' if known.worn else ""
     made = datetime.fromtimestamp(adapter.created)
-    learned = plural(adapter.pieces, "piece" if adapter.kind == "sft" else "request") + (
-        f": {adapter.source}" if adapter.source else ""
-    )
+    rows_of = "piece" if adapter.kind == "sft" else "request"
+    learned = plural(adapter.pieces, rows_of) + (f": {adapter.source}" if adapter.source else "")
     rows = [("Fits", known.base or adapter.base), ("Trained on", learned), ("Made", f"{made.day} {made:%B %Y}")]
     rows += [("Kept", f"after step {adapter.step}, the best of its run")] if adapter.which == "best" else []
     rows += [(term, text) for key, term in FIGURES.items() if (text := _figure(adapter, key))]

@@ -14,7 +14,7 @@ from writer_r1.ui.prose import chip, plural, prose
 from writer_r1.ui.radar import radar_of
 from writer_r1.ui.scores import GUIDE, bar, score_of, ten
 from writer_r1.ui.trust import HONEST, label, meaning
-from writer_r1.ui.view import View, own_of, phase_of, title, wearing
+from writer_r1.ui.view import View, own_of, phase_of, reason_of, title, wearing
 
 STYLE = Path(__file__).with_name("report.css")
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'"  # whatever stood in a text, a browser would not fetch it
@@ -106,8 +106,7 @@ def _round(view: View, rubric: Rubric | None, attempt: Attempt) -> str:
     if attempt.aside:
         facts += f'<p class="quiet" dir="auto">Said before the piece, and left out: “{escape(attempt.aside)}”</p>'
     kept = "" if attempt.accepted is None else "Accepted: " if attempt.accepted else "Not accepted: "
-    reason = "it could not be judged" if attempt.why.startswith("not judged") else attempt.why
-    why = f'<p class="quiet" dir="auto">{kept}{escape(reason)}</p>' if attempt.parent and kept else ""
+    why = f'<p class="quiet" dir="auto">{kept}{escape(reason_of(attempt))}</p>' if attempt.parent and kept else ""
     mean = ""
     if given is not None:
         mean = f'<p class="mean"><b>{ten(given.reward)}</b> of 10 overall, {GUIDE} · {label(given.judge)}</p>'

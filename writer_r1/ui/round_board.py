@@ -18,7 +18,7 @@ from writer_r1.ui.prose import chip, differing, longer, plural, prose
 from writer_r1.ui.render import DRAFTING, story_so_far
 from writer_r1.ui.scores import bar, change, details, guide, score_of, ten, told_why
 from writer_r1.ui.thought import timeline
-from writer_r1.ui.view import View, judged, outdated, over, own_of, standing, title
+from writer_r1.ui.view import View, judged, outdated, over, own_of, reason_of, standing, title
 
 SHOWN = {"all": "All", "bars": "Bars", "text": "Text", "changes": "Changes"}
 BECAUSE = {
@@ -224,7 +224,7 @@ def verdict(attempt: Attempt) -> str:
     if attempt.accepted is None or attempt.why.startswith("first draft"):
         return chips
     word, kind = ("Accepted", "yes") if attempt.accepted else ("Not accepted", "no")
-    why = "it could not be judged" if attempt.why.startswith("not judged") else attempt.why
+    why = reason_of(attempt)
     return f'<p class="outcome {kind}"><b>{word}</b>{f": {escape(why)}" if why else ""}</p>{chips}'
 
 

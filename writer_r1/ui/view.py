@@ -177,6 +177,11 @@ def phase_of(view: View) -> str:
     return words[0].upper() + words[1:]
 
 
+def reason_of(attempt: Attempt) -> str:
+    """Return why an attempt was kept or not, in words for the user."""
+    return "it could not be judged" if attempt.why.startswith("not judged") else attempt.why
+
+
 def title(attempt: Attempt) -> str:
     """Return what an attempt is called on the page."""
     if attempt.by == "user":
