@@ -49,13 +49,14 @@ ALONE = $(PY) -m pytest -m "(model or alone) and not slow"
 # On a machine that others use, too, a test may miss a moment that it waits for. So what failed is tried once more, one at
 # a time: what fails there fails, and both outputs stand in the log.
 AGAIN = --last-failed --last-failed-no-failures none
+PLAIN_AGAIN = $(PY) -m pytest $(AGAIN) -m "$(WITHOUT)"
 PAGES_AGAIN = $(PY) -m pytest $(AGAIN) -m "browser and not model and not alone and not slow"
 
 check: lint
 	$(FAST)
 
 test: lint models
-	$(PLAIN)
+	$(PLAIN) || { test $$? -eq 1 && $(PLAIN_AGAIN); }
 	$(PAGES) || { test $$? -eq 1 && $(PAGES_AGAIN); }
 	$(ALONE) || { test $$? -eq 1 && $(ALONE) $(AGAIN); }
 

@@ -121,7 +121,7 @@ def done(page: Page, timeout: int = 60_000) -> None:
     expect(page.locator("#phase .phase.done")).to_be_visible(timeout=timeout)
 
 
-def eventually(condition: Any, seconds: float = 15.0) -> None:
+def eventually(condition: Any, seconds: float = 60.0) -> None:
     """Wait until `condition()` is true."""
     deadline = time.monotonic() + seconds
     while not condition():

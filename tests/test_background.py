@@ -79,7 +79,7 @@ def test_a_stop_that_comes_too_late_stops_nothing() -> None:
         go_on.wait(10)
 
     begin(works, "a", Work("making of it", do, BUG))
-    assert told.wait(10) and not works.close(0.01)  # it does not listen
+    assert told.wait(60) and not works.close(0.01)  # it does not listen
     go_on.set()
     assert ended(works, "a").state == "done" and works.close()
 

@@ -240,7 +240,7 @@ HOSTILE = {
 def test_a_hundred_thousand_words_take_linear_time(check: Check, text: str):
     begun = time.process_time()
     measure(check, text, "")
-    assert time.process_time() - begun < 2  # measured below 0.8 s; a quadratic pattern takes minutes
+    assert time.process_time() - begun < 10  # measured below 0.8 s; a quadratic pattern takes minutes
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
@@ -248,4 +248,4 @@ def test_asking_for_loops_is_cheap_however_long_the_text(text: str):
     begun = time.process_time()
     for _ in range(20):
         is_looping(text)
-    assert time.process_time() - begun < 0.4  # 20 ms a time; a token takes longer to write
+    assert time.process_time() - begun < 2  # measured below 0.1 s: 5 ms a time; a token takes longer to write

@@ -133,6 +133,7 @@ def novel(words: int, seed: int) -> list[list[str]]:
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("share", [0.1, 0.6])
 def test_eight_thousand_words_are_compared_in_three_seconds(share: float) -> None:
     """Acceptance 13 of the page's design."""

@@ -308,6 +308,6 @@ def test_both_ends_of_a_very_long_request_are_read():
     ids=lambda text: text[:14],
 )
 def test_hostile_requests_are_read_in_linear_time(text: str):
-    begun = time.perf_counter()
+    begun = time.process_time()
     read_facts(text)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 5  # measured below 0.3 s; a quadratic pattern takes minutes

@@ -148,7 +148,7 @@ def test_what_did_not_change_is_not_sent_again() -> None:
 def test_an_event_is_on_its_way_at_once_and_not_at_the_next_look(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "POLL_S", 0.5)
+    monkeypatch.setattr(following, "POLL_S", 1.5)
     go, asked_at = threading.Event(), 0.0
 
     def work(stop: Callable[[], bool]) -> Iterator[Event]:
@@ -162,10 +162,10 @@ def test_an_event_is_on_its_way_at_once_and_not_at_the_next_look(
     delays, pages = list[float](), follow(workspace, f"/{workspace.jobs.start('p', 'fake', work)}#1")
     next(pages)
     for _ in range(3):
-        threading.Timer(0.6, go.set).start()  # just after a look
+        threading.Timer(1.6, go.set).start()  # just after a look
         next(pages)
         delays.append(time.monotonic() - asked_at)
-    assert sorted(delays)[1] < 0.2, delays
+    assert sorted(delays)[1] < 0.7, delays
 
 
 def test_a_run_that_goes_on_after_a_day_does_not_count_the_day(workspace: Workspace) -> None:

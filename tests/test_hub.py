@@ -370,7 +370,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said(site):
     child.stdin.write(json.dumps(told) + "\n")
     child.stdin.flush()
     assert child.stdout.read().endswith("\nthe disk is full; make room and try again\n")
-    assert child.wait(10) == 1
+    assert child.wait(60) == 1
     child.stdin.close()
 
 

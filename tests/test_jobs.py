@@ -56,7 +56,7 @@ def events(jobs: Jobs, run_id: str, after: int = 0) -> list[Event]:
     return [e for _, e in jobs.follow(run_id, after)]
 
 
-def until(true: Callable[[], object], within_s: float = 10.0) -> None:
+def until(true: Callable[[], object], within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -416,7 +416,7 @@ def test_a_run_that_is_being_written_cannot_go_on_yet(jobs: Jobs, store: Store, 
         jobs.stop(run_id)
     assert jobs.stopping(here) and not jobs.stopping("there") and not jobs.wait(here, 0.1)
     gate.set()
-    assert jobs.wait(here) and not jobs.writes(here) and process.wait(10) == 0
+    assert jobs.wait(here) and not jobs.writes(here) and process.wait(60) == 0
     jobs.resume(here, telling("now"))
     jobs.resume("there", telling("now"))
     assert events(jobs, here)[-2].text == "now" == events(jobs, "there")[-2].text  # type: ignore[union-attr]
@@ -475,7 +475,7 @@ for n, e in jobs.follow({run_id!r}, after=2):
     process = subprocess.Popen([sys.executable, "-c", follow], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout and process.stdout.readline() == "3 status\n"
     gate.set()
-    assert process.communicate(timeout=20)[0] == "4 finished\n"
+    assert process.communicate(timeout=60)[0] == "4 finished\n"
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -576,7 +576,7 @@ def test_a_run_of_another_process_is_followed_while_it_is_written(jobs: Jobs, st
             text += event.text
     assert text == "".join(f"{i} " for i in range(200))
     assert came[-1] - came[0] > 1  # it came bit by bit
-    assert process.wait(10) == 0 and store.run("r1").state == "finished"  # type: ignore[union-attr]
+    assert process.wait(60) == 0 and store.run("r1").state == "finished"  # type: ignore[union-attr]
 
 
 def test_a_killed_process_loses_at_most_the_last_second_and_reads_as_interrupted(
@@ -589,7 +589,7 @@ def test_a_killed_process_loses_at_most_the_last_second_and_reads_as_interrupted
     written_before = int((tmp_path / "r1.count").read_text())
     time.sleep(1.2)  # a second, and slack for a busy machine
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(60)
     text = numbers(jobs, "r1")  # the follower ends by itself
     run = store.run("r1")
     assert run is not None and run.state == "interrupted" and store.running() == []
@@ -605,8 +605,8 @@ def test_stop_reaches_a_run_of_another_process(jobs: Jobs, store: Store, tmp_pat
     asked = time.monotonic()
     jobs.stop("r1")
     assert [e.event for e in events(jobs, "r1")][-2:] == ["stopped", "finished"]
-    assert time.monotonic() - asked < 3
-    assert process.wait(10) == 0 and store.run("r1").state == "stopped"  # type: ignore[union-attr]
+    assert time.monotonic() - asked < 10
+    assert process.wait(60) == 0 and store.run("r1").state == "stopped"  # type: ignore[union-attr]
 
 
 def test_two_processes_that_share_the_lock_write_one_after_another(jobs: Jobs, store: Store, tmp_path: Path) -> None:

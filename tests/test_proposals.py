@@ -234,6 +234,7 @@ def test_a_paragraph_that_was_added_belongs_to_the_advice_to_go_on() -> None:
 SECONDS = 3.0  # the bar is one on two free cores; others may be using these
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("share", [0.1, 0.7])
 def test_eight_thousand_words_are_ready_to_be_reviewed_in_a_second(share: float) -> None:
     draw, sentences = random.Random(5), novel(8000, seed=2)

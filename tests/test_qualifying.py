@@ -128,7 +128,7 @@ def test_a_run_that_wants_the_model_gets_it_after_a_text_and_the_test_goes_on(
     began = time.monotonic()
     run = workspace.start(Task("", "A farewell to the sea.", rubric, rounds=0, text=FIRST), model="fake", judge="fake")
     assert [e.event for _, e in workspace.jobs.follow(run)][-1] == "finished"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     test = workspace.qualifying.progress("fake")
     assert test and test.state == "running"
     workspace.qualifying.stop("fake")

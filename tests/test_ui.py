@@ -435,7 +435,7 @@ def test_a_studio_answers_its_own_host_only_and_refuses_rivals_in_one_sentence(
     assert taken.returncode == 1 and re.fullmatch(rf"Port {port} cannot be used .+\n", taken.stderr), taken.stderr
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert process.stderr and "Traceback" not in process.stderr.read()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -446,7 +446,7 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_sentence(tmp_path: Path
     began = time.monotonic()
     done = python("app.py", "--port", "0", "--home", str(tmp_path / "file" / "home"))
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "cannot" in done.stderr
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_a_server_elsewhere_is_never_said_to_be_this_machine() -> None:

@@ -101,6 +101,7 @@ def test_words_are_counted_wherever_they_stand() -> None:
     assert moved("a b " * 600, "") == "1,200 taken out"
 
 
+@pytest.mark.alone
 def test_five_hundred_versions_of_three_thousand_words_open_in_a_second(workspace: Workspace) -> None:
     store = workspace.store
     text = " ".join(f"wave{n % 701} rolled." for n in range(1500))
