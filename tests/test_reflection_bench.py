@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from reflection_child import THINGS, scripted_model
-from scripted import criterion, evaluation, overlap, rubric_of, script, station
+from scripted import criterion, evaluation, model, overlap, rubric_of, script, station
 
 from writer_r1 import agreement, reflection_bench
 from writer_r1.cli import main
@@ -36,8 +36,10 @@ from writer_r1.reflection_arms import (
     PLAIN,
     Played,
     Players,
+    Start,
     advised,
     begin,
+    one_go,
     plain_judge,
     read_verdict,
 )
@@ -66,6 +68,7 @@ from writer_r1.workspace import Workspace
 
 pytestmark = pytest.mark.long
 
+MARKS = {"dry": 3.0, "wet": 6.0, "salt": 8.5}
 ALL = (DIRECT, BLIND, PLACEBO, MRPO, BEST_OF, GENERIC, PLAIN, NO_MEMORY, ONE_GO)
 SALT = [
     {"name": "Salt", "description": "It smells."},
@@ -209,6 +212,20 @@ def test_plain_judge_rounds_are_told_a_digit_and_a_critique_and_take_every_text(
 )
 def test_a_verdict_is_a_digit_and_a_critique_and_data_in_any_case(reply: str, wanted: str) -> None:
     assert read_verdict(reply) == wanted
+
+
+def test_a_text_of_a_thought_counts_as_taken_where_a_later_one_was_better_still() -> None:
+    first, second, third = (f"The stairs were {w} all the way down to the yard, and she went." for w in MARKS)
+    parts = [
+        f"<plan>Stairs.</plan>\n<draft>{first}</draft>",
+        f'<reflection>Not so.</reflection>\n<revision paragraph="1">{second}</revision>',
+        f'<reflection>More so.</reflection>\n<revision paragraph="1">{third}</revision>\n</think>\n{third}',
+    ]
+    llm = model(MARKS, think="\n".join(parts))
+    start = Start(prompt="Some stairs.", rubric=rubric_of(criterion("Salt")), draft=Attempt(number=1, text=first))
+    played = one_go(start, Players(llm, Judge(llm, overlap, never), 2, 0))
+    assert [(a.text, a.accepted) for a in played.attempts] == [(first, True), (second, True), (third, True)]
+    assert played.best.number == 3 and verdicts([played])[TAKEN] == 2
 
 
 def test_a_judge_without_words_ends_the_plain_rounds_all_the_same(workspace: Workspace, tmp_path: Path) -> None:

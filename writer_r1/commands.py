@@ -230,7 +230,7 @@ def history_show(args: argparse.Namespace) -> int:
         if a.evaluation:
             score += f" ({trusted(a.evaluation.judge)})"
         best = ", best" if a.number == trajectory.best else ""
-        why = a.why or ("stopped" if a.complete else "unfinished")
+        why = a.why or ("no verdict" if a.complete else "unfinished")
         print(f"\n--- round {a.number - 1}: {score}{best} ({why})\n{a.text}")
     return 0
 

@@ -217,14 +217,14 @@ def read_verdict(reply: str) -> str:
 
 def one_go(start: Start, players: Players) -> Played:
     """Return what the model makes of the request in one thought, with a draft of its own."""
-    judge, spent, best = players.judge, 0, 0
+    judge, spent, taken = players.judge, 0, {1}
     run = Trajectory(id="bench", prompt=start.prompt, rubric=start.rubric)
     for event in think(start.prompt, start.rubric, _writer(start.prompt, players), judge):
         run = fold([event], run)
         spent = event.tokens if isinstance(event, Thought) else spent
-        best = event.attempt if isinstance(event, Accepted) else best
+        taken |= {event.attempt} if isinstance(event, Accepted) else set()
     first = run.attempts[0].tokens if run.attempts else 0
-    kept = tuple(a.model_copy(update={"accepted": a.number == best or a.number == 1}) for a in run.attempts)
+    kept = tuple(a.model_copy(update={"accepted": a.number in taken}) for a in run.attempts)
     return Played(attempts=kept or (start.draft,), tokens=max(0, spent - first))
 
 

@@ -53,7 +53,8 @@ from writer_r1.trajectory import Advice, Attempt, Rubric, digest, mean
 from writer_r1.workspace import Workspace
 
 START = "start"
-FORM, BEGUN = "4", "3"  # of the arms, and of what all begin with: counted up where one does something else than before
+FORM = "4"  # of the arms: counted up where they do something else than before
+FORM_OF = {START: "3", DIRECT: "3", ONE_GO: "5"}  # for these instead
 CRITERIA = ("open_coding", "axial_coding", "selective_coding")
 PROMPTS = ("draft", "judge", *CRITERIA)  # on which every arm rests
 ROUNDS = ("revise", "extend", "reflect")
@@ -173,7 +174,7 @@ def _key(bench: Bench, arm: str, number: int) -> str:
     example, other = bench.examples[number], _other(number, len(bench.examples))
     fit = calibration_of(bench.judge, bench.workspace.common)
     words = [prompt_hash(name) for name in (*PROMPTS, *PROMPTS_OF.get(arm, ROUNDS))]
-    form = BEGUN if arm in (START, DIRECT) else FORM
+    form = FORM_OF.get(arm, FORM)
     made_by = (form, bench.model, bench.judge, fit.id if fit else "", str(bench.rounds), str(bench.seed), *words)
     beside = bench.examples[other].prompt if arm == PLACEBO and other is not None else ""
     return digest(arm, *made_by, example.rubric.id if example.rubric else "", example.prompt, beside, length=24)
