@@ -37,7 +37,7 @@ _INCLUDE = re.compile(
 _LIST = re.compile(rf"(?:{_QUOTE})|(?P<joint>,\s*(?:and\s|or\s)?|\sand\s|\sor\s|[、])", re.IGNORECASE)
 _LEAD = re.compile(  # "Please write me a short, sad story about"
     r"(?:(?:please|also|then|and|but|finally|you should|you must|can you|could you|would you|"
-    r"i(?: would|['’]d) like(?: you to)?|i (?:want|need)(?: you to)?)\s)*+"
+    r"i(?: would|['’]d) like(?: you to)?|i (?:want|need)(?: you to)?)\s)*"
     r"(?:(?:write|compose|draft|create|tell|give|produce|make|craft|generate|pen|prepare|continue|design)\s(?:me\s|us\s)?)"
     r"(?:(?!about\b|of\b|on\b|for\b|that\b|describing\b|telling\b|explaining\b|set\b|to\b|from\b)[\w'’,-]+\s){0,8}?"
     r"(?:about|of|on|that (?:describes|tells|explains|shows)|describing|telling|explaining|concerning|regarding)\s",
@@ -45,7 +45,7 @@ _LEAD = re.compile(  # "Please write me a short, sad story about"
 )
 _FIRST = re.compile(r"(?:in which|about|of|on|that|and|or|but|then|to)\s", re.IGNORECASE)
 _ASK = re.compile(
-    r"(?:(?:please|also|then|finally|it|the \w+|this|they|and|but|or|make sure|be sure|ensure|try)\s)*+"
+    r"(?:(?:please|also|then|finally|it|the \w+|this|they|and|but|or|make sure|be sure|ensure|try)\s)*"
     r"(?:to\s|that\s)?(?:must|should|has to|have to|needs? to|will|shall)?\s?"
     r"(?:(?:write|compose|include|includes|contain|contains|mention|mentions|use|feature|features|incorporate|have)\s)"
     r"(?:all of )?(?:the following:?)?",

@@ -12,7 +12,7 @@ _MARKS = (
     "\u0900-\u0963\u0981-\u0d7f\u0e31-\u0e4e"
 )
 CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # scripts without spaces: a character is a word
-WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}](?:['’-]?[^\W_{CJK}]|[{_MARKS}])*+")
+WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}](?:['’-]?[^\W_{CJK}]|[{_MARKS}])*")
 
 LANGUAGES = {
     "en": "English",

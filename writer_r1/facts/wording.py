@@ -14,8 +14,8 @@ MOST_OF_ITEM = 6  # words
 
 _QUOTE = r"\"[^\"\n]{1,120}\"|“[^”\n]{1,120}”|‘[^’\n]{1,120}’|(?<!\w)'[^'\n]{1,120}'(?!\w)|「[^」\n]{1,120}」"
 _QUOTED = re.compile(_QUOTE)
-_CLAUSE = rf"(?P<rest>(?:{_QUOTE}|[^.;!?\n]){{1,240}}+)"
-_THE_WORDS = r"(?:the |these |this |following |single |specific |exact |both |all |of |any |each |ever )*+"
+_CLAUSE = rf"(?P<rest>(?:{_QUOTE}|[^.;!?\n]){{1,240}})"
+_THE_WORDS = r"(?:the |these |this |following |single |specific |exact |both |all |of |any |each |ever )*"
 _WANTED = re.compile(
     rf"\b(?P<verb>include|includes|including|mention|incorporate|contains?|containing|us(?:e|es|ing)|with|work in)"
     rf"\s(?={_CLAUSE})",
