@@ -134,13 +134,14 @@ def test_without_a_number_the_noise_is_told_by_the_judges_ranges(workspace: Work
     assert pytest.approx(2.3264, abs=1e-3) == RANGE  # 19 of 20 pairs: 1.645 spreads of a difference
 
 
-def test_an_empty_or_looping_draft_earns_nothing(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_empty_or_looping_draft_or_a_thought_earns_nothing(workspace: Workspace, tmp_path: Path) -> None:
     scripted = workspace._loaded["fake"]
-    scripted.drafts = lambda *given, **more: ["", "and so on " * 80, PIECE.format("mixed") + " (4)"]  # type: ignore[method-assign]
+    thought = f"<think>\n<plan>So.</plan>\n<draft>{PIECE.format('mixed')}</draft>\n</think>\n\n{PIECE.format('mixed')}"
+    scripted.drafts = lambda *given, **more: ["", "and so on " * 80, thought, PIECE.format("mixed") + " (4)"]  # type: ignore[method-assign]
     out = tmp_path / "kept.jsonl"
-    wish = Wish("fake", "fake", 3, 0, Limits(0.0))
+    wish = Wish("fake", "fake", 4, 0, Limits(0.0))
     choose(workspace, read_prompts(asked(tmp_path)).examples[:1], Requests(out), wish, lambda *row: None, never)
-    assert found(out)[0]["rewards"][:2] == [0.0, 0.0] and found(out)[0]["rewards"][2] > 0.5
+    assert found(out)[0]["rewards"][:3] == [0.0] * 3 and found(out)[0]["rewards"][3] > 0.5
 
 
 def parted(out: Path) -> dict[str, str]:
@@ -198,6 +199,7 @@ def test_a_kill_while_the_files_are_written_anew_loses_no_row(
         ({"judge": "b"}, "with the judge 'fake', not with the judge 'b';"),
         ({"policy": "b", "drafts": 3}, "with the model 'fake' and 4 drafts, not with the model 'b' and 3 drafts;"),
         ({"worn": "salt"}, "with no adapter, not with the adapter 'salt';"),
+        ({"adapter": Path(__file__)}, "with no weights, not with weights of the adapter with the digest "),
     ],
 )
 def test_what_others_tried_is_not_mixed_with_it(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from itertools import product
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -115,7 +116,15 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
         "The lamp, which I have kept for thirty winters now, is given to the sea and to you.",
         set(),
     ),
-    "a thought": (ENGLISH, f"<think>\n<plan>\nThe lamp.\n</plan>\n</think>\n\n{FIRST}", {"echoes the instructions"}),
+    "a piece after a thought": (ENGLISH, f"<think>\n<plan>\nThe lamp.\n</plan>\n</think>\n\n{FIRST}", set()),
+    "a piece after the end of a thought": (ENGLISH, f"I begin with the lamp.\n</think>\n\n{FIRST}", set()),
+    "a thought without its end": (ENGLISH, "<think>\nI begin with the lamp.", {"empty", "echoes the instructions"}),
+    "parts of a thought": (
+        ENGLISH,
+        f'{FIRST}\n\n<reflection>It is dull.</reflection>\n<revision paragraph="2">More.</revision>',
+        {"echoes the instructions"},
+    ),
+    "a tag that the request has": ("Write a page of my manual about the tag <draft>.", f"<draft>: {FIRST}", set()),
     "sound": (ENGLISH, FIRST, set()),
 }
 
@@ -124,6 +133,34 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
 def test_broken_drafts_are_marked(prompt: str, reply: str, found: set[Fault]) -> None:
     _, written = run(write_draft(1, prompt, writer(FakeLLM(script(draft=reply)), prompt)))
     assert set(written.faults) == found
+
+
+THOUGHTS = {
+    "a whole one": f"<think>\nI begin with the lamp. <plan>So.</plan></think>\n\n{FIRST}",
+    "announced": f"\n<think>So.</think>\nCertainly! Here's the story you asked for:\n\n{FIRST}",
+    "its end alone": f"I begin with the lamp.</think>\n\n{FIRST}",
+    "one in another": f"<think><think>So.</think></think>{FIRST}",
+    "cut": "<think>\nI begin with the lamp, and then",
+    "in the middle": f"{FIRST}\n\n<plan>\nNo more.\n</plan>",
+    "a revision": f'{FIRST}\n\n<revision paragraph="2">\nMore.\n</revision>',
+    "half a tag": f"{FIRST}\n\n<revisio",
+}
+
+
+@pytest.mark.parametrize("reply", THOUGHTS.values(), ids=THOUGHTS)
+def test_no_tag_of_a_thought_is_shown_and_what_comes_after_one_is_the_piece(reply: str) -> None:
+    asked = "Write about a lamp."
+    events, written = run(write_draft(1, asked, writer(FakeLLM(script(draft=reply)), asked)))
+    streamed = "".join(e.text for e in of(DraftDelta, events))
+    for said in (streamed, written.text):
+        assert not re.search(r"</?(?:think|plan|revision)", said) and "So." not in said
+    if reply.endswith(FIRST):
+        assert written.text == FIRST and not written.faults
+        assert streamed == "I begin with the lamp." if reply.startswith("I begin") else streamed.endswith(FIRST)
+    elif "<revisio" in reply[-9:]:
+        assert written.text == streamed == reply  # it was none
+    else:
+        assert "echoes the instructions" in written.faults
 
 
 def test_a_draft_that_runs_in_circles_is_ended_long_before_its_limit() -> None:
@@ -368,12 +405,26 @@ def test_what_is_streamed_is_what_is_told_at_the_end() -> None:
 @pytest.mark.parametrize("operation", ["rewrite", "extend"])
 @pytest.mark.parametrize(
     "reply",
-    ["", "  \n", LOOP, "Here is the revised paragraph: the sea.", "As an AI I like the sea.", "<paragraph> The sea."],
-    ids=["empty", "blank", "looping", "talk", "assistant", "tags"],
+    [
+        "",
+        "  \n",
+        LOOP,
+        "Here is the revised paragraph: the sea.",
+        "As an AI I like the sea.",
+        "<paragraph> The sea.",
+        '<revision paragraph="2">\nThe sea.',
+    ],
+    ids=["empty", "blank", "looping", "talk", "assistant", "tags", "a revision"],
 )
 def test_a_broken_paragraph_is_not_taken_over_and_the_attempt_is_marked(reply: str, operation: str) -> None:
     written = revised(FIRST, change(2, operation), reply=reply)
     assert written.text == FIRST and "copied" in written.faults and len(written.faults) > 1
+
+
+def test_a_paragraph_that_comes_after_a_thought_is_taken_over() -> None:
+    assert revised(FIRST, change(2), reply=f"<think>\nIt is dull.\n</think>\n\n{NEW}") == revised(
+        FIRST, change(2), reply=NEW
+    )._replace(tokens=ANY)
 
 
 def test_an_edit_that_comes_back_as_text_is_an_echo() -> None:

@@ -154,7 +154,7 @@ class Rows(FakeLLM):
     ("answer", "why"),
     [
         (None, "fake cannot give scores; choose another model for judging on the Models page."),
-        ([], "stopped before it was judged"),
+        ([], CUT),
         ({"1": -30.0, "9": -30.0}, "The model gave no number."),
         (dict.fromkeys(DIGITS, math.nan), "The model gave no number."),
     ],
@@ -165,7 +165,7 @@ def test_what_cannot_be_read_is_unscored_and_leaves_the_mean(
 ) -> None:
     llm = Rows(answer)
     _, found = judged(llm)
-    assert [s.value for s in found.scores] == [None, None, 1.0] and found.reward == 1.0
+    assert [s.value for s in found.scores] == [None, None, 1.0] and found.reward == (None if why == CUT else 1.0)
     assert found.scores[0].reason == why and not llm.seen  # no reason is asked for a verdict that is not there
 
 
@@ -176,15 +176,22 @@ def test_a_rubric_of_checks_asks_no_model() -> None:
 
 
 def test_a_stop_keeps_the_verdicts_and_asks_for_no_reasons() -> None:
-    llm = FakeLLM(script())
-    _, found = judged(llm, cancel=lambda: bool(llm.seen))
+    llm, answered = FakeLLM(script()), list[str]()
+    llm.judge = lambda draft, question: answered.append(question) or 5.0
+    _, found = judged(llm, cancel=lambda: len(answered) == 2 * len(QUESTIONS))
     assert found.scores[0].value is not None and found.scores[0].reason == ""
     assert all(r.answer == "Score: " for r in llm.seen)
 
 
+def test_what_was_known_before_a_stop_is_no_measure_of_the_whole() -> None:
+    llm = FakeLLM(script())
+    _, found = judged(llm, cancel=lambda: bool(llm.seen))
+    assert [s.value for s in found.scores] == [None, None, 1.0] and found.reward is None
+
+
 def test_a_reason_that_a_stop_cut_is_none() -> None:
     llm = FakeLLM(script())
-    cancel = iter([False] * 4 + [True] * 100)
+    cancel = iter([False] * 8 + [True] * 100)
     _, found = judged(llm, cancel=lambda: next(cancel))
     assert [r.answer for r in llm.seen].count("Score: ") < len(llm.seen)  # one was being written
     assert [bool(s.reason) for s in found.scores] == [False, False, True]
@@ -211,7 +218,7 @@ def test_where_all_is_known_nothing_is_asked_and_a_strangers_score_does_not_coun
     rows[0] = rows[0].model_copy(update={"value": None, "reason": CUT})
     events, found = run(evaluate(1, PROMPT, FIRST, RUBRIC, Judge(llm, overlap, never), rows))
     assert not llm.seen and of(Scored, events) == [] and len(of(Evaluated, events)) == 1
-    assert [s.value for s in found.scores] == [None, 0.5, 0.5] and found.reward == 0.5
+    assert [s.value for s in found.scores] == [None, 0.5, 0.5] and found.reward is None
 
 
 def test_a_known_verdict_without_a_reason_is_given_one() -> None:

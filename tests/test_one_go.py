@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import FIRST, PROMPT, criterion, model, of, revision, rubric_of, task, team
+from scripted import FIRST, PROMPT, criterion, model, of, revision, rubric_of, script, task, team
 
+from writer_r1.errors import ModelError
 from writer_r1.events import (
     BY_USER,
     THOUGHT_BROKE_OFF,
@@ -24,12 +25,14 @@ from writer_r1.events import (
 )
 from writer_r1.facts import voice_criterion
 from writer_r1.folding import fold
+from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
+from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import write
 from writer_r1.one_go import OPENS, salvaged, so_far, think_request
-from writer_r1.thinking import tried
+from writer_r1.thinking import came_to, tried
 from writer_r1.traces import TAGS, Change, Segment, Trace, parse, written
 from writer_r1.training.data import Example, request_of
-from writer_r1.trajectory import Trajectory
+from writer_r1.trajectory import Check, Trajectory
 
 BOOTS = Segment(reflection="“my left boot” is dull.", changes=(Change(paragraph=2, text=revision("alpha")),))
 WORSE = Segment(reflection="I want less.", changes=(Change(paragraph=2, text=revision("beta")),))
@@ -232,6 +235,78 @@ def test_a_stop_keeps_the_texts_that_were_whole_to_be_taken(doing: str, texts: l
     run = fold(events, Trajectory(id="t", prompt=""))
     assert [a.text for a in run.attempts] == texts and all(a.complete and not a.faults for a in run.attempts)
     assert not of(Thought, events) and run.stopped == BY_USER and all(a.evaluation is None for a in run.attempts)
+
+
+@pytest.mark.parametrize("asked", range(4))
+def test_a_stop_in_the_middle_of_a_judgement_leaves_no_score_and_no_label(asked: int) -> None:
+    told, llm = list[Event](), model({"alpha": 6.0}, think=reply(thought(BOOTS)))
+    answered = list[str]()
+    llm.judge = lambda draft, question: answered.append(question) or 5.0
+    measured = criterion("Lamp", check=Check(type="must_include", items=("lamp",)))
+    ruled = task(one_go=True)._replace(rubric=rubric_of(criterion("Warmth"), measured))
+    told += write(ruled, team(llm, lambda: len(answered) > asked))
+    run = fold(told, Trajectory(id="t", prompt=""))
+    assert [a.text for a in run.attempts] == [FIRST, BETTER]
+    whole = len([a for a in run.attempts if a.evaluation and a.evaluation.reward is not None])
+    assert whole == (asked + 1) // 2 and len(came_to(run)) == max(0, whole - 1)
+    assert [a.accepted is not None for a in run.attempts] == [n < whole for n in range(2)]
+
+
+class Failing(FakeLLM):
+    """Fails while it writes the end of its first revision."""
+
+    def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+        for delta in super().stream(request, sampling, cancel):
+            yield delta
+            if "alpha" in (text := self.script(request)) and delta in text[text.index("</revision") :][:8]:
+                raise ModelError("The model is gone.")
+        return Finish("stop", 0, 0)
+
+
+def test_what_was_whole_of_a_thought_outlives_a_fault() -> None:
+    llm, told = Failing(script(think=reply(thought(BOOTS, WORSE)))), list[Event]()
+    with pytest.raises(ModelError, match="gone"):
+        for event in write(task(one_go=True), team(llm)):
+            told.append(event)
+    run = fold(told, Trajectory(id="t", prompt=""))
+    assert [(a.text, a.complete, a.faults, a.accepted) for a in run.attempts] == [(FIRST, True, (), None)]
+
+
+SURE = "Certainly, here's the piece you requested:"
+
+
+def test_what_announces_a_text_of_a_thought_is_no_part_of_it() -> None:
+    told = Segment(reflection=BOOTS.reflection, changes=(Change(paragraph=3, text=revision("alpha")),))
+    said = thought(told, draft=f"{SURE}\n\n{FIRST}", final=f"{SURE}\n\n{BETTER}")
+    events, run = played(reply(said))
+    assert [(a.text, a.aside) for a in run.attempts] == [(FIRST, SURE), (BETTER, "")]
+    assert run.best == 2 and "".join(e.text for e in of(DraftDelta, events)) == FIRST
+    assert "".join(e.text for e in of(ThoughtDelta, events) if e.name == "piece") == BETTER
+
+
+def test_what_was_whole_before_a_second_draft_that_is_cut_is_whole() -> None:
+    _, run = played(reply(thought(BOOTS)).partition("</think>")[0] + "<draft>\nAnd now once more")
+    assert [(a.text, a.faults) for a in run.attempts] == [(FIRST, ()), (BETTER, ())]
+
+
+TALKING = Change(paragraph=2, text="Here is the revised paragraph: it is better now, as you can see for yourself.")
+MENDED = Segment(reflection="I only ask.", changes=(Change(paragraph=1, text=FIRST.split("\n\n")[0]),))
+
+
+@pytest.mark.parametrize(
+    ("draft", "segment", "label"),
+    [
+        (FIRST, Segment(reflection="Better so.", changes=(TALKING,)), "harmful"),
+        (ASKS, MENDED, "useful"),
+        (ASKS, Segment(reflection="So.", changes=(Change(paragraph=1, text=ASKS + " Please."),)), None),
+    ],
+)
+def test_a_text_that_was_spoiled_or_mended_is_told_without_a_score(
+    draft: str, segment: Segment, label: str | None
+) -> None:
+    said = thought(segment, draft=draft)
+    _, run = played(reply(said.model_copy(update={"final": said.texts()[-1]})))
+    assert [t.label for t in came_to(run).values()] == ([label] if label else [])
 
 
 def test_a_thought_follows_the_writers_voice_and_is_refused_where_it_only_copies_it() -> None:

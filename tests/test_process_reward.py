@@ -12,6 +12,7 @@ from writer_r1.training.process_reward import (
     Step,
     Thought,
     capped_rewards,
+    earned,
     is_accepted,
     parts_of_tokens,
     process_reward,
@@ -89,9 +90,9 @@ def test_credit_by_hand() -> None:
     ]
     found = token_credits(group, noise=0.05)
     # drafts .2 .4 .6 .8: mean .5, sample spread .258199; pieces .6 .4 .6 .8: mean .6, spread .163299
-    # pay .4 and 0 - .1: mean .15, spread .353553, so +-.707107; half the outcome is added
-    close(found[0], [-1.161895, 0.707107 + 0.0, 0.0])
-    close(found[1], [-0.387298, -0.707107 - 0.5 * 1.224745, -1.224745])
+    # earned .4 and 0 - .1: their root mean square is .291548; half the outcome is added
+    close(found[0], [-1.161895, 1.371989 + 0.0, 0.0])
+    close(found[1], [-0.387298, -0.342997 - 0.5 * 1.224745, -1.224745])
     close(found[2], [0.387298, 0.387298, 0.0])
     close(found[3], [1.161895, 1.161895, 1.224745])
 
@@ -105,6 +106,24 @@ def whole(draft: float, final: float, made: list[Step]) -> Thought:
 
 
 thoughts = st.builds(whole, rewards, rewards, st.lists(steps, max_size=5))
+
+
+def segments(*made: Step) -> list[float]:
+    """Return what the segments of thoughts of one step each earn, their pieces being worth the same."""
+    group = [Thought(0.5, 0.5, (step,), (0, 1, 2)) for step in made]
+    return [float(found[1]) for found in token_credits(group, 0.05)]
+
+
+def test_of_two_reflections_that_harm_none_is_made_likelier() -> None:
+    close(torch.tensor(segments(Step(-0.3, 0.05), Step(-0.1, 0.05))), [-1.341641, -0.447214])
+    close(torch.tensor(segments(HARMED, HARMED)), [-1.0, -1.0])  # where all harm alike, too
+    close(torch.tensor(segments(IDLE, IDLE)), [0.0, 0.0])  # within the judge's range
+
+
+@given(steps)
+def test_a_segment_earns_with_the_sign_of_its_worth(step: Step) -> None:
+    found = earned(step)
+    assert (found > 0) - (found < 0) == worth(step)
 
 
 @given(st.lists(thoughts, min_size=2, max_size=6), st.floats(0, 1))

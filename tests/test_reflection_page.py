@@ -2,18 +2,31 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import script
 
 from writer_r1.errors import WriterError
+from writer_r1.lines import Kept
+from writer_r1.llm import never
+from writer_r1.llm.fake import FakeLLM
 from writer_r1.reflection_arms import BEST_OF
+from writer_r1.reflection_bench import Bench, compare
+from writer_r1.reflection_commands import ALWAYS, arms_of
 from writer_r1.reflection_page import BEGIN, END, FEW, beside, put, section
 from writer_r1.reflection_result import CONSTRAINTS, ENDING, ENDS, OWN, SECOND, VERIFIED
+from writer_r1.training.data import read_prompts
+from writer_r1.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
 PAGE, PROOF = ROOT / "docs/reflection.md", ROOT / "docs/proof"
+DATA = ROOT.parent / "shared" / "data"
+READERS = Workspace.readers  # before it is set aside, see conftest.py
 
 
 def gain(value: float | None, lo: float = 0.0, hi: float = 0.0, moved: int = 12) -> dict[str, Any]:
@@ -66,10 +79,18 @@ def test_few_requests_claim_nothing_and_enough_say_what_is_ahead_and_what_behind
     assert "No difference can be told from nothing." in section(result(FEW, mrpo_over=alike), {})
 
 
-def test_what_rests_on_few_requests_or_only_looks_apart_is_called_no_difference() -> None:
+def test_a_difference_close_to_nothing_is_one_and_no_bound_of_it_reads_as_nothing() -> None:
+    none = {name: gain(0.0, moved=0) for name in (*VERIFIED, OWN)}
+    over = {"best of several": none | {ENDING: gain(-0.023, -0.047, -0.002, moved=14)}}
+    said = section(result(FEW, mrpo_over=over), {})
+    assert "MRPO is behind *best of several* in an ending (-0.02 [-0.05, -0.002], of 14 requests)." in said
+    assert "1 has an interval without 0" in said and "-0.00]" not in said and "+0.00 [+0.00, +0.00]" in said
+
+
+def test_what_rests_on_few_requests_or_reaches_nothing_is_called_no_difference() -> None:
     none = {name: gain(0.0, moved=0) for name in (*VERIFIED, OWN)}
     four = none | {CONSTRAINTS: gain(0.07, 0.014, 0.15, moved=4)}
-    over = {"direct": four, "blind rewrite": four, "placebo critique": none | {ENDING: gain(0.06, 0.003, 0.14)}}
+    over = {"direct": four, "blind rewrite": four, "placebo critique": none | {ENDING: gain(0.06, -0.001, 0.14)}}
     said = section(result(FEW, mrpo_over=over), {})
     assert (
         "Of these 8 differences (arms that came to the same are one), those by the loop's own judge apart, 1 has an "
@@ -124,3 +145,28 @@ def test_the_numbers_on_the_page_are_those_of_the_run(which: str) -> None:
     names = re.findall(rf"\(proof/(reflection_[a-z]+){which}\.png\)", shown)
     assert shown == section(found, {name: f"proof/{name}{which}.png" for name in names})
     assert len(names) == 4 and all((PROOF / f"{name}{which}.png").exists() for name in names)
+
+
+PLAYED = ("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b")
+FOUND = {"reflection_arms.json": ALWAYS, "reflection_arms_more.json": f"{ALWAYS},best-of,no-memory"}
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not DATA.is_dir(), reason="the forty requests are made of data that is not on this machine")
+@pytest.mark.parametrize("name", FOUND)
+def test_the_committed_rows_come_to_the_committed_result(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, requests, rows = json.loads((PROOF / name).read_text("utf-8")), tmp_path / "asked.jsonl", tmp_path / "rows"
+    made = [sys.executable, ROOT / "benchmarks/reflection_requests.py", DATA, requests]
+    subprocess.run(made, check=True)
+    shutil.copy(PROOF / f"reflection.{PLAYED[0]}.jsonl", rows)
+    monkeypatch.setattr(Workspace, "readers", READERS)
+    workspace = Workspace()
+    workspace._loaded |= {model: FakeLLM(script(), name=model) for model in PLAYED}  # who would be asked, if any were
+    examples = read_prompts(requests).examples[: wanted["requests"]]
+    played = (PLAYED[0], PLAYED[0], PLAYED[1], wanted["rounds"], wanted["seed"])
+    *_, found = compare(Bench(workspace, examples, arms_of(FOUND[name]), *played, Kept(rows)), lambda *row: None, never)
+    workspace.close()
+    assert json.loads(json.dumps(found)) == wanted
+    assert rows.read_bytes() == (PROOF / f"reflection.{PLAYED[0]}.jsonl").read_bytes()  # nothing was made for it

@@ -98,6 +98,11 @@ def test_a_thought_that_was_spoiled_by_hand_is_left_out_of_training_and_its_tags
     data = read(out)
     assert [e.text for e in data.examples] == [rows[1]["text"]]
     assert [d.reason for d in data.dropped] == ["its thought cannot be read: a reflection inside a draft"]
+    bare = tmp_path / "bare.jsonl"  # as others keep thoughts
+    bare.write_text(
+        json.dumps({"prompt": rows[0]["prompt"], "text": rows[0]["text"]}) + "\n" + json.dumps(rows[1]), "utf-8"
+    )
+    assert [d.reason for d in read(bare).dropped] == ["its thought cannot be read: a reflection inside a draft"]
     ids = as_tokens(data.examples[0], lambda rows: "\n".join(r["content"] for r in rows), by_letter, 0).text
     assert parse("".join(map(chr, ids[:-1]))) == Trace.model_validate(rows[1]["trace"] | {"prompt": ""}).unjudged()
 

@@ -14,6 +14,7 @@ from training_runs import Begin, ended, step
 from writer_r1 import catalog, room
 from writer_r1.errors import ModelError
 from writer_r1.llm.fake import FakeLLM
+from writer_r1.traces import Trace, written
 from writer_r1.training import job, run_folder
 from writer_r1.training.own_work import PIECES
 from writer_r1.training.plan import Plan, keep_plan, read_plan
@@ -99,16 +100,18 @@ def test_what_a_run_learned_is_practised_from_there_and_thoughts_where_it_learne
     workspace: Workspace, begin_run: Begin
 ) -> None:
     digest = catalog.find("starter", workspace.models).sha256
-    for name, text in (("letters", "Dear sea, it is late."), ("thoughts", "<think>\n<plan>\nA letter.\n</plan>")):
+    late = "Dear sea, it is late"
+    thought = written(Trace(prompt="x", plan="A letter.", draft=late, final=late))
+    for name, text in (("letters", late), ("thoughts", thought)):
         folder = begin_run(name, 1)
         ended(folder)
         data = folder.parent / f"{name}.jsonl"
         rows = [{"prompt": f"A letter, {n}", "text": f"{text} {n} more words for a row to be one"} for n in range(4)]
         data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        config = run_folder.record(folder)["config"] | {"data": str(data)}
+        config = run_folder.record(folder)["config"] | {"data": str(data), "text_tokens": 1024}
         run_folder.add_facts(folder, base={"name": "smollm2-135m", "sha256": digest}, config=config)
     fields = len(train_form.values_of(workspace, Plan()))
-    for name, numbers in (("letters", {}), ("thoughts", {"thoughts": "credits"})):
+    for name, numbers in (("letters", {}), ("thoughts", {"thoughts": "credits", "text_tokens": 1024})):
         adapter = str(job.runs_in(workspace.home) / name / "adapter")
         answer = on_act(workspace, "", {"act": "onward", "name": name})
         plan = read_plan(workspace.home)

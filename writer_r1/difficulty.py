@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from writer_r1.acceptance import judge_range
 from writer_r1.adapters import digest_of
-from writer_r1.checks import faults
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.drafting import Writer, draft_request, reply_tokens
 from writer_r1.errors import RequestTooLong, WriterError
@@ -27,6 +26,7 @@ from writer_r1.llm import LLM, Cancel, Sampling
 from writer_r1.room import Doing, Host, work_off
 from writer_r1.row_files import Pair, Row, Say
 from writer_r1.training.data import Example
+from writer_r1.training.rewards import is_no_piece
 from writer_r1.trajectory import Rubric, digest
 from writer_r1.weights_folder import ADAPTER_FILE
 
@@ -153,7 +153,8 @@ def _try(key: str, example: Example, policy: LLM, judge: Judge, files: Requests,
 
 
 def _tried_with(wish: Wish) -> dict[str, Any]:
-    return {"policy": wish.policy, "adapter": wish.worn, "judge": wish.judge, "drafts": wish.drafts}
+    worn = {"adapter": wish.worn, "weights": _weights(wish)}  # a name may stand for other weights one day
+    return {"policy": wish.policy, **worn, "judge": wish.judge, "drafts": wish.drafts}
 
 
 def refuse_others(files: Requests, wish: Wish) -> None:
@@ -177,6 +178,7 @@ def _said(made: Mapping[str, Any]) -> str:
     words = {
         "policy": "the model {!r}",
         "adapter": "the adapter {!r}",
+        "weights": "weights of the adapter with the digest {:.12}",
         "judge": "the judge {!r}",
         "drafts": "{} drafts",
     }
@@ -184,13 +186,13 @@ def _said(made: Mapping[str, Any]) -> str:
 
 
 def tried(example: Example, rubric: Rubric, policy: LLM, judge: Judge, wish: Wish) -> Spread:
-    """Return how the policy's drafts to a request score; an empty or looping one has the reward 0."""
+    """Return how the policy's drafts to a request score; one that is no piece has the reward 0."""
     writer = Writer(policy, judge.cancel, read_facts(example.prompt))
     sampling = Sampling(reply_tokens(writer), temperature=1.0, top_p=1.0, min_p=0.0, seed=wish.seed)
     texts = policy.drafts(draft_request(example.prompt), sampling, wish.drafts, judge.cancel)
     rewards, widths = list[float](), list[float]()
     for text in texts:
-        if faults(text, None, False):
+        if is_no_piece(text):
             rewards.append(0.0)
             continue
         evaluation = scored(example.prompt, text.strip(), rubric, judge)

@@ -17,6 +17,7 @@ from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
 from writer_r1.prompts import render
 from writer_r1.story import with_story
+from writer_r1.thought_aloud import piece_of, shown_part
 from writer_r1.trajectory import Fault, Lesson
 
 DEFAULT_WORDS = 350  # when neither the request nor the user says how long
@@ -133,7 +134,7 @@ def write_draft(
 ) -> Generator[Event, None, Written]:
     """Return a first draft, streamed; `harder` draws it with more pressure against repetition.
 
-    A line that announces it ("Sure, here's the story:") is told apart and never shown as the piece.
+    A line that announces it ("Sure, here's the story:") is told apart and never shown as the piece, nor is a thought.
     """
     sampling = Sampling(
         max_tokens=reply_tokens(writer),
@@ -146,12 +147,14 @@ def write_draft(
     request = with_story(request, writer.part, writer.story)
     begun = stream(number, None, request, sampling, writer, until=writer.facts, asked=prompt)
     text, finish, stopped, said = yield from begun
-    whole, said = text.strip(), said.strip(" \n*_#-")
+    whole, spoiled = piece_of(text, prompt)
+    if whole != text and not spoiled:  # it comes after a thought
+        said, whole = parted(whole, prompt)
+    whole, said = whole.strip(), said.strip(" \n*_#-")
     found = list(faults(whole, language_of(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
     found += ["asks instead of writing"] if asks(whole) else []
-    thought = whole.startswith("<think>")  # where a piece was asked for
-    found += ["echoes the instructions"] if thought or only_repeats(whole, prompt, writer.facts) else []
+    found += ["echoes the instructions"] if spoiled or only_repeats(whole, prompt, writer.facts) else []
     found += ["copied"] if writer.voice and copied_share(whole, writer.voice) > COPIED else []
     written = Written(whole, tuple(found), finish.tokens, finish.reason == "cancelled")
     seconds = time.monotonic() - began
@@ -203,9 +206,10 @@ def stream(
 ) -> Generator[Event, None, Streamed]:
     """Stream one reply as deltas; ended early when it runs in circles or, with `until`, when it is long enough.
 
-    With `until` it is a draft, and what announces it is held back, unless `asked`, the request, has these words.
+    With `until` it is a draft, and what announces it is held back, unless `asked`, the request, has these words. A tag
+    of a thought is never shown, nor what comes after it, but for the piece after a thought of which nothing was shown.
     """
-    text, looked = "", 0
+    text, looked, first, sent = "", 0, 0, 0
     said = "" if until is None else None  # None: its first words do not tell yet
     stream = writer.llm.stream(request, sampling, writer.cancel)
     while True:
@@ -215,8 +219,9 @@ def stream(
             finish: Finish = done.value
             if said is None:  # what came is nothing else than an announcement, or short
                 said, text = parted(text, asked)
-                if text:
-                    yield DraftDelta(attempt=number, text=text, parent=parent)
+            begin, end, spoiled = shown_part(text, asked)
+            if begin == first and (end if spoiled else len(text)) > sent:  # the end was no tag's beginning
+                yield DraftDelta(attempt=number, text=text[sent : end if spoiled else None], parent=parent)
             return Streamed(text, finish, aside=said)
         except Exception:
             if said is None and text:
@@ -228,13 +233,20 @@ def stream(
                 continue
             said, text = own(said, text, asked)
             delta = text
-        yield DraftDelta(attempt=number, text=delta, parent=parent)
+        begin, end, spoiled = shown_part(text, asked)
+        if begin > first and not text[first:sent].strip():
+            first = sent = begin
+        if begin == first and end > sent:
+            yield DraftDelta(attempt=number, text=text[sent:end], parent=parent)
+            sent = end
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)
             if is_looping(text):
                 stream.close()
                 return Streamed(text, Finish("length", 0, writer.llm.count(f"{said}{text}")), aside=said)
-        if until is not None and (end := ripe(text, len(delta), until)) is not None:
+        if until is None or spoiled:
+            continue
+        if (at := ripe(text[begin:], len(delta), until)) is not None:
             stream.close()
-            finish = Finish("stop", 0, writer.llm.count(f"{said}{text[:end]}"))
-            return Streamed(text[:end], finish, True, said)
+            finish = Finish("stop", 0, writer.llm.count(f"{said}{text[: begin + at]}"))
+            return Streamed(text[: begin + at], finish, True, said)

@@ -108,12 +108,16 @@ def scored(prompt: str, draft: str, rubric: Rubric, judge: Judge) -> Evaluation:
 def settled(
     rubric: Rubric, scores: Mapping[str, Score], judge: JudgeInfo, before: Evaluation | None = None
 ) -> Evaluation:
-    """Return the evaluation that the scores of all criteria come to; `before` is of the same text."""
+    """Return the evaluation that the scores of all criteria come to; `before` is of the same text.
+
+    Without a reward where a stop left a score open: those that were known by then are no measure of the whole.
+    """
+    whole = all(s.reason != CUT for s in scores.values())
     return Evaluation(
         readers=before.readers if before else {},
         notes=before.notes if before else (),
         rubric_id=rubric.id,
-        reward=weighted_reward(rubric, {k: s.value for k, s in scores.items()}),
+        reward=weighted_reward(rubric, {k: s.value for k, s in scores.items()}) if whole else None,
         scores=tuple(scores[c.id] for c in rubric.criteria),
         judge=judge,
     )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from writer_r1.acceptance import accept, usable
 from writer_r1.checks import copied_share, faults, is_looping, word_count
+from writer_r1.checks.aside import begun, parted
 from writer_r1.drafting import (
     COPIED,
     LOOK_EVERY,
@@ -138,7 +139,7 @@ def salvaged(text: str, prompt: str) -> Trace | None:
 def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generator[Event, None, None]:
     """Yield one thought as rounds, judged, and how it ended; of one that is stopped, the texts that it had come to."""
     began = time.monotonic()
-    text, finish = yield from _streamed(prompt, writer)
+    text, finish, error = yield from _streamed(prompt, writer)
     last = so_far(text)
     broke_off = Refusal("it runs in circles" if is_looping(last.words) else "it is longer than a thought may be")
     found = parse(text, prompt) if finish.reason == "stop" else broke_off
@@ -148,19 +149,25 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
     plan = trace.plan if trace else ""
+    # A second draft that is cut is none of the thought's.
+    cut = bool(refused) and last.name == "draft" and all(tag.name != "draft" for tag, _ in last.whole)
+    if error is not None:
+        if trace:
+            yield from _rounds(trace, rubric, writer, judge._replace(cancel=lambda: True), cut=cut)
+        raise error
     stopped = judge.cancel()
     if not stopped:
         yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
     if trace:
-        yield from _rounds(trace, rubric, writer, judge, cut=bool(refused) and last.name == "draft")
+        yield from _rounds(trace, rubric, writer, judge, cut=cut)
     elif not stopped:
         yield Drafted(attempt=1, text="", faults=("empty",), tokens=finish.tokens, seconds=seconds)
         yield Rejected(attempt=1, why="not judged: empty")
     yield Stopped(why=BY_USER if judge.cancel() else THOUGHT_BROKE_OFF if refused else THOUGHT_OUT)
 
 
-def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, Finish]]:
-    """Return the whole reply; its parts are shown as they are written, and never a tag."""
+def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, Finish, Exception | None]]:
+    """Return the reply, and what broke it off if a fault did; its parts are shown as they are written, never a tag."""
     yield Status(text="thinking")
     request = think_request(prompt, writer)._replace(answer=OPENS)
     sampling = Sampling(
@@ -176,28 +183,32 @@ def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, 
         try:
             text += next(stream)
         except StopIteration as end:
-            return text, end.value
+            return text, end.value, None
+        except Exception as error:  # raised again once what was whole is kept
+            return text, Finish("cancelled", 0, 0), error
         now = so_far(text)
         if (far := (len(now.whole), len(now.words))) != seen or (now.tag is None and not now.spoiled):
             seen, grown = far, len(text)
-        yield from _news(now, told)
+        yield from _news(now, told, prompt)
         if len(text) - grown > STRAY:  # what comes is no part of a thought any more, and `parse` says why
             stream.close()
-            return text, Finish("stop", 0, writer.llm.count(text))
+            return text, Finish("stop", 0, writer.llm.count(text)), None
         if len(text) - looked >= LOOK_EVERY:
             looked = len(text)
             if is_looping(now.words):
                 stream.close()
-                return text, Finish("length", 0, writer.llm.count(text))
+                return text, Finish("length", 0, writer.llm.count(text)), None
 
 
-def _news(now: SoFar, told: list[int]) -> Iterator[Event]:
+def _news(now: SoFar, told: list[int], prompt: str) -> Iterator[Event]:
     """Yield what has come of each part since it was told, and keep in `told` how much that was."""
     parts = [*now.whole, *([(now.tag, now.words)] if now.tag else [])]
     for number, (tag, words) in enumerate(parts, 1):
         if number > len(told):
             told.append(0)
             yield Status(text=DOING[tag.name])
+        if tag.name in ("draft", "piece"):
+            words = begun(words.strip(), prompt, whole=number <= len(now.whole))
         fresh = words.strip()[told[number - 1] :]
         told[number - 1] += len(fresh)
         if not fresh:
@@ -212,20 +223,21 @@ def _news(now: SoFar, told: list[int]) -> Iterator[Event]:
 def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: bool) -> Iterator[Event]:
     """Yield the draft and the text after each segment as attempts, each judged; and the piece, where it is another.
 
-    After a stop they come as they stand, so that none is lost, and are not judged.
+    After a stop they come as they stand, so that none is lost, and are not judged. What announces one is no part of it.
     """
     best: Attempt | None = None
-    texts = trace.texts()
-    if trace.final.split() != texts[-1].split():
-        texts.append(trace.final)
+    asides, texts = zip(*(parted(text, trace.prompt) for text in (*trace.texts(), trace.final)), strict=True)
+    if texts[-1].split() == texts[-2].split():
+        texts = texts[:-1]
     for number, text in enumerate(texts, 1):
+        said = asides[number - 1].strip(" \n*_#-") if number == 1 or not asides[number - 2] else ""
         reflection = _reflection(trace, number, rubric) if number > 1 else None
         parent = number - 1 or None
         if reflection:
             yield Reflected(attempt=number, reflection=reflection)
         found = _faults(text, texts[number - 2] if number > 1 else "", trace.prompt, writer, cut=cut)
         tokens = writer.llm.count(text)
-        yield Drafted(attempt=number, parent=parent, text=text, faults=found, tokens=tokens)
+        yield Drafted(attempt=number, parent=parent, text=text, aside=said, faults=found, tokens=tokens)
         attempt = Attempt(number=number, parent=parent, text=text, complete=True, faults=found, reflection=reflection)
         if judge.cancel():
             continue

@@ -138,12 +138,18 @@ def _ends(found: Mapping[str, Any]) -> Iterator[list[str]]:
 def _cell(row: Mapping[str, Any], key: str) -> str:
     if row[key] is None:
         return "–"
-    mean, lo, hi = (f"{round(row[k], 2) or 0.0:{'+' if key == 'gain' else ''}.2f}" for k in (key, "lo", "hi"))
+    mean, lo, hi = (_number(row[k], "+" if key == "gain" else "") for k in (key, "lo", "hi"))
     return f"{mean} [{lo}, {hi}]"
 
 
+def _number(value: float, sign: str) -> str:
+    """Return a number with two digits, or three where two would make 0 of what is none."""
+    rounded = round(value, 3) or 0.0
+    return f"{rounded:{sign}.{3 if 0 < abs(rounded) < 0.005 else 2}f}"
+
+
 def _apart(found: Mapping[str, Any], names: list[str]) -> str:
-    """Return in words which differences have an interval without 0, as it is printed, and rest on enough requests.
+    """Return in words which differences have an interval without 0 and rest on enough requests.
 
     The loop's own judge is left out: by its word a text was taken, so what it finds better says nothing new. Arms that
     came to the same, as where none of their texts was taken, are one.
@@ -175,7 +181,7 @@ def _apart(found: Mapping[str, Any], names: list[str]) -> str:
 
 
 def _without_0(row: Mapping[str, Any]) -> bool:
-    return bool(round(row["lo"], 2) > 0 or round(row["hi"], 2) < 0)
+    return bool(row["lo"] > 0 or row["hi"] < 0)
 
 
 def _named(arms: Iterable[str]) -> str:

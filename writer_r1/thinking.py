@@ -100,6 +100,25 @@ def tried(run: Trajectory) -> list[Tried]:
     return rows
 
 
+def came_to(run: Trajectory) -> dict[int, Tried]:
+    """Return by number of the text what each reflection of a thought came to, once it is told.
+
+    In a thought a text stands whether it is sound or not, so one that was spoiled did harm, and one that was mended
+    helped, without a score on both sides. Of what else could not be judged nothing is said.
+    """
+    found = dict[int, Tried]()
+    acted = [a for a in run.attempts if a.reflection and a.reflection.advice and None not in (a.parent, a.accepted)]
+    for attempt, one in zip(acted, tried(run), strict=True):
+        before = run.attempt(attempt.parent) if attempt.parent is not None else None
+        if one.gain is not None:
+            found[attempt.number] = one
+        elif before and usable(before) and not usable(attempt):
+            found[attempt.number] = one.model_copy(update={"label": "harmful"})
+        elif before and not usable(before) and attempt.accepted:
+            found[attempt.number] = one.model_copy(update={"label": "useful"})
+    return found
+
+
 def _gain(rubric: Rubric, before: Attempt, after: Attempt) -> tuple[float | None, float | None]:
     if before.evaluation is None or after.evaluation is None or after.evaluation.reward is None:
         return None, None

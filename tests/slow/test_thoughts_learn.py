@@ -26,9 +26,10 @@ from writer_r1.events import Reflected, Thought
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.figure import Line, lines
 from writer_r1.judge import Judge
-from writer_r1.llm import never
+from writer_r1.llm import LLM, Cancel, Reply, Request, Sampling, never
 from writer_r1.llm.llamacpp import LlamaCpp
-from writer_r1.one_go import think
+from writer_r1.one_go import OPENS, think
+from writer_r1.traces import Trace, parse
 from writer_r1.training import job, run_folder
 from writer_r1.training.config import Config, configured, parsed
 from writer_r1.training.data import read_prompts, split
@@ -50,6 +51,7 @@ REQUESTS_OF_FORM, DRAWS = 30, 2
 PAIRS = 3  # seeds, each with both arms
 RUNS = [(arm, seed) for seed in range(PAIRS) for arm in ("outcome", "credits")]
 WELL_FORMED = 0.9  # share of the replies that are thoughts with a reflection
+PAY = {"credits": 2}  # counted up where an arm is paid otherwise than before
 SHORTER = 0.15  # of the reflection tokens, with "credits" against "outcome"
 KEPT = ("step", "split", "reward", "rewards", "kl", "entropy", "words", "finished", "tokens", "groups_flat", "seconds")
 
@@ -89,7 +91,8 @@ def run_with(arm: str, seed: int) -> dict[str, Any]:
     """Return what a run depends on: settings, requests, and the thoughts that its adapter was made of."""
     settings = asked(arm, seed).model_dump(mode="json") | {"data": REQUESTS.name, "adapter": "thoughts"}
     texts = "".join(path.read_text("utf-8") for path in (REQUESTS, MADE)) + json.dumps([rows(), SFT])
-    return {"settings": settings, "data": hashlib.sha256(texts.encode()).hexdigest(), "updates": last_of(arm, seed)}
+    found = {"settings": settings, "data": hashlib.sha256(texts.encode()).hexdigest(), "updates": last_of(arm, seed)}
+    return found | ({"pay": PAY[arm]} if arm in PAY else {})
 
 
 def last_of(arm: str, seed: int) -> int:
@@ -97,10 +100,31 @@ def last_of(arm: str, seed: int) -> int:
     return 0 if (arm, seed) == FORM else UPDATES
 
 
+class Heard:
+    """A model, and what it said last."""
+
+    def __init__(self, llm: LLM) -> None:
+        self._llm, self.said = llm, ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._llm, name)
+
+    def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
+        self.said = ""
+        stream = self._llm.stream(request, sampling, cancel)
+        while True:
+            try:
+                delta = next(stream)
+            except StopIteration as end:
+                return end.value
+            self.said += delta
+            yield delta
+
+
 def on_the_page() -> dict[str, Any]:
     """Return what becomes of thoughts as the page has them: by llama.cpp, at its temperature and longest length."""
-    llm, why, reflecting = LlamaCpp(STARTER, name="starter", threads=1), Counter[str](), 0
-    worn = llm.adapted(to_gguf_adapter(BUILD / "sft" / "adapter", STARTER, BUILD / "adapter.gguf"), 1.0)
+    llm, why, reflecting, strictly = LlamaCpp(STARTER, name="starter", threads=1), Counter[str](), 0, 0
+    worn = Heard(llm.adapted(to_gguf_adapter(BUILD / "sft" / "adapter", STARTER, BUILD / "adapter.gguf"), 1.0))
     judge = Judge(worn, None, never)  # which is not asked
     _, held_out = split(read_prompts(REQUESTS).examples, SIZES["held_out"], 0)
     for number, example in enumerate(held_out[:REQUESTS_OF_FORM]):
@@ -111,9 +135,15 @@ def on_the_page() -> dict[str, Any]:
             refused = next(e.refused for e in events if isinstance(e, Thought))
             why[refused or "read"] += 1
             reflecting += not refused and any(isinstance(e, Reflected) for e in events)
+            strictly += isinstance(parse(OPENS + worn.said, example.prompt), Trace)
     llm.close()
-    shares = {"read": why["read"] / why.total(), "reflecting": reflecting / why.total()}
-    return {"replies": why.total()} | shares | {"why": dict(why.most_common())}
+    shares = {
+        "read": why["read"],
+        "reflecting": reflecting,
+        "strictly": strictly,
+    }  # the last: by the form to the letter
+    told = {name: round(count / why.total(), 4) for name, count in shares.items()}
+    return {"replies": why.total()} | told | {"why": dict(why.most_common())}
 
 
 def told(arm: str, seed: int) -> list[dict[str, Any]] | None:

@@ -82,6 +82,14 @@ def parted(reply: str, request: str) -> tuple[str, str]:
     return own(said, reply, request)
 
 
+def begun(reply: str, request: str, *, whole: bool) -> str:
+    """Return what has come of the piece in a reply, nothing while its first words may be an aside."""
+    said = aside(reply)
+    if said is None:
+        return parted(reply, request)[1] if whole else ""
+    return own(said, reply, request)[1]
+
+
 def own(said: str, reply: str, request: str) -> tuple[str, str]:
     """Return what was said, and the piece after it; nothing was said where the request has these words."""
     said = "" if _plain(said) in _plain(request) else said

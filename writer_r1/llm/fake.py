@@ -41,13 +41,15 @@ class FakeLLM:
     def choice_logprobs(
         self, request: Request, suffixes: Sequence[str], choices: Sequence[str], cancel: Cancel = never
     ) -> list[dict[str, float]] | None:
-        """Return a narrow distribution over numeric choices around `self.judge(request text, suffix)`."""
+        """Return a narrow distribution over numeric choices around `self.judge(request, suffix)`; [] if stopped."""
         self.seen += [
             Request((*request.messages[:-1], Message("user", request.messages[-1].content + s)), request.answer)
             for s in suffixes
         ]
         rows = []
         for suffix in suffixes:
+            if cancel():
+                return []
             centre = self.judge(request.messages[-1].content, suffix)
             raw = [math.exp(-4.0 * (i + 1 - centre) ** 2) for i in range(len(choices))]
             total = sum(raw)

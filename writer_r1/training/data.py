@@ -136,7 +136,8 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
         raise Unusable(f"no text (a field named {' or '.join(TEXT)})")
     if pieces and (words := word_count(text)) < FEWEST_WORDS:
         raise Unusable(too_short(words))
-    if pieces and "trace" in row and isinstance(refused := parse(text, prompt), Refusal):
+    is_thought = text.startswith(OPENS.rstrip()) or "trace" in row
+    if pieces and is_thought and isinstance(refused := parse(text, prompt), Refusal):
         raise Unusable(f"its thought cannot be read: {refused.reason}")
     try:
         rubric = read_rubric(row["rubric"], prompt) if row.get("rubric") else None
@@ -206,7 +207,7 @@ def whole_request(example: Example) -> str:
 
 def request_of(example: Example) -> Request:
     """Return what the writing model is asked for where this piece, or this thought, is its answer."""
-    return think_request(example.prompt) if example.text.startswith(OPENS) else draft_request(example.prompt)
+    return think_request(example.prompt) if example.text.startswith(OPENS.rstrip()) else draft_request(example.prompt)
 
 
 def thought_request(example: Example) -> Request:

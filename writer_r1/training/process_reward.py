@@ -135,18 +135,20 @@ def token_credits(
 ) -> list[Tensor]:
     """Return the advantage of each token (T,) of the thoughts of one prompt, held to their own group or to that `of`.
 
-    Plan and draft: the draft's reward among the group's drafts. A segment: its gain, less what it costs, among all
-    segments of the group, divided by how many its thought has, and a share of the outcome. The piece: its reward among
-    the group's. Spreads below `noise` are the judge's own and are not divided by. Source: `docs/papers.md` 5.
+    Plan and draft: the draft's reward among the group's drafts. A segment: what it earns, on the scale of all segments
+    of the group, divided by how many its thought has, and a share of the outcome. The piece: its reward among the
+    group's. Segments are held to 0, which is what not reflecting earns, and not to each other: of two that harm, the
+    lesser harm would else be learned. Spreads below `noise` are the judge's own and are not divided by. Source:
+    `docs/papers.md` 5.
     """
     group = thoughts if of is None else of
     drafts = in_group(_drafts(thoughts), noise, of=_drafts(group))
     pieces = in_group(_pieces(thoughts), noise, of=_pieces(group))
-    paid = in_group(_gains(thoughts), noise, of=_gains(group)).tolist()
+    paid = (_earned(thoughts) / _scale(_earned(group), noise)).tolist()
     found, at = list[Tensor](), 0
     for number, thought in enumerate(thoughts):
         mine, at = paid[at : at + len(thought.steps)], at + len(thought.steps)
-        steps = [gain / len(mine) + outcome * float(pieces[number]) for gain in mine]
+        steps = [earned / len(mine) + outcome * float(pieces[number]) for earned in mine]
         by_part = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])
         found.append(by_part[torch.tensor(thought.parts, dtype=torch.long)])
     return found
@@ -160,10 +162,20 @@ def _pieces(group: Sequence[Thought]) -> Tensor:
     return torch.tensor([t.final for t in group])
 
 
-def _gains(group: Sequence[Thought]) -> Tensor:
-    return torch.tensor([_paid(s, k) for t in group for k, s in enumerate(t.steps)])
+def _earned(group: Sequence[Thought]) -> Tensor:
+    return torch.tensor([earned(s) - (EXCESS if k >= MOST else 0.0) for t in group for k, s in enumerate(t.steps)])
 
 
-def _paid(step: Step, number: int) -> float:
-    idle = IDLE if not step.fresh or not step.applied else 0.0
-    return step.gain - idle - (EXCESS if number >= MOST else 0.0)
+def _scale(values: Tensor, noise: float) -> Tensor:
+    """Return the usual distance of the values from 0, but never less than `noise`."""
+    return values.square().mean().sqrt().nan_to_num(0.0).clamp(min=noise)
+
+
+def earned(step: Step) -> float:
+    """Return what a step's gain earns, with the sign of its worth: what idles or could stand anywhere pays only costs.
+
+    A gain within the judge's range is none.
+    """
+    gain = step.gain if abs(step.gain) >= step.least else 0.0
+    idle = not step.fresh or not step.applied
+    return (min(gain, 0.0) if idle or not step.specific else gain) - (IDLE if idle else 0.0)

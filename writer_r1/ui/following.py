@@ -12,6 +12,7 @@ from writer_r1.errors import WriterError
 from writer_r1.qualification import marked_since
 from writer_r1.rubric_edits import Deleted
 from writer_r1.store import Piece, Run
+from writer_r1.thinking import came_to
 from writer_r1.trajectory import Trajectory, prompt_id
 from writer_r1.ui import gradio as gr
 from writer_r1.ui import render
@@ -20,7 +21,6 @@ from writer_r1.ui.criteria_dialogs import Stock
 from writer_r1.ui.drawn import Drawn, Sent
 from writer_r1.ui.round_board import round_board
 from writer_r1.ui.story import corrected
-from writer_r1.ui.thought import came_to
 from writer_r1.ui.view import Earlier, View, advance, over
 from writer_r1.workspace import Workspace
 

@@ -3,13 +3,14 @@
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 from writer_r1.errors import WriterError
 from writer_r1.one_go import OPENS
 from writer_r1.training import job, run_folder
 from writer_r1.training.adoption import adopt, adopted
 from writer_r1.training.best import adapter_in
-from writer_r1.training.config import Config, smaller
+from writer_r1.training.config import Config, smaller, usual
 from writer_r1.training.data import read
 from writer_r1.training.deletion import delete, set_aside
 from writer_r1.training.plan import Plan, keep_plan, plan_of
@@ -68,9 +69,16 @@ def _practised(workspace: Workspace, folder: Path) -> Plan:
     plan = plan_of(config := run_folder.config_of(folder))
     if config.kind == "sft":
         found = read(Path(config.data)).examples
-        numbers = {"thoughts": "credits"} if any(e.text.startswith(OPENS) for e in found) else {}
+        numbers = _of_thoughts(config) if any(e.text.startswith(OPENS.rstrip()) for e in found) else {}
         plan = Plan(goal="mrpo", base=config.base, preset=config.preset, numbers=numbers)
     return _kept(workspace, plan.model_copy(update={"adapter": str(adapter_in(folder)[0])}))
+
+
+def _of_thoughts(config: Config) -> dict[str, Any]:
+    """Return the settings to practise thoughts with, which have as much room as they were learned with."""
+    known = usual("mrpo", config.preset, "credits")
+    room = {name: getattr(config, name) for name in ("prompt_tokens", "text_tokens")}
+    return {"thoughts": "credits"} | {name: tokens for name, tokens in room.items() if tokens > known[name]}
 
 
 def _kept(workspace: Workspace, plan: Plan) -> Plan:

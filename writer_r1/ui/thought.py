@@ -11,7 +11,7 @@ from itertools import count
 from writer_r1.checks import paragraphs, word_count
 from writer_r1.differences import Change
 from writer_r1.events import Thought, ThoughtDelta
-from writer_r1.thinking import tried
+from writer_r1.thinking import came_to
 from writer_r1.traces import changes_between
 from writer_r1.trajectory import Attempt, Trajectory
 from writer_r1.ui.curves import Series, plot
@@ -38,10 +38,11 @@ def timeline(view: View) -> str:
     worth = came_to(view.now)
     steps += [(_name(a), _step(view.now, a, worth)) for a in view.now.attempts if a.text]
     kept = "what was whole of it is kept" if steps else "nothing of it could be kept; start again, or use rounds"
-    many = sum(a.reflection is not None for a in view.now.attempts)
+    reflected = [a for a in view.now.attempts if a.reflection is not None]
+    many = len(reflected)
     said = f"The thought: {plural(many, 'reflection')}, {plural(thought.tokens, 'token')}"
-    if worth and len(worth) == many:
-        said += f" · {_counted(worth.values())}"
+    if many and all(a.accepted is not None for a in reflected):
+        said += f" · {_counted(worth.values(), many)}"
     judges = [a.evaluation.judge for a in view.now.attempts if a.evaluation]
     trust = f'<p class="quiet">The scores: {guide(judges[-1])}</p>' if judges else ""
     body = f"{_steps(steps)}{trust}{_broke_off(thought, kept)}"
@@ -90,15 +91,11 @@ def _place(paragraph: int, operation: str) -> str:
     return f'<p class="quiet">{"After paragraph" if operation == "extend" else "Paragraph"} {paragraph}</p>'
 
 
-def came_to(now: Trajectory) -> dict[int, Tried]:
-    """Return by number of the text what its reflection came to, once it is judged."""
-    acted = [a for a in now.attempts if a.reflection and a.reflection.advice and None not in (a.parent, a.accepted)]
-    return {a.number: t for a, t in zip(acted, tried(now), strict=True)}
-
-
-def _counted(tries: Collection[Tried]) -> str:
-    counts = Counter(one.label for one in tries)
-    return f"{counts['useful'] or 'none'} of {len(tries)} helped, {counts['harmful'] or 'none'} harmed"
+def _counted(tries: Collection[Tried], many: int) -> str:
+    """Return what became of so many reflections, of which only those in `tries` could be judged."""
+    counts, unknown = Counter(one.label for one in tries), many - len(tries)
+    said = f"{counts['useful'] or 'none'} of {many} helped, {counts['harmful'] or 'none'} harmed"
+    return said + (f", {unknown} could not be judged" if unknown else "")
 
 
 def _name(attempt: Attempt) -> str:
