@@ -20,7 +20,7 @@ from writer_r1.drafting import (
     write_draft,
 )
 from writer_r1.errors import ModelError
-from writer_r1.events import DraftDelta, Drafted, Event
+from writer_r1.events import DraftDelta, Drafted, Event, Status
 from writer_r1.facts import read_facts
 from writer_r1.llm import Cancel, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
@@ -154,6 +154,10 @@ def test_no_tag_of_a_thought_is_shown_and_what_comes_after_one_is_the_piece(repl
     streamed = "".join(e.text for e in of(DraftDelta, events))
     for said in (streamed, written.text):
         assert not re.search(r"</?(?:think|plan|revision)", said) and "So." not in said
+    thinks = [e.text for e in of(Status, events)]
+    assert thinks == (
+        ["thinking", "drafting"] if "<think>" in reply and FIRST in reply else ["thinking"][: "<think>" in reply]
+    )
     if reply.endswith(FIRST):
         assert written.text == FIRST and not written.faults
         assert streamed == "I begin with the lamp." if reply.startswith("I begin") else streamed.endswith(FIRST)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from writer_r1.checks import copied_share, faults, is_looping, sentences, size
 from writer_r1.checks.aside import aside, own, parted
 from writer_r1.checks.talk import echoes
-from writer_r1.events import DraftDelta, Drafted, Event
+from writer_r1.events import DraftDelta, Drafted, Event, Status
 from writer_r1.facts import TOLD, Facts, read_facts
 from writer_r1.llm import LLM, Cancel, Finish, Request, Sampling
 from writer_r1.prompts import render
@@ -209,7 +209,7 @@ def stream(
     With `until` it is a draft, and what announces it is held back, unless `asked`, the request, has these words. A tag
     of a thought is never shown, nor what comes after it, but for the piece after a thought of which nothing was shown.
     """
-    text, looked, first, sent = "", 0, 0, 0
+    text, looked, first, sent, thinks = "", 0, 0, 0, False
     said = "" if until is None else None  # None: its first words do not tell yet
     stream = writer.llm.stream(request, sampling, writer.cancel)
     while True:
@@ -234,8 +234,12 @@ def stream(
             said, text = own(said, text, asked)
             delta = text
         begin, end, spoiled = shown_part(text, asked)
-        if begin > first and not text[first:sent].strip():
+        unseen = not text[first:sent].strip()
+        if begin > first and unseen:
             first = sent = begin
+        if until is not None and unseen and spoiled is not thinks:
+            thinks = spoiled
+            yield Status(text="thinking" if thinks else "drafting")
         if begin == first and end > sent:
             yield DraftDelta(attempt=number, text=text[sent:end], parent=parent)
             sent = end
