@@ -136,12 +136,14 @@ def test_without_a_number_the_noise_is_told_by_the_judges_ranges(workspace: Work
 
 def test_an_empty_or_looping_draft_or_a_thought_earns_nothing(workspace: Workspace, tmp_path: Path) -> None:
     scripted = workspace._loaded["fake"]
-    thought = f"<think>\n<plan>So.</plan>\n<draft>{PIECE.format('mixed')}</draft>\n</think>\n\n{PIECE.format('mixed')}"
-    scripted.drafts = lambda *given, **more: ["", "and so on " * 80, thought, PIECE.format("mixed") + " (4)"]  # type: ignore[method-assign]
+    piece = PIECE.format("mixed") + " (4)"
+    thought, cut = (f"<think>\n<plan>So.</plan>\n<draft>{piece}</draft>\n{end}" for end in (f"</think>\n\n{piece}", ""))
+    scripted.drafts = lambda *given, **more: ["", "and so on " * 80, cut, thought, piece]  # type: ignore[method-assign]
     out = tmp_path / "kept.jsonl"
-    wish = Wish("fake", "fake", 4, 0, Limits(0.0))
+    wish = Wish("fake", "fake", 5, 0, Limits(0.0))
     choose(workspace, read_prompts(asked(tmp_path)).examples[:1], Requests(out), wish, lambda *row: None, never)
-    assert found(out)[0]["rewards"][:3] == [0.0] * 3 and found(out)[0]["rewards"][3] > 0.5
+    assert found(out)[0]["rewards"][:3] == [0.0] * 3
+    assert found(out)[0]["rewards"][3] == found(out)[0]["rewards"][4] > 0.5  # what comes after a thought is the piece
 
 
 def parted(out: Path) -> dict[str, str]:

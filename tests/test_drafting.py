@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from itertools import product
-from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -124,7 +123,19 @@ BROKEN: dict[str, tuple[str, str, set[Fault]]] = {
         f'{FIRST}\n\n<reflection>It is dull.</reflection>\n<revision paragraph="2">More.</revision>',
         {"echoes the instructions"},
     ),
-    "a tag that the request has": ("Write a page of my manual about the tag <draft>.", f"<draft>: {FIRST}", set()),
+    "a tag that the request has": (
+        "Write a page of my manual about the tag <draft>.",
+        f"<draft id='1'>: {FIRST} It ends with </draft>.",
+        set(),
+    ),
+    "the end of one that it has": (
+        "Write about the <think> of models.",
+        f"They end with </think>, and: {FIRST}",
+        set(),
+    ),
+    "an address": (ENGLISH, f"From: The Office <plan@example.org>\n\n{FIRST}", set()),
+    "a name in brackets": (ENGLISH, f"<Draft horse>\n\n{FIRST} I <3 it.", set()),
+    "an end in a sentence": (ENGLISH, f"{FIRST} Then </think> came.", {"echoes the instructions"}),
     "sound": (ENGLISH, FIRST, set()),
 }
 
@@ -139,6 +150,7 @@ THOUGHTS = {
     "a whole one": f"<think>\nI begin with the lamp. <plan>So.</plan></think>\n\n{FIRST}",
     "announced": f"\n<think>So.</think>\nCertainly! Here's the story you asked for:\n\n{FIRST}",
     "its end alone": f"I begin with the lamp.</think>\n\n{FIRST}",
+    "its end on a line": f"I begin with the lamp.\n</think>\n{FIRST}",
     "one in another": f"<think><think>So.</think></think>{FIRST}",
     "cut": "<think>\nI begin with the lamp, and then",
     "in the middle": f"{FIRST}\n\n<plan>\nNo more.\n</plan>",
@@ -160,7 +172,7 @@ def test_no_tag_of_a_thought_is_shown_and_what_comes_after_one_is_the_piece(repl
     )
     if reply.endswith(FIRST):
         assert written.text == FIRST and not written.faults
-        assert streamed == "I begin with the lamp." if reply.startswith("I begin") else streamed.endswith(FIRST)
+        assert streamed.strip() == "I begin with the lamp." if reply.startswith("I begin") else streamed.endswith(FIRST)
     elif "<revisio" in reply[-9:]:
         assert written.text == streamed == reply  # it was none
     else:
@@ -425,10 +437,9 @@ def test_a_broken_paragraph_is_not_taken_over_and_the_attempt_is_marked(reply: s
     assert written.text == FIRST and "copied" in written.faults and len(written.faults) > 1
 
 
-def test_a_paragraph_that_comes_after_a_thought_is_taken_over() -> None:
-    assert revised(FIRST, change(2), reply=f"<think>\nIt is dull.\n</think>\n\n{NEW}") == revised(
-        FIRST, change(2), reply=NEW
-    )._replace(tokens=ANY)
+def test_a_paragraph_of_which_only_a_thought_came_is_not_taken_over() -> None:
+    found = revised(FIRST, change(2), reply=f"<think>\nIt is dull.\n</think>\n\n{NEW}")  # ended at the empty line
+    assert found.text == FIRST and {"empty", "copied"} <= set(found.faults)
 
 
 def test_an_edit_that_comes_back_as_text_is_an_echo() -> None:

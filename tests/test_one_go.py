@@ -29,7 +29,7 @@ from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
 from writer_r1.llm.fake import FakeLLM
 from writer_r1.loop import write
 from writer_r1.one_go import OPENS, salvaged, so_far, think_request
-from writer_r1.thinking import came_to, tried
+from writer_r1.thinking import came_to, plainly, tried
 from writer_r1.traces import TAGS, Change, Segment, Trace, parse, written
 from writer_r1.training.data import Example, request_of
 from writer_r1.trajectory import Check, Trajectory
@@ -281,6 +281,9 @@ def test_what_announces_a_text_of_a_thought_is_no_part_of_it() -> None:
     events, run = played(reply(said))
     assert [(a.text, a.aside) for a in run.attempts] == [(FIRST, SURE), (BETTER, "")]
     assert run.best == 2 and "".join(e.text for e in of(DraftDelta, events)) == FIRST
+    assert run.attempts[1].reflection and run.attempts[1].reflection.advice[0].paragraph == 2
+    assert {e.paragraph for e in of(ThoughtDelta, events) if e.name == "revision"} == {2}
+    assert plainly(run.attempts[1], run.attempts[0]) == BOOTS.reflection
     assert "".join(e.text for e in of(ThoughtDelta, events) if e.name == "piece") == BETTER
 
 
@@ -298,6 +301,7 @@ MENDED = Segment(reflection="I only ask.", changes=(Change(paragraph=1, text=FIR
     [
         (FIRST, Segment(reflection="Better so.", changes=(TALKING,)), "harmful"),
         (ASKS, MENDED, "useful"),
+        (ASKS, MENDED.model_copy(update={"changes": (Change(paragraph=1, text=revision("beta")),)}), "useful"),
         (ASKS, Segment(reflection="So.", changes=(Change(paragraph=1, text=ASKS + " Please."),)), None),
     ],
 )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from writer_r1.acceptance import judge_range
 from writer_r1.adapters import digest_of
+from writer_r1.checks import faults
 from writer_r1.criteria import Analyst, derive_rubric
 from writer_r1.drafting import Writer, draft_request, reply_tokens
 from writer_r1.errors import RequestTooLong, WriterError
@@ -25,8 +26,8 @@ from writer_r1.judge import Judge, scored
 from writer_r1.llm import LLM, Cancel, Sampling
 from writer_r1.room import Doing, Host, work_off
 from writer_r1.row_files import Pair, Row, Say
+from writer_r1.thought_aloud import piece_of
 from writer_r1.training.data import Example
-from writer_r1.training.rewards import is_no_piece
 from writer_r1.trajectory import Rubric, digest
 from writer_r1.weights_folder import ADAPTER_FILE
 
@@ -186,16 +187,17 @@ def _said(made: Mapping[str, Any]) -> str:
 
 
 def tried(example: Example, rubric: Rubric, policy: LLM, judge: Judge, wish: Wish) -> Spread:
-    """Return how the policy's drafts to a request score; one that is no piece has the reward 0."""
+    """Return how the policy's drafts to a request score; one that is empty, loops or is spoiled by a thought has 0."""
     writer = Writer(policy, judge.cancel, read_facts(example.prompt))
     sampling = Sampling(reply_tokens(writer), temperature=1.0, top_p=1.0, min_p=0.0, seed=wish.seed)
     texts = policy.drafts(draft_request(example.prompt), sampling, wish.drafts, judge.cancel)
     rewards, widths = list[float](), list[float]()
     for text in texts:
-        if is_no_piece(text):
+        piece, spoiled = piece_of(text, example.prompt)
+        if spoiled or faults(piece, None, False):
             rewards.append(0.0)
             continue
-        evaluation = scored(example.prompt, text.strip(), rubric, judge)
+        evaluation = scored(example.prompt, piece.strip(), rubric, judge)
         if evaluation.reward is not None:
             rewards.append(round(evaluation.reward, 4))
             widths.append(judge_range(rubric, evaluation))

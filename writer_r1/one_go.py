@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from writer_r1.acceptance import accept, usable
-from writer_r1.checks import copied_share, faults, is_looping, word_count
+from writer_r1.checks import copied_share, faults, is_looping, paragraphs, word_count
 from writer_r1.checks.aside import begun, parted
 from writer_r1.drafting import (
     COPIED,
@@ -47,7 +47,7 @@ from writer_r1.prompts import example, render
 from writer_r1.traces import TAG, NoTrace, Refusal, Tag, Trace, parse, tag_of, trace_of, unescaped
 from writer_r1.trajectory import Advice, Attempt, Evaluation, Fault, Reflection, Rubric
 
-OPENS = "<think>\n"  # how the reply begins
+OPENS = "<think>\n"  # how the reply begins; see `is_thought`
 LONGER = 4  # times a draft alone
 STRAY = 160  # characters without a new word of any part, after which nothing of a thought comes any more
 EXAMPLE = 6  # words from which on a text can be told to be the example's
@@ -88,6 +88,11 @@ def think_request(prompt: str, writer: Writer | None = None) -> Request:
         return asked
     spoken = render("draft_in_voice", request=prompt, hints=hints, sample=beginning(writer.voice)).request
     return asked._replace(messages=(*asked.messages[:-1], spoken.messages[-1]))  # after the example, as for a draft
+
+
+def is_thought(text: str) -> bool:
+    """Return whether a text that is learned from is a thought, or would be one."""
+    return text.startswith(OPENS.rstrip())
 
 
 def so_far(text: str) -> SoFar:
@@ -203,21 +208,28 @@ def _streamed(prompt: str, writer: Writer) -> Generator[Event, None, tuple[str, 
 def _news(now: SoFar, told: list[int], prompt: str) -> Iterator[Event]:
     """Yield what has come of each part since it was told, and keep in `told` how much that was."""
     parts = [*now.whole, *([(now.tag, now.words)] if now.tag else [])]
+    announced = 0  # paragraphs of what is no part of the draft
     for number, (tag, words) in enumerate(parts, 1):
         if number > len(told):
             told.append(0)
             yield Status(text=DOING[tag.name])
         if tag.name in ("draft", "piece"):
-            words = begun(words.strip(), prompt, whole=number <= len(now.whole))
+            said, words = words, begun(words.strip(), prompt, whole=number <= len(now.whole))
+            announced = len(paragraphs(said)) - len(paragraphs(words)) if tag.name == "draft" else announced
         fresh = words.strip()[told[number - 1] :]
         told[number - 1] += len(fresh)
         if not fresh:
             continue
         if tag.name != "draft":
-            place = {"paragraph": tag.paragraph, "operation": tag.operation or "rewrite"}
+            place = {"paragraph": _counted(tag.paragraph, announced), "operation": tag.operation or "rewrite"}
             yield ThoughtDelta.model_validate({"part": number, "name": tag.name, "text": fresh} | place)
         elif all(t.name != "draft" for t, _ in parts[: number - 1]):  # a second one is none of a thought's
             yield DraftDelta(attempt=1, text=fresh)
+
+
+def _counted(paragraph: int, announced: int) -> int:
+    """Return the number of a paragraph without those that only `announced` the text; 0 where there is none."""
+    return paragraph and max(1, paragraph - announced)
 
 
 def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: bool) -> Iterator[Event]:
@@ -231,7 +243,8 @@ def _rounds(trace: Trace, rubric: Rubric, writer: Writer, judge: Judge, *, cut: 
         texts = texts[:-1]
     for number, text in enumerate(texts, 1):
         said = asides[number - 1].strip(" \n*_#-") if number == 1 or not asides[number - 2] else ""
-        reflection = _reflection(trace, number, rubric) if number > 1 else None
+        announced = len(paragraphs(asides[number - 2])) if number > 1 else 0
+        reflection = _reflection(trace, number, announced) if number > 1 else None
         parent = number - 1 or None
         if reflection:
             yield Reflected(attempt=number, reflection=reflection)
@@ -267,13 +280,14 @@ def _faults(text: str, before: str, prompt: str, writer: Writer, *, cut: bool) -
     return tuple(found)
 
 
-def _reflection(trace: Trace, number: int, rubric: Rubric) -> Reflection | None:
+def _reflection(trace: Trace, number: int, announced: int) -> Reflection | None:
     """Return what led to attempt `number`; None for a piece that says more than its revisions did."""
     if number - 2 >= len(trace.segments):
         return None
     segment = trace.segments[number - 2]
     advice = tuple(
-        Advice(criterion_id="", paragraph=c.paragraph, operation=c.operation, fault="", edit=segment.reflection)
+        Advice(criterion_id="", paragraph=at, operation=c.operation, fault="", edit=segment.reflection)
         for c in segment.changes
+        if (at := _counted(c.paragraph, announced))
     )
     return Reflection(on_attempt=number - 1, advice=advice)

@@ -114,7 +114,7 @@ def came_to(run: Trajectory) -> dict[int, Tried]:
             found[attempt.number] = one
         elif before and usable(before) and not usable(attempt):
             found[attempt.number] = one.model_copy(update={"label": "harmful"})
-        elif before and not usable(before) and attempt.accepted:
+        elif before and not usable(before) and usable(attempt):
             found[attempt.number] = one.model_copy(update={"label": "useful"})
     return found
 

@@ -1,16 +1,17 @@
 """A reply to which a thought belongs though a piece was asked for -> the piece, and never a tag of the thought.
 
 Models that reason write `<think>…</think>` before they answer, or only its end where their chat template has begun it;
-one that was trained on thoughts may write them here, too. What comes after a thought is the piece. Tags that are no
-thought's end spoil what follows them. Those that stand in the writer's own words are words.
+one that was trained on thoughts may write them here, too. What comes after a thought is the piece, where the thought is
+short enough to leave room for one. Other tags of a thought spoil what follows them. Tags that stand in the writer's own
+words are words.
 """
 
 import re
 
-_NAMES = "think(?:ing)?|plan|draft|reflection|revision"
-_TAG = re.compile(rf"</?(?:{_NAMES})\b[^<>\n]{{0,60}}>", re.IGNORECASE)
-_END = re.compile(r"</think(?:ing)?>\s*", re.IGNORECASE)
-_BEGUN = re.compile(rf"</?(?:{_NAMES})\b[^<>\n]{{0,60}}\Z|</?[a-z]{{0,10}}\Z", re.IGNORECASE)
+_NAMES = "think|thinking|plan|draft|reflection|revision"
+_TAG = re.compile(rf"</?({_NAMES})(?:\s[a-z]+=[\"'][^\"'<>\n]{{0,40}}[\"'])*\s?/?>", re.IGNORECASE)
+_BEGUN = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>\n]{{0,60}})?/?\Z|</?[a-z]{{0,10}}\Z", re.IGNORECASE)
+_THINKS = ("think", "thinking")
 
 
 def piece_of(reply: str, own: str) -> tuple[str, bool]:
@@ -23,9 +24,22 @@ def piece_of(reply: str, own: str) -> tuple[str, bool]:
 
 
 def shown_part(reply: str, own: str) -> tuple[int, int, bool]:
-    """Return where the piece begins in a reply so far, up to where it may be shown, and whether a tag stands there."""
-    begin = max((m.end() for m in _END.finditer(reply) if m.group().strip() not in own), default=0)
-    if (tag := next((m for m in _TAG.finditer(reply, begin) if m.group() not in own), None)) is not None:
-        return begin, tag.start(), True
+    """Return where the piece begins in a reply so far, up to where it may be shown, and whether a tag stands there.
+
+    An end without a beginning is one where its line ends with it; else it is a tag like others.
+    """
+    mine = {m[1].lower() for m in _TAG.finditer(own)}
+    begin, opened, spoiled_at = 0, False, None
+    for tag in _TAG.finditer(reply):
+        if (name := tag[1].lower()) in mine:
+            continue
+        if name in _THINKS and reply[tag.start() + 1] == "/" and (opened or re.match(r"[ \t]*\n", reply[tag.end() :])):
+            rest = reply[tag.end() :]
+            begin, spoiled_at = len(reply) - len(rest.lstrip()), None
+            continue
+        opened = opened or name in _THINKS
+        spoiled_at = tag.start() if spoiled_at is None else spoiled_at
+    if spoiled_at is not None:
+        return begin, spoiled_at, True
     begun = _BEGUN.search(reply, max(begin, len(reply) - 80))
     return begin, begun.start() if begun else len(reply), False

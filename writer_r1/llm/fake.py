@@ -24,9 +24,10 @@ class FakeLLM:
         self.worn: list[tuple[Path, float]] = []
 
     def stream(self, request: Request, sampling: Sampling, cancel: Cancel = never) -> Reply:
-        """Return the scripted reply in pieces of four characters, one "token" each."""
+        """Return the scripted reply up to a stop text, in pieces of four characters, one "token" each."""
         self.seen.append(request)
         text, tokens = self.script(request), 0
+        text = text[: min((at for stop in sampling.stop if (at := text.find(stop)) >= 0), default=None)]
         for start in range(0, len(text), 4):
             if cancel():
                 return Finish("cancelled", 0, tokens)

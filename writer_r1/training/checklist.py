@@ -18,7 +18,7 @@ from writer_r1.checks import word_count
 from writer_r1.errors import WriterError
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.gguf_header import Header, read_header
-from writer_r1.one_go import OPENS
+from writer_r1.one_go import is_thought
 from writer_r1.store import Store
 from writer_r1.training import job
 from writer_r1.training.config import TOKENS_A_WORD_OF_THOUGHT, WHOLE_THOUGHT, Config
@@ -180,7 +180,7 @@ def _length(data: Read, config: Config) -> Check:
 
 def _tokens(text: str) -> float:
     """Return about how many tokens a piece has, or a thought."""
-    return word_count(text) * (TOKENS_A_WORD_OF_THOUGHT if text.startswith(OPENS) else TOKENS_A_WORD)
+    return word_count(text) * (TOKENS_A_WORD_OF_THOUGHT if is_thought(text) else TOKENS_A_WORD)
 
 
 def _criteria(data: Read, config: Config, models: Path) -> list[Check]:

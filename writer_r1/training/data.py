@@ -16,7 +16,7 @@ from writer_r1.drafting import draft_request
 from writer_r1.errors import RubricError, WriterError
 from writer_r1.llm import Request
 from writer_r1.llm.chat import Template, Tokenise, encode, filled
-from writer_r1.one_go import OPENS, think_request
+from writer_r1.one_go import OPENS, is_thought, think_request
 from writer_r1.rubric_file import read_rubric
 from writer_r1.traces import Refusal, parse
 from writer_r1.training.rows import Unusable, files, rows
@@ -136,8 +136,7 @@ def _example(row: dict[str, Any], source: str, pieces: bool) -> Example:
         raise Unusable(f"no text (a field named {' or '.join(TEXT)})")
     if pieces and (words := word_count(text)) < FEWEST_WORDS:
         raise Unusable(too_short(words))
-    is_thought = text.startswith(OPENS.rstrip()) or "trace" in row
-    if pieces and is_thought and isinstance(refused := parse(text, prompt), Refusal):
+    if pieces and (is_thought(text) or "trace" in row) and isinstance(refused := parse(text, prompt), Refusal):
         raise Unusable(f"its thought cannot be read: {refused.reason}")
     try:
         rubric = read_rubric(row["rubric"], prompt) if row.get("rubric") else None
@@ -207,7 +206,7 @@ def whole_request(example: Example) -> str:
 
 def request_of(example: Example) -> Request:
     """Return what the writing model is asked for where this piece, or this thought, is its answer."""
-    return think_request(example.prompt) if example.text.startswith(OPENS.rstrip()) else draft_request(example.prompt)
+    return think_request(example.prompt) if is_thought(example.text) else draft_request(example.prompt)
 
 
 def thought_request(example: Example) -> Request:

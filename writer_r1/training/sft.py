@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from writer_r1.one_go import OPENS
+from writer_r1.one_go import is_thought
 from writer_r1.traces import parse
 from writer_r1.training.config import Config
 from writer_r1.training.data import Example, Tokens, read, split
@@ -84,7 +84,7 @@ def evaluate(learner: Learner, unseen: Sequence[tuple[Example, Tokens]]) -> None
 
 def _shown(example: Example, text: str) -> str:
     """Return a sample as the page shows it: never a tag, where thoughts are what is learned."""
-    return readable(parse(text, example.prompt)) if example.text.startswith(OPENS) else text
+    return readable(parse(text, example.prompt)) if is_thought(example.text) else text
 
 
 if __name__ == "__main__":

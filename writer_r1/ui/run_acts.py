@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from writer_r1.errors import WriterError
-from writer_r1.one_go import OPENS
+from writer_r1.one_go import is_thought
 from writer_r1.training import job, run_folder
 from writer_r1.training.adoption import adopt, adopted
 from writer_r1.training.best import adapter_in
@@ -69,7 +69,7 @@ def _practised(workspace: Workspace, folder: Path) -> Plan:
     plan = plan_of(config := run_folder.config_of(folder))
     if config.kind == "sft":
         found = read(Path(config.data)).examples
-        numbers = _of_thoughts(config) if any(e.text.startswith(OPENS.rstrip()) for e in found) else {}
+        numbers = _of_thoughts(config) if any(is_thought(e.text) for e in found) else {}
         plan = Plan(goal="mrpo", base=config.base, preset=config.preset, numbers=numbers)
     return _kept(workspace, plan.model_copy(update={"adapter": str(adapter_in(folder)[0])}))
 
