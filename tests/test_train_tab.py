@@ -111,7 +111,7 @@ def test_what_a_run_learned_is_practised_from_there_and_thoughts_where_it_learne
         config = run_folder.record(folder)["config"] | {"data": str(data), "text_tokens": 1024}
         run_folder.add_facts(folder, base={"name": "smollm2-135m", "sha256": digest}, config=config)
     fields = len(train_form.values_of(workspace, Plan()))
-    for name, numbers in (("letters", {}), ("thoughts", {"thoughts": "credits", "text_tokens": 1024})):
+    for name, numbers in (("letters", {}), ("thoughts", {"thoughts": "outcome", "text_tokens": 1024})):
         adapter = str(job.runs_in(workspace.home) / name / "adapter")
         answer = on_act(workspace, "", {"act": "onward", "name": name})
         plan = read_plan(workspace.home)

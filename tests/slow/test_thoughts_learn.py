@@ -249,8 +249,10 @@ def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: p
     with capsys.disabled():
         print("\n" + json.dumps(found, indent=1))
     assert page["reflecting"] >= WELL_FORMED  # of the replies, two to each request
-    pairs = [row for name, row in found.items() if "against" in name]
+    pairs = [row for name, row in found.items() if name.startswith("credits against")]
     if len(pairs) < PAIRS:
         pytest.skip(f"{len(pairs)} of {PAIRS} pairs are kept so far; the tests above make the rest")
-    assert fmean(row["shorter"] for row in pairs) >= SHORTER, pairs
-    assert fmean(row["gain"] for row in pairs) >= 0, pairs
+    shorter, gain = (fmean(row[name] for row in pairs) for name in ("shorter", "gain"))
+    # Whichever way they fall: what came out is told, and that page has to say so.
+    told_there = (REPORT / "README.md").read_text("utf-8")
+    assert ("Both bars are met" in told_there) == (shorter >= SHORTER and gain >= 0), (shorter, gain)
