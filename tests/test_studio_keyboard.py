@@ -544,7 +544,7 @@ def test_one_polite_region_tells_the_phases_and_never_the_words_as_they_come(pag
     ours = [(id_, live) for id_, live, named in regions if named != "sr-only"]  # gradio has one of its own
     assert ours == [("announce", "polite")], regions
     page.evaluate(WATCH)
-    studio.script(texts=[FIRST], delay=0.01, judging=0.15)
+    studio.script(texts=[FIRST], delay=0.05, judging=0.15)
     say(page, BRIEF, rounds=1)
     expect(page.locator("#sheet .text.writing")).to_be_visible(timeout=60_000)
     page.locator("#manuscript textarea").press_sequentially("Mine, meanwhile. ", delay=20)
