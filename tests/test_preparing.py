@@ -38,7 +38,8 @@ TRACES, TRYING = Asked("thoughts", "sample"), Asked("difficulty", "sample")
 @pytest.fixture(autouse=True)
 def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let five short requests be those that come with the studio, and no pause be made between them."""
-    monkeypatch.setattr(material, "sample_set", lambda goal: asked(tmp_path))
+    prompts = asked(tmp_path)  # written once: it is read by several threads
+    monkeypatch.setattr(material, "sample_set", lambda goal: prompts)
     monkeypatch.setattr(preparing, "THOUGHT", LIMITS)
     monkeypatch.setattr(room, "PAUSE_S", 0.02)
     material.samples.cache_clear()
@@ -197,7 +198,8 @@ def test_the_pages_limits_are_those_of_the_commands() -> None:
 
 @pytest.fixture
 def trying(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(material, "sample_set", lambda goal: test_difficulty.asked(tmp_path))
+    prompts = test_difficulty.asked(tmp_path)
+    monkeypatch.setattr(material, "sample_set", lambda goal: prompts)
     workspace._loaded["fake"] = test_difficulty.llm()
     keep_bounds(workspace.home, Bounds(drafts=4, low=0.2, high=0.5))
     return workspace
