@@ -60,12 +60,16 @@ class Writer(NamedTuple):
 
 
 class Streamed(NamedTuple):
-    """A reply as it came; `ripe` where it was ended as long enough, `aside` what it said to its user first."""
+    """The piece of a reply; `ripe` where it was ended as long enough, `aside` what it said to its user first.
+
+    `spoiled` where a tag of a thought stands in it: then the piece is what came before.
+    """
 
     text: str
     finish: Finish
     ripe: bool = False
     aside: str = ""
+    spoiled: bool = False
 
 
 class Written(NamedTuple):
@@ -146,11 +150,8 @@ def write_draft(
     request = draft_request(prompt, lessons, writer.voice, writer.facts, writer.plan)
     request = with_story(request, writer.part, writer.story)
     begun = stream(number, None, request, sampling, writer, until=writer.facts, asked=prompt)
-    text, finish, stopped, said = yield from begun
-    whole, spoiled = piece_of(text, prompt)
-    if whole != text and not spoiled:  # it comes after a thought
-        said, whole = parted(whole, prompt)
-    whole, said = whole.strip(), said.strip(" \n*_#-")
+    text, finish, stopped, said, spoiled = yield from begun
+    whole, said = text.strip(), said.strip(" \n*_#-")
     found = list(faults(whole, language_of(writer), finish.reason != "stop"))
     found += ["stopped at length"] if stopped else []
     found += ["asks instead of writing"] if asks(whole) else []
@@ -219,10 +220,10 @@ def stream(
             finish: Finish = done.value
             if said is None:  # what came is nothing else than an announcement, or short
                 said, text = parted(text, asked)
-            begin, end, spoiled = shown_part(text, asked)
-            if begin == first and (end if spoiled else len(text)) > sent:  # the end was no tag's beginning
-                yield DraftDelta(attempt=number, text=text[sent : end if spoiled else None], parent=parent)
-            return Streamed(text, finish, aside=said)
+            begin, end, _ = shown_part(text, asked, whole=True)
+            if begin == first and end > sent:  # what was held back was no tag's beginning
+                yield DraftDelta(attempt=number, text=text[sent:end], parent=parent)
+            return _ended(text, finish, said, asked, until)
         except Exception:
             if said is None and text:
                 yield DraftDelta(attempt=number, text=text, parent=parent)
@@ -247,10 +248,18 @@ def stream(
             looked = len(text)
             if is_looping(text):
                 stream.close()
-                return Streamed(text, Finish("length", 0, writer.llm.count(f"{said}{text}")), aside=said)
+                return _ended(text, Finish("length", 0, writer.llm.count(f"{said}{text}")), said, asked, until)
         if until is None or spoiled:
             continue
         if (at := ripe(text[begin:], len(delta), until)) is not None:
             stream.close()
             finish = Finish("stop", 0, writer.llm.count(f"{said}{text[: begin + at]}"))
-            return Streamed(text[: begin + at], finish, True, said)
+            return _ended(text[: begin + at], finish, said, asked, until)._replace(ripe=True)
+
+
+def _ended(text: str, finish: Finish, said: str, asked: str, until: Facts | None) -> Streamed:
+    """Return a reply that is at its end, without the thought it began with."""
+    piece, spoiled = piece_of(text, asked)
+    if until is not None and piece != text and not spoiled:  # a draft after a thought
+        said, piece = parted(piece, asked)
+    return Streamed(piece, finish, aside=said, spoiled=spoiled)

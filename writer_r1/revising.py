@@ -14,7 +14,6 @@ from writer_r1.events import DraftDelta, Drafted, Event
 from writer_r1.llm import Finish, Request, Sampling
 from writer_r1.prompts import example, render
 from writer_r1.story import with_story
-from writer_r1.thought_aloud import piece_of
 from writer_r1.trajectory import Advice, Fault
 
 KEEP = "Keep these words in it exactly as they are:"
@@ -44,13 +43,12 @@ def revise_draft(
         request = change_request(prompt, out, old, change, writer.voice, stays)
         request = with_story(request, writer.part, writer.story)
         sampling = _change_sampling(old, change, writer, stays)
-        own = f"{prompt}\n{text}"
-        reply, finish, *_ = yield from stream(number, parent, request, sampling, writer, asked=own)
-        new, spoiled = piece_of(reply, own)
+        reply = yield from stream(number, parent, request, sampling, writer, asked=f"{prompt}\n{text}")
+        new, finish = reply.text, reply.finish
         tokens, cancelled = tokens + finish.tokens, finish.reason == "cancelled"
         new = spaced(new, old, writer.llm.count) if sampling.apart else new
         bad = _change_faults(new.strip(), old, change, writer, finish)
-        bad += ["echoes the instructions"] if spoiled else []
+        bad += ["echoes the instructions"] if reply.spoiled else []
         if not lead and any(words not in new for words in stays):
             bad.append("alters a protected passage")
         found += bad

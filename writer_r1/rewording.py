@@ -18,7 +18,6 @@ from writer_r1.facts.language import WORD
 from writer_r1.llm import Request, Sampling
 from writer_r1.passage import Passage
 from writer_r1.prompts import example, render
-from writer_r1.thought_aloud import piece_of
 from writer_r1.trajectory import Fault
 
 HEAT = (0.8, 1.0, 1.2)  # temperatures of the first try and of those after an unfit text
@@ -100,13 +99,13 @@ def _try(number: int, asked: Asked, request: Request, writer: Writer, heat: floa
         stop=() if "\n" in old.strip() or not old else ("\n",),
     )
     own = f"{asked.passage.before}{old}{asked.passage.after}"
-    reply, finish, *_ = yield from stream(number, None, request, sampling, writer, asked=own)
-    raw, spoiled = piece_of(reply, own)
+    reply = yield from stream(number, None, request, sampling, writer, asked=own)
+    raw, finish = reply.text, reply.finish
     whole = ended(raw, asked.passage, cut=finish.reason == "length")
     text = fitted(whole, asked.passage) if whole.strip() else ""
     cut = finish.reason == "length" and whole == raw and not _closed(raw)
     bad = _faults(text, asked, writer, cut)
-    bad += ["echoes the instructions"] if spoiled else []
+    bad += ["echoes the instructions"] if reply.spoiled else []
     found = () if finish.reason == "cancelled" else tuple(dict.fromkeys(bad))
     seconds = time.monotonic() - began
     yield Drafted(attempt=number, text=text, faults=found, tokens=finish.tokens, seconds=seconds)

@@ -19,14 +19,15 @@ def piece_of(reply: str, own: str) -> tuple[str, bool]:
 
     `own` are the words that the reply may have a tag of: the request, and the text that is written on.
     """
-    begin, end, spoiled = shown_part(reply, own)
-    return reply[begin : end if spoiled else None], spoiled
+    begin, end, spoiled = shown_part(reply, own, whole=True)
+    return reply[begin:end], spoiled
 
 
-def shown_part(reply: str, own: str) -> tuple[int, int, bool]:
+def shown_part(reply: str, own: str, *, whole: bool = False) -> tuple[int, int, bool]:
     """Return where the piece begins in a reply so far, up to where it may be shown, and whether a tag stands there.
 
-    An end without a beginning is one where its line ends with it; else it is a tag like others.
+    What may be the beginning of a tag is not shown until the reply is `whole`. An end of a thought without a beginning
+    is one where its line ends with it; else it is a tag like others.
     """
     mine = {m[1].lower() for m in _TAG.finditer(own)}
     begin, opened, spoiled_at = 0, False, None
@@ -41,5 +42,5 @@ def shown_part(reply: str, own: str) -> tuple[int, int, bool]:
         spoiled_at = tag.start() if spoiled_at is None else spoiled_at
     if spoiled_at is not None:
         return begin, spoiled_at, True
-    begun = _BEGUN.search(reply, max(begin, len(reply) - 80))
+    begun = None if whole else _BEGUN.search(reply, max(begin, len(reply) - 80))
     return begin, begun.start() if begun else len(reply), False

@@ -137,13 +137,13 @@ def on_the_page() -> dict[str, Any]:
             reflecting += not refused and any(isinstance(e, Reflected) for e in events)
             strictly += isinstance(parse(OPENS + worn.said, example.prompt), Trace)
     llm.close()
-    shares = {
+    counts = {
         "read": why["read"],
         "reflecting": reflecting,
         "strictly": strictly,
-    }  # the last: by the form to the letter
-    told = {name: round(count / why.total(), 4) for name, count in shares.items()}
-    return {"replies": why.total()} | told | {"why": dict(why.most_common())}
+    }  # strictly: with the piece written out
+    shares = {name: round(count / why.total(), 4) for name, count in counts.items()}
+    return {"replies": why.total()} | shares | {"why": dict(why.most_common())}
 
 
 def told(arm: str, seed: int) -> list[dict[str, Any]] | None:
@@ -237,7 +237,7 @@ def drawn(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
 
 
 @pytest.mark.slow
-def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_thoughts_are_well_formed(capsys: pytest.CaptureFixture[str]) -> None:
     runs, form = {run: kept for run in RUNS if (kept := told(*run))}, told(*FORM)
     if not form:
         pytest.skip("no run is kept yet; the tests above make them")
@@ -249,10 +249,14 @@ def test_thoughts_are_well_formed_and_the_process_reward_shortens_them(capsys: p
     with capsys.disabled():
         print("\n" + json.dumps(found, indent=1))
     assert page["reflecting"] >= WELL_FORMED  # of the replies, two to each request
-    pairs = [row for name, row in found.items() if name.startswith("credits against")]
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="the bar is missed, and docs/training/README.md says why")
+def test_the_process_reward_shortens_thoughts_at_no_lower_reward() -> None:
+    found = figures({run: kept for run in RUNS if (kept := told(*run))})
+    pairs = [row for name, row in found.items() if "against" in name]
     if len(pairs) < PAIRS:
         pytest.skip(f"{len(pairs)} of {PAIRS} pairs are kept so far; the tests above make the rest")
-    shorter, gain = (fmean(row[name] for row in pairs) for name in ("shorter", "gain"))
-    # Whichever way they fall: what came out is told, and that page has to say so.
-    told_there = (REPORT / "README.md").read_text("utf-8")
-    assert ("Both bars are met" in told_there) == (shorter >= SHORTER and gain >= 0), (shorter, gain)
+    assert fmean(row["shorter"] for row in pairs) >= SHORTER, pairs
+    assert fmean(row["gain"] for row in pairs) >= 0, pairs

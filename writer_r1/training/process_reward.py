@@ -148,7 +148,7 @@ def token_credits(
     found, at = list[Tensor](), 0
     for number, thought in enumerate(thoughts):
         mine, at = paid[at : at + len(thought.steps)], at + len(thought.steps)
-        steps = [earned / len(mine) + outcome * float(pieces[number]) for earned in mine]
+        steps = [pay / len(mine) + outcome * float(pieces[number]) for pay in mine]
         by_part = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])
         found.append(by_part[torch.tensor(thought.parts, dtype=torch.long)])
     return found
