@@ -71,7 +71,9 @@ class Paced(FakeLLM):
         """Judge at the pace of the moment, some criteria in words that are no digits."""
         told = self.now()
         time.sleep(float(told.get("judging", 0.0)) * len(suffixes))
-        rows = super().choice_logprobs(request, suffixes, choices, cancel) or []
+        rows = super().choice_logprobs(request, suffixes, choices, cancel)
+        if not rows:
+            return rows  # it was stopped
         lost = str(told.get("unscored") or "\0")
         return [
             dict.fromkeys(row, -30.0) if lost in suffix else row for suffix, row in zip(suffixes, rows, strict=True)

@@ -250,8 +250,9 @@ def test_close_stops_every_job_and_names_those_that_would_not(jobs: Jobs, store:
         gate.wait(20)
 
     first = jobs.start("p", "fake", deaf)
+    until(lambda: store.events(first))  # it has the model, so that the second waits for it
     second = jobs.start("p", "fake", endless)
-    until(lambda: store.events(first) and store.events(second))
+    until(lambda: store.events(second))
     assert jobs.close(1) == [first]
     assert store.run(second).state == "stopped"  # type: ignore[union-attr]
     gate.set()

@@ -53,6 +53,17 @@ def rows() -> list[dict[str, str]]:
     return found
 
 
+def good_at_once() -> list[dict[str, str]]:
+    """Return a row for each excerpt as it stands: a thought that ends without a reflection, its draft being good."""
+    rewarder = Rewarder(configured("mrpo", name="told", base="none", data="none"))
+    found = []
+    for excerpt in excerpts(rewarder):
+        plan = plain_plan(excerpt.prompt, ())
+        trace = Trace(prompt=excerpt.prompt, plan=plan, draft=excerpt.text, final=excerpt.text)
+        found.append({"id": f"{excerpt.id}-good", "prompt": excerpt.prompt, "text": written(trace)})
+    return found
+
+
 def excerpts(rewarder: Rewarder) -> Iterator[Excerpt]:
     """Yield the excerpts that meet what a request for their length asks for, a few of each piece."""
     for line in PIECES.read_text("utf-8").splitlines():

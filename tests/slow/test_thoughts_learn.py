@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, STARTER
 from test_learning import evaluated, rounded
-from told_pieces import rows
+from told_pieces import good_at_once, rows
 
 from writer_r1.agreement import interval
 from writer_r1.drafting import Writer
@@ -41,9 +41,11 @@ MADE = REPORT / "thoughts.jsonl"  # by the standard model
 REQUESTS = ROOT / "assets" / "sample_prompts.jsonl"
 SFT: dict[str, Any] = {"steps": 96, "batch": 2, "prompt_tokens": 640, "text_tokens": 448, "learning_rate": 1e-3}
 SFT |= {"held_out": 0.1, "held_out_prompts": 4, "evaluate_every": 48, "checkpoint_every": 8}
+# Then with thoughts among them whose draft is good: what a model never does cannot be made likelier.
+ENDING: dict[str, Any] = SFT | {"steps": 32, "learning_rate": 5e-4, "evaluate_every": 16}
 # A schedule of 40 updates, of which the first are run: the rate has not run out, so that a run may go on.
 SIZES: dict[str, Any] = {"steps": 40, "group": 4, "prompts": 1, "prompt_tokens": 640, "text_tokens": 384}
-SIZES |= {"learning_rate": 3e-4, "held_out": 0.5, "held_out_prompts": 10, "checkpoint_every": 4}
+SIZES |= {"learning_rate": 3e-4, "held_out": 0.5, "held_out_prompts": 20, "checkpoint_every": 4}
 UPDATES = 12
 FORM: tuple[str, int] = ("form", 0)  # what SFT taught, told by thirty requests before any update
 REQUESTS_OF_FORM, DRAWS = 30, 2
@@ -56,22 +58,28 @@ SHORTER = 0.15  # of the reflection tokens, with "credits" against "outcome"
 KEPT = ("step", "split", "reward", "rewards", "kl", "entropy", "words", "finished", "tokens", "groups_flat", "seconds")
 
 
-def sft() -> Config:
+def taught(name: str, texts: list[dict[str, str]], **chosen: Any) -> None:
+    """Teach the starter by these thoughts and the standard model's, or go on with it."""
     BUILD.mkdir(parents=True, exist_ok=True)
     made = [json.loads(line) for line in MADE.read_text("utf-8").splitlines()]
-    data = BUILD / "data.jsonl"
-    taught = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*made, *rows()])
-    if not data.exists() or data.read_text("utf-8") != taught:
-        data.write_text(taught, "utf-8")
-    return configured("sft", name="thoughts", base="starter", data=str(data), **SFT)
+    data = BUILD / f"{name}.jsonl"
+    whole = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*made, *texts])
+    if not data.exists() or data.read_text("utf-8") != whole:
+        data.write_text(whole, "utf-8")
+    config = configured("sft", name="thoughts", base="starter", data=str(data), **chosen)
+    followed(BUILD / name, config, config.steps)
 
 
 def asked(arm: str, seed: int) -> Config:
-    adapter = str(BUILD / "sft" / "adapter")
-    chosen = SIZES | {"thoughts": arm, "seed": seed, "evaluate_every": UPDATES, "adapter": adapter}
+    chosen = SIZES | {"thoughts": arm, "seed": seed, "evaluate_every": UPDATES, "adapter": str(adapter(arm, seed))}
     if (arm, seed) == FORM:
         chosen |= {"thoughts": "outcome", "held_out_prompts": REQUESTS_OF_FORM}
     return configured("mrpo", name=f"{arm}-{seed}", base="starter", data=str(REQUESTS), **chosen)
+
+
+def adapter(arm: str, seed: int) -> Path:
+    """Return the folder of the adapter that a run begins with."""
+    return BUILD / ("form" if (arm, seed) == FORM else "ending") / "adapter"
 
 
 def followed(folder: Path, config: Config, last: int) -> None:
@@ -90,7 +98,8 @@ def followed(folder: Path, config: Config, last: int) -> None:
 def run_with(arm: str, seed: int) -> dict[str, Any]:
     """Return what a run depends on: settings, requests, and the thoughts that its adapter was made of."""
     settings = asked(arm, seed).model_dump(mode="json") | {"data": REQUESTS.name, "adapter": "thoughts"}
-    texts = "".join(path.read_text("utf-8") for path in (REQUESTS, MADE)) + json.dumps([rows(), SFT])
+    learned = [rows(), SFT] if (arm, seed) == FORM else [rows(), SFT, good_at_once(), ENDING]
+    texts = "".join(path.read_text("utf-8") for path in (REQUESTS, MADE)) + json.dumps(learned)
     found = {"settings": settings, "data": hashlib.sha256(texts.encode()).hexdigest(), "updates": last_of(arm, seed)}
     return found | ({"pay": PAY[arm]} if arm in PAY else {})
 
@@ -124,7 +133,7 @@ class Heard:
 def on_the_page() -> dict[str, Any]:
     """Return what becomes of thoughts as the page has them: by llama.cpp, at its temperature and longest length."""
     llm, why, reflecting, strictly = LlamaCpp(STARTER, name="starter", threads=1), Counter[str](), 0, 0
-    worn = Heard(llm.adapted(to_gguf_adapter(BUILD / "sft" / "adapter", STARTER, BUILD / "adapter.gguf"), 1.0))
+    worn = Heard(llm.adapted(to_gguf_adapter(adapter(*FORM), STARTER, BUILD / "adapter.gguf"), 1.0))
     judge = Judge(worn, None, never)  # which is not asked
     _, held_out = split(read_prompts(REQUESTS).examples, SIZES["held_out"], 0)
     for number, example in enumerate(held_out[:REQUESTS_OF_FORM]):
@@ -181,8 +190,8 @@ def held_out(kept: list[dict[str, Any]], step: int) -> dict[str, Any]:
 def test_the_form_is_learned() -> None:
     if all(told(*run) for run in [FORM, *RUNS]):
         return  # nothing is left to do with the adapter
-    config = sft()
-    followed(BUILD / "sft", config, config.steps)
+    taught("form", rows(), **SFT)
+    taught("ending", [*rows(), *good_at_once()], adapter=str(adapter(*FORM)), **ENDING)
     (REPORT / "thoughts-form-page.json").write_text(json.dumps(on_the_page(), indent=1) + "\n", "utf-8")
 
 
@@ -193,7 +202,7 @@ def test_the_form_is_learned() -> None:
 def test_a_run_goes_to_its_last_evaluation(arm: str, seed: int) -> None:
     if told(arm, seed):
         return
-    if not (BUILD / "sft" / "adapter").exists():
+    if not adapter(arm, seed).exists():
         pytest.skip("the adapter that knows the form is not made yet; the test above makes it")
     folder = BUILD / f"{arm}-{seed}"
     followed(folder, asked(arm, seed), last_of(arm, seed))
