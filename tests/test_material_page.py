@@ -97,7 +97,20 @@ def test_no_reason_is_without_its_words() -> None:
 
 
 NAMES = (
-    *("NO_TEXT", "FAULTY", "WEAK", "NONE_USEFUL", "UNPROVEN", "UNTOLD", "JUDGED", "VAGUE", "TWICE", "LONG", "SAME"),
+    *(
+        "NO_TEXT",
+        "FAULTY",
+        "WEAK",
+        "NONE_USEFUL",
+        "UNPROVEN",
+        "UNTOLD",
+        "JUDGED",
+        "TASK",
+        "VAGUE",
+        "TWICE",
+        "LONG",
+        "SAME",
+    ),
     *("A_SCENE", "TOO_LONG", "EASY", "HARD", "FLAT", "UNSCORED"),
 )
 

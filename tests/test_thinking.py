@@ -14,6 +14,7 @@ from writer_r1.thinking import (
     NO_TEXT,
     NONE_USEFUL,
     SAME,
+    TASK,
     UNPROVEN,
     UNTOLD,
     VAGUE,
@@ -117,6 +118,8 @@ def test_a_thought_is_refused_with_its_reason() -> None:
     empty = {"quote": None, "fault": "It lacks flow.", "edit": "Make everything more vivid and engaging."}
     vague = advice.model_copy(update={"advice": (one.model_copy(update=empty),)})
     assert refused(edited(2, reflection=vague)) == VAGUE
+    of_the_task = SECOND + "\n\nThe scene is complete and all the words have been used."
+    assert refused(edited(2, text=of_the_task)) == TASK
 
 
 def test_nearly_the_same_piece_is_one_thought() -> None:

@@ -33,10 +33,10 @@ def section(found: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     parts = [
         _state(found),
         "\n".join(_table("arm", names, _arms(found, names), ("tokens", "degraded"))),
-        "Mean over requests with its 95 % bootstrap interval; tokens after the draft; *degraded* is the share of "
-        "requests whose accepted text meets fewer constraints or repeats more than its draft, which the loop's rule "
-        f"hardly allows{f' (not that of {_named(free)})' if free else ''}; in brackets, of those whose last text does, "
-        "taken or not.",
+        "Mean over requests with its 95 % bootstrap interval (10,000 draws); tokens after the draft; *degraded* is the "
+        "share of requests whose accepted text meets fewer constraints or repeats more than its draft, which the "
+        f"loop's rule hardly allows{f' (not that of {_named(free)})' if free else ''}; in brackets, of those whose "
+        "last text does, taken or not.",
     ]
     if found["mrpo_over"]:
         parts += ["\n".join(_table("MRPO over", names, _gains(found, names))), _apart(found, names)]

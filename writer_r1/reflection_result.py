@@ -6,12 +6,11 @@ made of it.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from writer_r1.acceptance import usable
-from writer_r1.agreement import interval, rounded
+from writer_r1.agreement import mean_interval, rounded
 from writer_r1.checks import measure
 from writer_r1.facts import measured_criteria, read_facts
 from writer_r1.figure import Line, Point, Row, bars, forest, lines
@@ -71,7 +70,7 @@ def result(
     return {
         "requests": len(prompts),
         "arms": {
-            arm: {name: _mean([found[arm, p].get(name) for p in prompts], prompts) for name in names}
+            arm: {name: _mean([found[arm, p].get(name) for p in prompts]) for name in names}
             | {
                 "tokens": rounded(mean(played[arm, p].tokens for p in prompts)),
                 "degraded": rounded(mean(float(_degraded(p, played[arm, p])) for p in prompts)),
@@ -100,19 +99,18 @@ def verdicts(plays: Sequence[Played]) -> dict[str, int]:
     return found
 
 
-def _mean(values: Sequence[float | None], prompts: Sequence[str]) -> dict[str, Any]:
-    rows = np.array([v for v in values if v is not None])
-    if not len(rows):
+def _mean(values: Sequence[float | None]) -> dict[str, Any]:
+    rows = [v for v in values if v is not None]
+    if not rows:
         return {"mean": None, "lo": None, "hi": None, "n": 0}
-    groups = [p for p, v in zip(prompts, values, strict=True) if v is not None]
-    lo, hi = interval(lambda at: float(rows[at].mean()), groups)
-    return {"mean": rounded(float(rows.mean())), "lo": lo, "hi": hi, "n": len(rows)}
+    lo, hi = mean_interval(rows)
+    return {"mean": rounded(fmean(rows)), "lo": lo, "hi": hi, "n": len(rows)}
 
 
 def _gain(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, Any]:
     """Return the paired difference, with its interval over requests, and in how many requests there is one."""
     apart = [a - b if a is not None and b is not None else None for a, b in pairs]
-    found = _mean(apart, list(map(str, range(len(pairs)))))
+    found = _mean(apart)
     return {"gain": found.pop("mean")} | found | {"moved": sum(d is not None and abs(d) > 1e-9 for d in apart)}
 
 

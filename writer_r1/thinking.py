@@ -28,6 +28,7 @@ NONE_USEFUL = "no useful reflection"
 UNPROVEN = "a step that by these criteria made nothing clearly better"
 UNTOLD = "a change that cannot be told by paragraphs"
 JUDGED = "speaks of judging"
+TASK = "a piece that speaks of its request"
 VAGUE = "a reflection that could stand anywhere"
 TWICE = "a reflection said twice"
 LONG = "longer than the limit"
@@ -44,6 +45,12 @@ WISHES = 3  # criteria that a plan made without a model names
 _JUDGING = re.compile(
     r"\b(?:judges?|judged|judging|scor(?:e|es|ed|ing)|criteri(?:on|a)|rubrics?|evaluat\w+|rat(?:ed|ing)s?|editors?|"
     r"reviewers?|feedback|remarks?|the (?:author|writer|user|prompt|request|reader wants)|as an ai)\b",
+    re.IGNORECASE,
+)
+# Small models fill what is missing with words about what was asked for.
+_TASK = re.compile(
+    r"\b(?:about \d+ words|(?:given|required|requested|specified|following) words|words (?:have been|were|are) used|"
+    r"follow these (?:\w+ )?steps)\b",
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"\b(?:I|my|me|let me)\b", re.IGNORECASE)
@@ -165,6 +172,8 @@ def _check(trace: Trace, limits: Limits, similarity: Similarity | None) -> None:
     said = [s.reflection for s in trace.segments]
     if any(speaks_of_judging(text, trace.prompt) for text in (trace.plan, *said)):
         raise NoThought(JUDGED)
+    if _TASK.search(trace.final):
+        raise NoThought(TASK)
     if not all(is_specific(s.reflection, text, s) for text, s in zip(trace.texts(), trace.segments, strict=False)):
         raise NoThought(VAGUE)
     if any(repeats(said, similarity)):
@@ -201,10 +210,11 @@ def plainly(after: Attempt, before: Attempt | None = None) -> str:
         if not one.criterion_id:  # of a thought in one go: it is in the first person already
             rows.append(one.edit)
             continue
-        place = f"at “{one.quote}”" if one.quote and one.quote_found else "at this paragraph"
-        if before and place == "at this paragraph" and 1 <= one.paragraph <= len(spans):
+        quote = one.quote if one.quote and one.quote_found else ""
+        place = f"at “{quote}”" if quote else "at this paragraph"
+        if before and len(quote.split()) < 2 and 1 <= one.paragraph <= len(spans):  # one word stands in many places
             opening = before.text[slice(*spans[one.paragraph - 1])].split()[:OPENING]
-            place = f"at the paragraph that begins “{' '.join(opening)}”"
+            place = f"at {f'“{quote}” in ' if quote else ''}the paragraph that begins “{' '.join(opening)}”"
         fault = "" if _JUDGING.search(one.fault) else _sentence(one.fault)
         rows.append(f"Let me look {place} again. {fault} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))

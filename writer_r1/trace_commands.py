@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from writer_r1.errors import WriterError
 from writer_r1.flags import command, count, json_flag, model_flag, share, some
 from writer_r1.progress import Line
-from writer_r1.row_files import Say
+from writer_r1.row_files import Pair, Say
 
 if TYPE_CHECKING:
     from writer_r1.difficulty import Requests
@@ -124,18 +124,19 @@ def _make(args: argparse.Namespace, outcomes: Any, say: Say) -> None:
             return
         rounds = ROUNDS if args.rounds is None else args.rounds
         wish = Wish(*_models(args, workspace), rounds, args.seed or 0, limits)
-        synthesise(workspace, _requests(args), outcomes, wish, say, never)
+        synthesise(workspace, _requests(args, outcomes), outcomes, wish, say, never)
     finally:
         workspace.close()
 
 
-def _requests(args: argparse.Namespace) -> Sequence["Example"]:
-    """Return the requests that were asked for, and say which rows were left out."""
+def _requests(args: argparse.Namespace, files: Pair) -> Sequence["Example"]:
+    """Return the requests that were asked for; rows that are none are said, and counted among what was dropped."""
     from writer_r1.training.data import read_prompts
 
     read = read_prompts(args.prompts)
     for row in read.dropped:
         print(row.said, file=sys.stderr)
+    files.leave_out({f"{row.file}:{row.line}": row.reason for row in read.dropped})
     return read.examples[: args.limit]
 
 
@@ -177,7 +178,7 @@ def _choose(args: argparse.Namespace, files: "Requests", say: Say) -> None:
         refuse_others(files, wish)
         if said := part_anew(files, wish.limits):
             print(said, file=sys.stderr)
-        choose(workspace, _requests(args), files, wish, say, never)
+        choose(workspace, _requests(args, files), files, wish, say, never)
     finally:
         workspace.close()
 

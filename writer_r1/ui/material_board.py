@@ -24,6 +24,7 @@ REASONS = {
     thinking.UNPROVEN: "A revision was taken over that did not make the text clearly better.",
     thinking.UNTOLD: "Paragraphs were moved or taken out, which a trace cannot tell.",
     thinking.JUDGED: "The thought speaks of scores or a judge, which a writer who thinks alone does not have.",
+    thinking.TASK: "The piece speaks of what was asked for instead of telling it.",
     thinking.VAGUE: "What was noticed is so general that it could stand anywhere.",
     thinking.TWICE: "The same was noticed twice.",
     thinking.LONG: f"It is longer than {THOUGHT.words} words.",
