@@ -17,13 +17,19 @@ Row = dict[str, str]
 Template = Callable[[list[Row]], str]  # role and content of each message -> the chat, up to where the answer begins
 Tokenise = Callable[[str, bool], list[int]]  # text, whether control tokens written in it count as such -> token ids
 
+_BEGUN = re.compile(r"<think>\s*\Z")
 _SLOT = re.compile("\ue000(\\d+)\ue001")  # private-use marks that stand for message contents inside the template
 
 
 def filled(template: Template, messages: Sequence[Message]) -> list[str]:
-    """Return the chat in parts: what the template says, and between that the content of each message, in turn."""
+    """Return the chat in parts: what the template says, and between that the content of each message, in turn.
+
+    A thought that the template has begun is ended at once: what is asked for here is the answer, and a thought that no
+    tag opens in the reply could not be told from it.
+    """
     rows = [{"role": m.role, "content": f"\ue000{i}\ue001"} for i, m in enumerate(messages)]
     parts = _SLOT.split(_rendered(template, rows))
+    parts[-1] = _BEGUN.sub("<think>\n\n</think>\n\n", parts[-1])
     return [messages[int(part)].content if k % 2 else part for k, part in enumerate(parts)]
 
 
