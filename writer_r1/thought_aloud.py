@@ -1,9 +1,9 @@
 """A reply to which a thought belongs though a piece was asked for -> the piece, and never a tag of the thought.
 
-Models that reason write `<think>…</think>` before they answer, or only its end where a server's chat template has begun it;
-one that was trained on thoughts may write them here, too. What comes after a thought is the piece, where the thought is
-short enough to leave room for one. Other tags of a thought spoil what follows them. Tags that stand in the writer's own
-words are words.
+Models that reason write `<think>…</think>` before they answer, or only its end where the chat template of their server
+has begun it; one that was trained on thoughts may write them here, too. What comes after a thought is the piece, where
+the thought is short enough to leave room for one. Other tags of a thought spoil what follows them. Tags that stand in
+the writer's own words are words.
 """
 
 import re
