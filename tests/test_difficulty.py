@@ -225,8 +225,11 @@ def test_the_command_shows_where_the_means_lie(
     monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
     monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
     words = ["difficulty", "--prompts", str(asked(tmp_path)), "--out", str(tmp_path / "k.jsonl"), "--drafts", "4"]
+    with asked(tmp_path).open("a", encoding="utf-8") as file:
+        file.write("[]\n")
     assert main([*words, "--low", "0.1", "--noise", "0.05", "--limit", "3"]) == 0
     shown = capsys.readouterr()
+    assert "\n1 left out: no requests, or there twice\n     1 not a JSON object\n" in shown.out
     assert "requests kept, " in shown.out and "mean reward of a request's drafts" in shown.out and "#" in shown.out
     assert "0 of 3 done: waiting for the model" in shown.err and " s left" in shown.err
     assert main([*words, "--json"]) == 0

@@ -83,18 +83,33 @@ def test_dense_pay_stands_at_the_ends_of_segments_and_sums_to_the_whole() -> Non
 
 def test_credit_by_hand() -> None:
     group = [
-        Thought(0.2, 0.6, (Step(0.4, 0.05),), (0, 1, 2)),
-        Thought(0.4, 0.4, (Step(0.0, 0.05, applied=False),), (0, 1, 2)),
+        Thought(0.2, 0.6, (Step(0.4, 0.05),), (0, 1, 1, 2)),
+        Thought(0.4, 0.4, (Step(0.0, 0.05, applied=False),), (0, 1, 1, 2)),
         Thought(0.6, 0.6, (), (0, 0, 1)),
         Thought(0.8, 0.8, (), (0, 0, 1)),
     ]
     found = token_credits(group, noise=0.05)
     # drafts .2 .4 .6 .8: mean .5, sample spread .258199; pieces .6 .4 .6 .8: mean .6, spread .163299
-    # earned .4 and 0 - .1: their root mean square is .291548; half the outcome is added
-    close(found[0], [-1.161895, 1.371989 + 0.0, 0.0])
-    close(found[1], [-0.387298, -0.342997 - 0.5 * 1.224745, -1.224745])
+    # the first token of a segment: process reward 0 -> 1 and 0 -> -1; the second: earned .4 and 0 - .1, of which the
+    # mean is .15 and the root mean square .291548; half the outcome is added to both
+    close(found[0], [-1.161895, 1.0 + 0.0, 0.857493 + 0.0, 0.0])
+    close(found[1], [-0.387298, -1.0 - 0.5 * 1.224745, -0.857493 - 0.5 * 1.224745, -1.224745])
     close(found[2], [0.387298, 0.387298, 0.0])
     close(found[3], [1.161895, 1.161895, 1.224745])
+
+
+def test_to_reflect_is_paid_by_what_it_changes_in_the_process_reward() -> None:
+    def chosen(*made: Step) -> list[float]:
+        parts = (0, *(k for k in range(1, len(made) + 1) for _ in range(2)), len(made) + 1)
+        alone = Thought(0.5, 0.5, made, parts)
+        return [round(float(token_credits([alone, alone], 0.05)[0][1 + 2 * k]), 4) for k in range(len(made))]
+
+    assert chosen(HELPED) == [1.0] and chosen(HARMED) == [-1.0] and chosen(IDLE) == [0.0]
+    assert chosen(HELPED, HELPED) == [1.0, 0.0]  # no pay for more of them
+    assert chosen(HELPED, IDLE) == [1.0, -0.5]  # what adds nothing takes from what there is
+    assert chosen(HELPED, IDLE._replace(applied=False)) == [1.0, -1.0]
+    assert chosen(HARMED, HELPED) == [-1.0, 1.0]
+    assert chosen(*[HELPED] * 5) == [1.0, 0.0, 0.0, -0.1, -0.1]
 
 
 rewards = st.floats(0, 1)
@@ -109,14 +124,18 @@ thoughts = st.builds(whole, rewards, rewards, st.lists(steps, max_size=5))
 
 
 def segments(*made: Step) -> list[float]:
-    """Return what the segments of thoughts of one step each earn, their pieces being worth the same."""
-    group = [Thought(0.5, 0.5, (step,), (0, 1, 2)) for step in made]
-    return [float(found[1]) for found in token_credits(group, 0.05)]
+    """Return what the words of thoughts of one step each earn, their pieces being worth the same."""
+    group = [Thought(0.5, 0.5, (step,), (0, 1, 1, 2)) for step in made]
+    return [float(found[2]) for found in token_credits(group, 0.05)]
 
 
-def test_of_two_reflections_that_harm_none_is_made_likelier() -> None:
-    close(torch.tensor(segments(Step(-0.3, 0.05), Step(-0.1, 0.05))), [-1.341641, -0.447214])
-    close(torch.tensor(segments(HARMED, HARMED)), [-1.0, -1.0])  # where all harm alike, too
+def test_of_two_reflections_that_harm_the_words_of_none_are_made_likelier() -> None:
+    close(torch.tensor(segments(Step(-0.3, 0.05), Step(-0.1, 0.05))), [-0.447214, 0.0])
+    close(
+        torch.tensor(segments(Step(0.3, 0.05), Step(0.1, 0.05))), [0.447214, 0.0]
+    )  # nor of one that helps less likely
+    close(torch.tensor(segments(HELPED, HARMED)), [1.0, -1.0])
+    close(torch.tensor(segments(HARMED, HARMED)), [0.0, 0.0])  # neither is better: not to reflect is, see above
     close(torch.tensor(segments(IDLE, IDLE)), [0.0, 0.0])  # within the judge's range
 
 

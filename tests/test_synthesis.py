@@ -358,7 +358,7 @@ def test_the_command_makes_reports_and_goes_on(
     assert end.value.code == 2
 
 
-def test_what_is_no_request_is_counted_with_its_reason_as_long_as_it_stands_there(
+def test_what_is_no_request_is_counted_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Workspace, "llm", lambda self, name: scripted_model())
@@ -366,19 +366,18 @@ def test_what_is_no_request_is_counted_with_its_reason_as_long_as_it_stands_ther
     monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
     requests, out = asked(tmp_path), tmp_path / "t.jsonl"
     whole = requests.read_text("utf-8")
-    requests.write_text(whole + '{"idea": "a mill"}\n{"prompt"\n', "utf-8")
+    more = '{"idea": "a mill"}\n{"idea": "a ship"}\n{"prompt"\n'
+    requests.write_text(whole + more + whole.splitlines()[0], "utf-8")
     words = ["synth", "--prompts", str(requests), "--out", str(out), "--least", "0.1", "--rounds", "1", "--json"]
-    for _ in range(2):  # once, however often it is read
-        assert main([*words, "--limit", "1"]) == 0
-        shown = capsys.readouterr()
-        told = json.loads(shown.out)
-        assert told["traces"] == 1 and sum(told["dropped"].values()) == 2, told
-        assert shown.err.count("was left out: no prompt (a field named prompt") == 1
-    assert any(why.startswith("no prompt") for why in told["dropped"])
-    assert main(["synth", "--report", "--out", str(out), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["dropped"] == told["dropped"]
-    requests.write_text(whole, "utf-8")
-    assert main([*words, "--limit", "1"]) == 0 and json.loads(capsys.readouterr().out)["dropped"] == {}
+    assert main([*words, "--limit", "1"]) == 0
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert (told["traces"], told["dropped"]) == (1, {})
+    assert told["left_out"] == {"no prompt": 2, "broken JSON": 1, "the same as an earlier one": 1}
+    assert shown.err.count("was left out: no prompt (a field named prompt") == 2
+    assert main([*words[:-1], "--limit", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "\n4 left out: no requests, or there twice\n     2 no prompt\n" in said
 
 
 def test_the_library_is_taken_up_to_a_limit_and_flags_that_say_how_models_write_are_refused(

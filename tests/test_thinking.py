@@ -118,8 +118,10 @@ def test_a_thought_is_refused_with_its_reason() -> None:
     empty = {"quote": None, "fault": "It lacks flow.", "edit": "Make everything more vivid and engaging."}
     vague = advice.model_copy(update={"advice": (one.model_copy(update=empty),)})
     assert refused(edited(2, reflection=vague)) == VAGUE
-    of_the_task = SECOND + "\n\nThe scene is complete and all the words have been used."
-    assert refused(edited(2, text=of_the_task)) == TASK
+    for line in ("The scene is complete and all the words have been used.", "A scene of about 60 words at the sea."):
+        assert refused(edited(2, text=f"{SECOND}\n\n{line}")) == TASK
+    for line in ("He knew all the words and used them.", "“He spoke the following words,” I read; it ran to 200 words."):
+        assert told(edited(2, text=f"{SECOND}\n\n{line}")).final.endswith(line)
 
 
 def test_nearly_the_same_piece_is_one_thought() -> None:

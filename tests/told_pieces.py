@@ -46,22 +46,42 @@ def rows() -> list[dict[str, str]]:
     rewarder = Rewarder(configured("mrpo", name="told", base="none", data="none"))
     found = []
     for excerpt in excerpts(rewarder):
-        texts = {written(t): t for k in range(12) if (t := spoiled(excerpt, Random(f"{excerpt.id}/{k}")))}
-        sound = [text for text, trace in texts.items() if helps(trace, rewarder)][:MOST]
-        told = enumerate(sound)
-        found += [{"id": f"{excerpt.id}-{k}", "prompt": excerpt.prompt, "text": text} for k, text in told]
+        told = enumerate(_told(excerpt, rewarder))
+        found += [{"id": f"{excerpt.id}-{k}", "prompt": excerpt.prompt, "text": written(trace)} for k, trace in told]
     return found
 
 
-def good_at_once() -> list[dict[str, str]]:
-    """Return a row for each excerpt as it stands: a thought that ends without a reflection, its draft being good."""
+def _told(excerpt: Excerpt, rewarder: Rewarder) -> list[Trace]:
+    """Return the thoughts that an excerpt is told as."""
+    texts = {written(t): t for k in range(12) if (t := spoiled(excerpt, Random(f"{excerpt.id}/{k}")))}
+    return [trace for trace in texts.values() if helps(trace, rewarder)][:MOST]
+
+
+def endings() -> list[dict[str, str]]:
+    """Return rows of which as many end where the text is good as go on, reading it over and leaving it as it is.
+
+    Some of them have no reflection at all, their draft being good. So where to end is open for training to settle.
+    """
     rewarder = Rewarder(configured("mrpo", name="told", base="none", data="none"))
     found = []
     for excerpt in excerpts(rewarder):
         plan = plain_plan(excerpt.prompt, ())
-        trace = Trace(prompt=excerpt.prompt, plan=plan, draft=excerpt.text, final=excerpt.text)
-        found.append({"id": f"{excerpt.id}-good", "prompt": excerpt.prompt, "text": written(trace)})
+        good = Trace(prompt=excerpt.prompt, plan=plan, draft=excerpt.text, final=excerpt.text)
+        for name, trace in (("good", good), *((str(k), t) for k, t in enumerate(_told(excerpt, rewarder)))):
+            for end, text in (("", written(trace)), ("-over", written(read_over(trace)))):
+                found.append({"id": f"{excerpt.id}-{name}{end}", "prompt": excerpt.prompt, "text": text})
     return found
+
+
+def read_over(trace: Trace) -> Trace:
+    """Return a thought that reads its shortest paragraph over once more in the end, and leaves it as it is."""
+    text = trace.texts()[-1]
+    spans = paragraphs(text)
+    place = min(range(len(spans)), key=lambda k: spans[k][1] - spans[k][0])
+    words = text[slice(*spans[place])]
+    said = f"Wait, “{' '.join(words.split()[:5])}” once more. I read it over and leave it as it is."
+    idle = Segment(reflection=said, changes=(Change(paragraph=place + 1, text=words),))
+    return trace.model_copy(update={"segments": (*trace.segments, idle)})
 
 
 def excerpts(rewarder: Rewarder) -> Iterator[Excerpt]:

@@ -5,7 +5,7 @@ Whatever a row is made of ends in one line of one of the two, so that work that 
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,6 @@ from writer_r1.lines import add_line, finished
 from writer_r1.whole_file import write_whole
 
 HEAD = b'{"id": '  # how each row begins
-LEFT_OUT = "left-out-"  # in the ids of what stands in a file of requests and is none
 T = TypeVar("T")
 Row = dict[str, Any]
 Say = Callable[[int, int, float | None, str], None]  # done, in all, seconds left, what is being done
@@ -78,19 +77,6 @@ class Pair:
         """Add a row that says with a `reason` why nothing was kept."""
         _add(self._beside, row)
         self.dropped.append(row)
-
-    def leave_out(self, reasons: Mapping[str, str]) -> None:
-        """Keep what is no request and why, by file and line, in the place of what was told of that before.
-
-        Raises:
-            Busy: another process adds to the files.
-        """
-        begins = self.begins[0] + LEFT_OUT
-        now = [{"id": begins + where, "prompt": "", "reason": why} for where, why in reasons.items()]
-        with self.alone():
-            tried = [row for row in self.dropped if not str(row["id"]).startswith(begins)]
-            if (fresh := [*tried, *now]) != self.dropped:
-                self.part(self.kept, fresh)
 
     def part(self, kept: list[Row], dropped: list[Row]) -> None:
         """Write both files anew with these rows, which are all that there are."""

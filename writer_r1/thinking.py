@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from writer_r1.acceptance import accept, least_gain, usable
 from writer_r1.checks import copied_share, is_looping, paragraphs, sentences, word_count
+from writer_r1.checks.text import shown
 from writer_r1.drafting import restated
 from writer_r1.facts import read_facts
 from writer_r1.llm import LLM, Cancel, Request, Sampling, complete
@@ -49,8 +50,9 @@ _JUDGING = re.compile(
 )
 # Small models fill what is missing with words about what was asked for.
 _TASK = re.compile(
-    r"\b(?:about \d+ words|(?:given|required|requested|specified|following) words|words (?:have been|were|are) used|"
-    r"follow these (?:\w+ )?steps)\b",
+    r"\b(?:an?|the) [a-z]+ of about \d+ words\b|"
+    r"\ball (?:of )?the (?:(?:given|required|requested) )?words (?:have been|are|were) used\b|"
+    r"\busing the (?:given|required|requested) words\b",
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"\b(?:I|my|me|let me)\b", re.IGNORECASE)
@@ -212,9 +214,9 @@ def plainly(after: Attempt, before: Attempt | None = None) -> str:
             continue
         quote = one.quote if one.quote and one.quote_found else ""
         place = f"at “{quote}”" if quote else "at this paragraph"
-        if before and len(quote.split()) < 2 and 1 <= one.paragraph <= len(spans):  # one word stands in many places
-            opening = before.text[slice(*spans[one.paragraph - 1])].split()[:OPENING]
-            place = f"at {f'“{quote}” in ' if quote else ''}the paragraph that begins “{' '.join(opening)}”"
+        if before and word_count(quote) < 2 and 1 <= one.paragraph <= len(spans):  # one word stands in many places
+            opening = shown(" ".join(before.text[slice(*spans[one.paragraph - 1])].split()[:OPENING]))
+            place = f"at {f'“{quote}” in ' if quote else ''}the paragraph that begins “{opening}”"
         fault = "" if _JUDGING.search(one.fault) else _sentence(one.fault)
         rows.append(f"Let me look {place} again. {fault} Better: {_sentence(one.edit)}")
     return " ".join(dict.fromkeys(" ".join(row.split()) for row in rows))

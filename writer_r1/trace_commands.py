@@ -6,6 +6,7 @@ Each command imports what it needs, so that `--help` answers at once.
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from writer_r1.errors import WriterError
 from writer_r1.flags import command, count, json_flag, model_flag, share, some
 from writer_r1.progress import Line
-from writer_r1.row_files import Pair, Say
+from writer_r1.row_files import Say
 
 if TYPE_CHECKING:
     from writer_r1.difficulty import Requests
@@ -81,8 +82,11 @@ def synth_command(args: argparse.Namespace) -> int:
         return _say(read_outcomes(args.out), args.json)
     if args.from_history:
         _refuse_models(args)
-    outcomes = Outcomes(args.out)
-    return _followed(lambda say: _make(args, outcomes, say), lambda: _say(outcomes.summary(), args.json))
+    outcomes, left_out = Outcomes(args.out), Counter[str]()
+    return _followed(
+        lambda say: _make(args, outcomes, left_out, say),
+        lambda: _say(outcomes.summary() | {"left_out": left_out}, args.json),
+    )
 
 
 def _refuse_models(args: argparse.Namespace) -> None:
@@ -111,7 +115,7 @@ def _followed(make: Callable[[Say], object], say: Callable[[], int]) -> int:
     return say()
 
 
-def _make(args: argparse.Namespace, outcomes: Any, say: Say) -> None:
+def _make(args: argparse.Namespace, outcomes: Any, left_out: Counter[str], say: Say) -> None:
     from writer_r1.llm import never
     from writer_r1.synthesis import Wish, from_history, synthesise
     from writer_r1.thinking import Limits
@@ -124,19 +128,19 @@ def _make(args: argparse.Namespace, outcomes: Any, say: Say) -> None:
             return
         rounds = ROUNDS if args.rounds is None else args.rounds
         wish = Wish(*_models(args, workspace), rounds, args.seed or 0, limits)
-        synthesise(workspace, _requests(args, outcomes), outcomes, wish, say, never)
+        synthesise(workspace, _requests(args, left_out), outcomes, wish, say, never)
     finally:
         workspace.close()
 
 
-def _requests(args: argparse.Namespace, files: Pair) -> Sequence["Example"]:
-    """Return the requests that were asked for; rows that are none are said, and counted among what was dropped."""
+def _requests(args: argparse.Namespace, left_out: Counter[str]) -> Sequence["Example"]:
+    """Return the requests that were asked for; rows that are none are said, and counted by their reasons."""
     from writer_r1.training.data import read_prompts
 
     read = read_prompts(args.prompts)
     for row in read.dropped:
         print(row.said, file=sys.stderr)
-    files.leave_out({f"{row.file}:{row.line}": row.reason for row in read.dropped})
+        left_out[row.kind] += 1
     return read.examples[: args.limit]
 
 
@@ -150,17 +154,17 @@ def difficulty_command(args: argparse.Namespace) -> int:
     """Keep the requests whose drafts have something to teach; what was tried is not tried again, but parted anew."""
     from writer_r1.difficulty import Requests, summary
 
-    files = Requests(args.out)
+    files, left_out = Requests(args.out), Counter[str]()
 
     def say() -> int:
-        found = summary(files)
+        found = summary(files) | {"left_out": left_out}
         print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(_bars(found)))
         return 0
 
-    return _followed(lambda show: _choose(args, files, show), say)
+    return _followed(lambda show: _choose(args, files, left_out, show), say)
 
 
-def _choose(args: argparse.Namespace, files: "Requests", say: Say) -> None:
+def _choose(args: argparse.Namespace, files: "Requests", left_out: Counter[str], say: Say) -> None:
     from writer_r1 import adapters
     from writer_r1.difficulty import Limits, Wish, choose, part_anew, refuse_others
     from writer_r1.llm import never
@@ -178,7 +182,7 @@ def _choose(args: argparse.Namespace, files: "Requests", say: Say) -> None:
         refuse_others(files, wish)
         if said := part_anew(files, wish.limits):
             print(said, file=sys.stderr)
-        choose(workspace, _requests(args, files), files, wish, say, never)
+        choose(workspace, _requests(args, left_out), files, wish, say, never)
     finally:
         workspace.close()
 
@@ -186,12 +190,19 @@ def _choose(args: argparse.Namespace, files: "Requests", say: Say) -> None:
 def _bars(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['kept']} requests kept, {sum(found['dropped'].values())} dropped"
     yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
+    yield from _left_out(found)
     bins, kept = found["histogram"], found["kept_histogram"]
     yield "mean reward of a request's drafts (# kept, - dropped)"
     for k, (all_, stays) in enumerate(zip(bins, kept, strict=True)):
         longest = max(1, *bins)
         marks = ["#" * round(BAR * stays / longest), "-" * round(BAR * (all_ - stays) / longest)]
         yield f"{k / len(bins):.1f} to {(k + 1) / len(bins):.1f} {all_:>5} {''.join(marks)}".rstrip()
+
+
+def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
+    if rows := found.get("left_out"):
+        yield f"{sum(rows.values())} left out: no requests, or there twice"
+        yield from (f"{many:>6} {why}" for why, many in rows.items())
 
 
 def _say(found: Mapping[str, Any], as_json: bool) -> int:
@@ -206,6 +217,7 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
 
     yield f"{found['traces']} thoughts, {sum(found['dropped'].values())} dropped"
     yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
+    yield from _left_out(found)
     if found["traces"]:
         room = room_for(found["longest_words"])
         asked = WHOLE_THOUGHT["prompt_tokens"]

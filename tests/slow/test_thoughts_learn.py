@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, STARTER
 from test_learning import evaluated, rounded
-from told_pieces import good_at_once, rows
+from told_pieces import endings, rows
 
 from writer_r1.agreement import interval
 from writer_r1.drafting import Writer
@@ -42,9 +42,9 @@ REQUESTS = ROOT / "assets" / "sample_prompts.jsonl"
 SFT: dict[str, Any] = {"steps": 96, "batch": 2, "prompt_tokens": 640, "text_tokens": 448, "learning_rate": 1e-3}
 SFT |= {"held_out": 0.1, "held_out_prompts": 4, "evaluate_every": 48, "checkpoint_every": 8}
 # Then with thoughts among them whose draft is good: what a model never does cannot be made likelier.
-ENDING: dict[str, Any] = SFT | {"steps": 32, "learning_rate": 5e-4, "evaluate_every": 16}
+ENDING: dict[str, Any] = SFT | {"steps": 40, "learning_rate": 5e-4, "evaluate_every": 20, "text_tokens": 512}
 # A schedule of 40 updates, of which the first are run: the rate has not run out, so that a run may go on.
-SIZES: dict[str, Any] = {"steps": 40, "group": 4, "prompts": 1, "prompt_tokens": 640, "text_tokens": 384}
+SIZES: dict[str, Any] = {"steps": 40, "group": 4, "prompts": 1, "prompt_tokens": 640, "text_tokens": 448}
 SIZES |= {"learning_rate": 3e-4, "held_out": 0.5, "held_out_prompts": 20, "checkpoint_every": 4}
 UPDATES = 12
 FORM: tuple[str, int] = ("form", 0)  # what SFT taught, told by thirty requests before any update
@@ -73,7 +73,7 @@ def taught(name: str, texts: list[dict[str, str]], **chosen: Any) -> None:
 def asked(arm: str, seed: int) -> Config:
     chosen = SIZES | {"thoughts": arm, "seed": seed, "evaluate_every": UPDATES, "adapter": str(adapter(arm, seed))}
     if (arm, seed) == FORM:
-        chosen |= {"thoughts": "outcome", "held_out_prompts": REQUESTS_OF_FORM}
+        chosen |= {"thoughts": "outcome", "held_out_prompts": REQUESTS_OF_FORM, "text_tokens": 384}
     return configured("mrpo", name=f"{arm}-{seed}", base="starter", data=str(REQUESTS), **chosen)
 
 
@@ -98,7 +98,7 @@ def followed(folder: Path, config: Config, last: int) -> None:
 def run_with(arm: str, seed: int) -> dict[str, Any]:
     """Return what a run depends on: settings, requests, and the thoughts that its adapter was made of."""
     settings = asked(arm, seed).model_dump(mode="json") | {"data": REQUESTS.name, "adapter": "thoughts"}
-    learned = [rows(), SFT] if (arm, seed) == FORM else [rows(), SFT, good_at_once(), ENDING]
+    learned = [rows(), SFT] if (arm, seed) == FORM else [rows(), SFT, endings(), ENDING]
     texts = "".join(path.read_text("utf-8") for path in (REQUESTS, MADE)) + json.dumps(learned)
     found = {"settings": settings, "data": hashlib.sha256(texts.encode()).hexdigest(), "updates": last_of(arm, seed)}
     return found | ({"pay": PAY[arm]} if arm in PAY else {})
@@ -191,7 +191,7 @@ def test_the_form_is_learned() -> None:
     if all(told(*run) for run in [FORM, *RUNS]):
         return  # nothing is left to do with the adapter
     taught("form", rows(), **SFT)
-    taught("ending", [*rows(), *good_at_once()], adapter=str(adapter(*FORM)), **ENDING)
+    taught("ending", endings(), adapter=str(adapter(*FORM)), **ENDING)
     (REPORT / "thoughts-form-page.json").write_text(json.dumps(on_the_page(), indent=1) + "\n", "utf-8")
 
 

@@ -5,6 +5,7 @@ the tokenizer of the model that is trained. The model sees the words of `draftin
 the prompt that it was trained on.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from writer_r1.traces import Refusal, parse
 from writer_r1.training.rows import Unusable, files, rows
 from writer_r1.trajectory import Rubric, digest, name_key
 
+SAME = "the same as "  # an earlier row
 FEWEST_WORDS = 8  # of a piece: a haiku has about twelve
 PROMPT, TEXT = ("prompt", "instruction", "request"), ("text", "completion", "output", "response")
 EVERY = 1_000_000  # pieces: more than anyone has
@@ -55,6 +57,13 @@ class Dropped(NamedTuple):
     def said(self) -> str:
         """Return it as a sentence."""
         return f"{self.file}, line {self.line}, was left out: {self.reason}."
+
+    @property
+    def kind(self) -> str:
+        """Return the reason without what is this row's own, so that rows can be counted by it."""
+        return (
+            "the same as an earlier one" if self.reason.startswith(SAME) else re.split("[:(]", self.reason)[0].strip()
+        )
 
 
 class Read(NamedTuple):
@@ -105,7 +114,7 @@ def _read(path: Path, *, pieces: bool) -> Read:
                 example = _example(row, f"{name}, line {line}", pieces)
                 key = name_key(example.prompt), name_key(example.text) if pieces else ""
                 if key in seen:
-                    raise Unusable(f"the same as {seen[key]}")
+                    raise Unusable(SAME + seen[key])
             except Unusable as why:
                 dropped.append(Dropped(name, line, str(why)))
                 continue

@@ -135,22 +135,25 @@ def token_credits(
 ) -> list[Tensor]:
     """Return the advantage of each token (T,) of the thoughts of one prompt, held to their own group or to that `of`.
 
-    Plan and draft: the draft's reward among the group's drafts. A segment: what it earns, on the scale of all segments
-    of the group, divided by how many its thought has, and a share of the outcome. The piece: its reward among the
-    group's. Segments are held to 0, which is what not reflecting earns, and not to each other: of two that harm, the
-    lesser harm would else be learned. Spreads below `noise` are the judge's own and are not divided by. Source:
-    `docs/papers.md` 5.
+    Plan and draft: the draft's reward among the group's drafts. The first token of a segment, by which it is chosen to
+    reflect: what the segment changes in the process reward. Its other tokens: what it earns among the segments of the
+    group, divided by how many its thought has. Both with a share of the outcome. The piece: its reward among the
+    group's. Spreads below `noise` are the judge's own and are not divided by. Source: `docs/papers.md` 5.
     """
     group = thoughts if of is None else of
     drafts = in_group(_drafts(thoughts), noise, of=_drafts(group))
     pieces = in_group(_pieces(thoughts), noise, of=_pieces(group))
-    paid = (_earned(thoughts) / _scale(_earned(group), noise)).tolist()
+    paid = _among(_earned(thoughts), _earned(group), noise).tolist()
     found, at = list[Tensor](), 0
     for number, thought in enumerate(thoughts):
         mine, at = paid[at : at + len(thought.steps)], at + len(thought.steps)
-        steps = [pay / len(mine) + outcome * float(pieces[number]) for pay in mine]
-        by_part = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])
-        found.append(by_part[torch.tensor(thought.parts, dtype=torch.long)])
+        share, parts = outcome * float(pieces[number]), torch.tensor(thought.parts, dtype=torch.long)
+        steps = [pay / len(mine) + share for pay in mine]
+        credit = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])[parts]
+        for k in range(1, len(mine) + 1):
+            first = int((parts == k).nonzero().min())
+            credit[first] = process_reward(thought.steps[:k]) - process_reward(thought.steps[: k - 1]) + share
+        found.append(credit)
     return found
 
 
@@ -166,9 +169,16 @@ def _earned(group: Sequence[Thought]) -> Tensor:
     return torch.tensor([earned(s) - (EXCESS if k >= MOST else 0.0) for t in group for k, s in enumerate(t.steps)])
 
 
-def _scale(values: Tensor, noise: float) -> Tensor:
-    """Return the usual distance of the values from 0, but never less than `noise`."""
-    return values.square().mean().sqrt().nan_to_num(0.0).clamp(min=noise)
+def _among(earned: Tensor, group: Tensor, noise: float) -> Tensor:
+    """Return what segments earn beside the mean of the group's, in units of the usual distance from 0.
+
+    One that harms is never made likelier for being the lesser harm, nor one that helps less likely.
+    """
+    if not group.numel():
+        return torch.zeros_like(earned)
+    scale = group.square().mean().sqrt().clamp(min=noise)
+    beside = (earned - group.mean()) / scale
+    return torch.where(beside * earned > 0, beside, 0.0)
 
 
 def earned(step: Step) -> float:
