@@ -109,6 +109,7 @@ def test_to_reflect_is_paid_by_what_it_changes_in_the_process_reward() -> None:
     assert chosen(HELPED, IDLE) == [1.0, -0.5]  # what adds nothing takes from what there is
     assert chosen(HELPED, IDLE._replace(applied=False)) == [1.0, -1.0]
     assert chosen(HARMED, HELPED) == [-1.0, 1.0]
+    assert chosen(HARMED, IDLE) == [-1.0, 0.0] and chosen(HARMED, HARMED) == [-1.0, -1.0]  # though the mean rises
     assert chosen(*[HELPED] * 5) == [1.0, 0.0, 0.0, -0.1, -0.1]
 
 

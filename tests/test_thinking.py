@@ -120,7 +120,10 @@ def test_a_thought_is_refused_with_its_reason() -> None:
     assert refused(edited(2, reflection=vague)) == VAGUE
     for line in ("The scene is complete and all the words have been used.", "A scene of about 60 words at the sea."):
         assert refused(edited(2, text=f"{SECOND}\n\n{line}")) == TASK
-    for line in ("He knew all the words and used them.", "“He spoke the following words,” I read; it ran to 200 words."):
+    for line in (
+        "He knew all the words and used them.",
+        "“He spoke the following words,” I read; it ran to 200 words.",
+    ):
         assert told(edited(2, text=f"{SECOND}\n\n{line}")).final.endswith(line)
 
 

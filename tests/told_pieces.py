@@ -3,12 +3,14 @@
 No model wrote these and none is said to have: they teach the form of a thought, not what a model would think. A thought
 is made of an excerpt whose request asks for its own length. Paragraphs are left off or cut to their first sentence, and
 each reflection says what a count finds wrong with the text at that point; the revision puts the words back. Kept is
-only what the checks find useful at every step. Everything follows from the pieces: the same every time.
+only what the checks find useful at every step. `endings` adds what leaves open where a thought ends. Everything follows
+from the pieces: the same every time.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from random import Random
 from typing import NamedTuple
 
@@ -41,6 +43,7 @@ class Excerpt(NamedTuple):
         return "\n\n".join(self.paragraphs)
 
 
+@cache
 def rows() -> list[dict[str, str]]:
     """Return the rows to learn from."""
     rewarder = Rewarder(configured("mrpo", name="told", base="none", data="none"))
@@ -57,6 +60,7 @@ def _told(excerpt: Excerpt, rewarder: Rewarder) -> list[Trace]:
     return [trace for trace in texts.values() if helps(trace, rewarder)][:MOST]
 
 
+@cache
 def endings() -> list[dict[str, str]]:
     """Return rows of which as many end where the text is good as go on, reading it over and leaving it as it is.
 

@@ -10,7 +10,7 @@ finished one the columns that are reported go to `docs/training/thoughts-<arm>-<
 import hashlib
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -53,7 +53,7 @@ REQUESTS_OF_FORM, DRAWS = 30, 2
 PAIRS = 3  # seeds, each with both arms
 RUNS = [(arm, seed) for seed in range(PAIRS) for arm in ("outcome", "credits")]
 WELL_FORMED = 0.9  # share of the replies that are thoughts with a reflection
-PAY = {"credits": 2}  # counted up where an arm is paid otherwise than before
+PAY = {"credits": 3}  # counted up where an arm is paid otherwise than before
 SHORTER = 0.15  # of the reflection tokens, with "credits" against "outcome"
 KEPT = ("step", "split", "reward", "rewards", "kl", "entropy", "words", "finished", "tokens", "groups_flat", "seconds")
 
@@ -236,13 +236,17 @@ def figures(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]
 
 
 def drawn(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
-    """Return a picture of how long reflections were in training, a line for each arm and seed."""
-    name = "thoughts/reflection_tokens"
+    """Return a picture of how long reflections were in training, a line for each arm: the mean over its seeds."""
+    found = defaultdict[tuple[str, int], list[float]](list)
+    for (arm, _), kept in runs.items():
+        for row in kept:
+            if "split" not in row and (tokens := row.get("thoughts/reflection_tokens")) is not None:
+                found[arm, row["step"]].append(tokens)
+    arms = sorted({arm for arm, _ in found})
     curves = [
-        Line(f"{arm}, seed {seed}", [(float(r["step"]), r[name]) for r in kept if "split" not in r and name in r])
-        for (arm, seed), kept in runs.items()
+        Line(arm, [(float(n), fmean(some)) for (of, n), some in sorted(found.items()) if of == arm]) for arm in arms
     ]
-    return lines("Tokens of reflections and revisions, by updates", [c for c in curves if c.points], "updates")
+    return lines("Tokens of reflections and revisions, mean of the seeds, by updates", curves, "updates")
 
 
 @pytest.mark.slow
@@ -261,7 +265,9 @@ def test_thoughts_are_well_formed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the bar is missed, and docs/training/README.md says why")
+@pytest.mark.xfail(
+    strict=True, reason="shorter by more than was asked, but not at no lower reward: docs/training/README.md"
+)
 def test_the_process_reward_shortens_thoughts_at_no_lower_reward() -> None:
     found = figures({run: kept for run in RUNS if (kept := told(*run))})
     pairs = [row for name, row in found.items() if "against" in name]

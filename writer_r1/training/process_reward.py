@@ -6,7 +6,7 @@ more of them do not earn more; repeated and unapplied ones cost; beyond a few ea
 
 A thought that is one number is open to a trick: draft badly, then mend it. So what trains is paid by part
 (`token_credits`): the tokens of plan and draft earn what the draft is worth and see nothing of what is gained later, so
-a weak draft never pays. Pure functions; the judge works elsewhere.
+a weak draft never pays; and to reflect once more is paid where it is chosen. Pure functions; the judge works elsewhere.
 """
 
 from bisect import bisect_right
@@ -151,10 +151,17 @@ def token_credits(
         steps = [pay / len(mine) + share for pay in mine]
         credit = torch.tensor([float(drafts[number]), *steps, float(pieces[number])])[parts]
         for k in range(1, len(mine) + 1):
-            first = int((parts == k).nonzero().min())
-            credit[first] = process_reward(thought.steps[:k]) - process_reward(thought.steps[: k - 1]) + share
+            credit[int((parts == k).nonzero().min())] = _chosen(thought.steps[:k]) + share
         found.append(credit)
     return found
+
+
+def _chosen(steps: Sequence[Step]) -> float:
+    """Return what the last of the steps changes in the process reward, but never more than it is worth itself.
+
+    A mean rises where a harm is followed by less harm, which is no reason to go on.
+    """
+    return min(process_reward(steps) - process_reward(steps[:-1]), worth(steps[-1]))
 
 
 def _drafts(group: Sequence[Thought]) -> Tensor:
@@ -172,7 +179,8 @@ def _earned(group: Sequence[Thought]) -> Tensor:
 def _among(earned: Tensor, group: Tensor, noise: float) -> Tensor:
     """Return what segments earn beside the mean of the group's, in units of the usual distance from 0.
 
-    One that harms is never made likelier for being the lesser harm, nor one that helps less likely.
+    Those that earn more than nothing are not made less likely for being the lesser gain, nor those that earn less made
+    likelier for being the lesser harm. One that is alone in its group is beside itself: 0.
     """
     if not group.numel():
         return torch.zeros_like(earned)
