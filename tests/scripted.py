@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from hypothesis import settings
+from pytest import MonkeyPatch
 
 from writer_r1.events import Event
 from writer_r1.llm import Cancel, Finish, Reply, Request, Sampling, never
@@ -14,6 +15,7 @@ from writer_r1.prompts import fixed_start
 from writer_r1.reflection import Recall
 from writer_r1.review import content_words
 from writer_r1.trajectory import Check, Criterion, Evaluation, JudgeInfo, Lesson, Rubric, Score, weighted_reward
+from writer_r1.workspace import Workspace
 
 PROMPT = "A farewell from a lighthouse keeper to the sea, 60 to 90 words."
 STATIONS = (
@@ -212,6 +214,13 @@ def model(marks: dict[str, float], *revisions: str, **replies: str | Callable[[R
     llm = FakeLLM(script(**({"revise": lambda request: next(texts)} | replies)))
     llm.judge = lambda draft, question: next((v for m, v in marks.items() if m in draft), 3.0)
     return llm
+
+
+def every_workspace_has(monkeypatch: MonkeyPatch, llm: Callable[[], FakeLLM]) -> None:
+    """Have each command find a scripted model, by whatever name, and texts alike by their words."""
+    monkeypatch.setattr(Workspace, "llm", lambda self, name: llm())
+    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
+    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
 
 
 def nothing(prompt: str, name: str | None) -> list[Lesson]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import overlap, script
+from scripted import every_workspace_has, script
 
 from writer_r1 import row_files
 from writer_r1.cli import main
@@ -221,9 +221,7 @@ def test_what_others_tried_is_not_mixed_with_it(
 def test_the_command_shows_where_the_means_lie(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Workspace, "llm", lambda self, name: llm())
-    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
-    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    every_workspace_has(monkeypatch, llm)
     words = ["difficulty", "--prompts", str(asked(tmp_path)), "--out", str(tmp_path / "k.jsonl"), "--drafts", "4"]
     with asked(tmp_path).open("a", encoding="utf-8") as file:
         file.write("[]\n")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from reflection_child import THINGS, scripted_model
-from scripted import criterion, evaluation, model, overlap, rubric_of, script, station
+from scripted import criterion, evaluation, every_workspace_has, model, overlap, rubric_of, script, station
 
 from writer_r1 import agreement, reflection_bench
 from writer_r1.cli import main
@@ -509,9 +509,7 @@ def test_the_command_ends_in_a_line_for_scripts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     llm = scripted_model()
-    monkeypatch.setattr(Workspace, "llm", lambda self, name: llm)
-    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
-    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    every_workspace_has(monkeypatch, lambda: llm)
     words = ["bench", "reflection", "--prompts", str(asked(tmp_path)), "--limit", "2", "--out", str(tmp_path / "out")]
     page = tmp_path / "page.md"
     page.write_text("# Page\n<!-- results: begin -->\n<!-- results: end -->\n", "utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import FIRST, PROMPT, model, overlap, revision, task, team
+from scripted import FIRST, PROMPT, every_workspace_has, model, overlap, revision, task, team
 from synthesis_child import scripted_model
 
 from writer_r1 import room, row_files
@@ -337,9 +337,7 @@ def test_the_model_that_writes_is_not_loaded_anew_for_each_request(
 def test_the_command_makes_reports_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Workspace, "llm", lambda self, name: scripted_model())
-    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
-    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    every_workspace_has(monkeypatch, scripted_model)
     out = tmp_path / "t.jsonl"
     assert main(["synth", "--report", "--out", str(out)]) == 1 and "holds no thoughts yet" in capsys.readouterr().err
     words = ["synth", "--prompts", str(asked(tmp_path)), "--out", str(out), "--least", "0.1", "--rounds", "1", "--json"]
@@ -361,9 +359,7 @@ def test_the_command_makes_reports_and_goes_on(
 def test_what_is_no_request_is_counted_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Workspace, "llm", lambda self, name: scripted_model())
-    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
-    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    every_workspace_has(monkeypatch, scripted_model)
     requests, out = asked(tmp_path), tmp_path / "t.jsonl"
     whole = requests.read_text("utf-8")
     more = '{"idea": "a mill"}\n{"idea": "a ship"}\n{"prompt"\n'
@@ -410,9 +406,7 @@ def test_a_stop_is_a_sentence_and_loses_nothing(
         return written(request)
 
     llm.script = script
-    monkeypatch.setattr(Workspace, "llm", lambda self, name: llm)
-    monkeypatch.setattr(Workspace, "name_of", lambda self, name: "fake")
-    monkeypatch.setattr(Workspace, "similarity", lambda self, text, others: overlap(text, others))
+    every_workspace_has(monkeypatch, lambda: llm)
     out = tmp_path / "t.jsonl"
     words = ["synth", "--prompts", str(asked(tmp_path)), "--out", str(out), "--least", "0.1", "--rounds", "1"]
     assert main(words) == 1

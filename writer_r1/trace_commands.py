@@ -189,8 +189,7 @@ def _choose(args: argparse.Namespace, files: "Requests", left_out: Counter[str],
 
 def _bars(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['kept']} requests kept, {sum(found['dropped'].values())} dropped"
-    yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
-    yield from _left_out(found)
+    yield from _reasons(found)
     bins, kept = found["histogram"], found["kept_histogram"]
     yield "mean reward of a request's drafts (# kept, - dropped)"
     for k, (all_, stays) in enumerate(zip(bins, kept, strict=True)):
@@ -199,10 +198,12 @@ def _bars(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{k / len(bins):.1f} to {(k + 1) / len(bins):.1f} {all_:>5} {''.join(marks)}".rstrip()
 
 
-def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
-    if rows := found.get("left_out"):
-        yield f"{sum(rows.values())} left out: no requests, or there twice"
-        yield from (f"{many:>6} {why}" for why, many in rows.items())
+def _reasons(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why requests were dropped, and why rows of the file were none."""
+    left_out = found.get("left_out", {})
+    head = [f"{sum(left_out.values())} left out: no requests, or there twice"] if left_out else []
+    dropped, others = ([f"{many:>6} {why}" for why, many in rows.items()] for rows in (found["dropped"], left_out))
+    yield from (*dropped, *head, *others)
 
 
 def _say(found: Mapping[str, Any], as_json: bool) -> int:
@@ -216,8 +217,7 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
     from writer_r1.usefulness import ANCHORS, LABELS
 
     yield f"{found['traces']} thoughts, {sum(found['dropped'].values())} dropped"
-    yield from (f"{many:>6} {why}" for why, many in found["dropped"].items())
-    yield from _left_out(found)
+    yield from _reasons(found)
     if found["traces"]:
         room = room_for(found["longest_words"])
         asked = WHOLE_THOUGHT["prompt_tokens"]
