@@ -152,6 +152,13 @@ def test_a_revision_of_the_paragraph_that_would_come_next_adds_it() -> None:
     assert isinstance(refused, Refusal) and refused.reason == "a revision of paragraph 4, and there are 2"
 
 
+def test_what_the_end_of_a_part_says_besides_means_nothing() -> None:
+    said = parse(
+        thought(D, R, V.replace("</revision>", '</revision paragraph="9">')).replace("</think>", '</think after="2">')
+    )
+    assert isinstance(said, Trace) and said == parse(thought(D, R, V))
+
+
 def test_a_tag_in_quotation_marks_is_a_tag_and_one_with_a_stroke_before_it_is_words() -> None:
     assert isinstance(parse(thought(D.replace("A.", "He typed “<plan>”."))), Refusal)
     found = parse(thought(D.replace("A.", "He typed “\\<plan>”."), final="He typed “\\<plan>”."))

@@ -152,8 +152,7 @@ def _lines(trace: Trace) -> Iterator[str]:
         for change in segment.changes:
             place = "paragraph" if change.operation == "rewrite" else "after"
             yield from _element("revision", change.text, f' {place}="{change.paragraph}"')
-    yield "</think>"
-    yield ""
+    yield "</think>\n"
     yield _escaped(trace.final)
 
 
@@ -237,9 +236,11 @@ def tag_of(mark: re.Match[str], text: str) -> Tag:
     if name is None:
         name = text[mark.end() :].partition(">")[0].partition("<")[0].strip()
         raise NoTrace(f"a tag that is none of a thought's: “{shown(name, 20) or 'cut short'}”")
-    if (place is not None) != (name == "revision" and not closing):
+    if closing:
+        return Tag(name, True)  # small models say the paragraph again here; as in HTML it means nothing
+    if (place is not None) != (name == "revision"):
         raise NoTrace(f"a {name} that names a paragraph" if place else "a revision that names no paragraph")
-    return Tag(name, bool(closing), _PLACES.get(place or ""), int(number or 0))
+    return Tag(name, False, _PLACES.get(place or ""), int(number or 0))
 
 
 def _nothing(words: str, where: str) -> None:
@@ -283,9 +284,8 @@ def trace_of(elements: Sequence[tuple[Tag, str]], final: str, prompt: str) -> Tr
         elif tag.name == "revision":
             raise NoTrace("a revision without a reflection")
         else:
-            raise NoTrace(
-                f"a {tag.name} after another reflection" if tag.name == "reflection" else f"a second {tag.name}"
-            )
+            again = "reflection after another reflection" if tag.name == "reflection" else f"second {tag.name}"
+            raise NoTrace(f"a {again}")
     if segments and not segments[-1][1]:
         raise NoTrace("a reflection without a revision")
     if not final.strip():
