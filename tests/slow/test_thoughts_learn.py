@@ -76,9 +76,8 @@ def taught(name: str, texts: list[dict[str, str]], **chosen: Any) -> None:
 
 
 def asked(arm: str, seed: int) -> Config:
-    chosen = SIZES | {"thoughts": arm, "seed": seed, "evaluate_every": UPDATES, "adapter": str(adapter(arm, seed))}
-    if (arm, seed) == FORM:
-        chosen |= {"thoughts": "outcome"}
+    pay = "outcome" if (arm, seed) == FORM else arm
+    chosen = SIZES | {"thoughts": pay, "seed": seed, "evaluate_every": UPDATES, "adapter": str(adapter(arm, seed))}
     return configured("mrpo", name=f"{arm}-{seed}", base="starter", data=str(REQUESTS), **chosen)
 
 
@@ -262,7 +261,7 @@ def test_thoughts_are_well_formed(capsys: pytest.CaptureFixture[str]) -> None:
     page = json.loads((REPORT / "thoughts-form-page.json").read_text("utf-8"))
     found = {"form": held_out(form, 0), "form on the page": page} | figures(runs)
     (REPORT / "thoughts.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for file, (name, title) in FIGURES.items():
+    for file, (name, title) in FIGURES.items() if runs else ():
         (REPORT / file).write_text(drawn(runs, name, title), "utf-8")
     with capsys.disabled():
         print("\n" + json.dumps(found, indent=1))
