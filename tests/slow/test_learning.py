@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import ROOT
 
-from writer_r1.agreement import interval
+from writer_r1.agreement import mean_interval
 from writer_r1.figure import Line, lines
 from writer_r1.training import job, run_folder
 from writer_r1.training.config import Config, configured, parsed
@@ -139,7 +139,7 @@ def rise(run: Told) -> dict[str, Any]:
     """Return how far the held-out reward rose, its interval over prompts, and what else changed meanwhile."""
     first, last = run.held[0], run.held[run.head["updates"]]
     gains = [after - before for before, after in zip(first["rewards"], last["rewards"], strict=True)]
-    low, high = interval(lambda at: fmean(gains[i] for i in at), [str(i) for i in range(len(gains))])
+    low, high = mean_interval(gains)
     drift = {key: [first[key], last[key]] for key in ("words", "finished", "no_repetition", "distinct_2")}
     tokens = sum(row["tokens"] for row in run.updates)
     replayed = sum(row["tokens"] * row.get("replay/share", 0.0) for row in run.updates)

@@ -269,9 +269,6 @@ def test_thoughts_are_well_formed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="of the last whole set: shorter, but not at no lower reward: docs/training/README.md"
-)
 def test_the_process_reward_shortens_thoughts_at_no_lower_reward() -> None:
     found = figures({run: kept for run in RUNS if (kept := told(*run))})
     pairs = [row for name, row in found.items() if "against" in name]
