@@ -148,4 +148,6 @@ def test_training_and_page_make_the_same_tokens_of_a_request(llm: LlamaCpp) -> N
         assert seen.text[:-1] == llm.tokens(example.text) and llm._seq.is_end(seen.text[-1])
         shown = as_seen(example, read_template(STARTER))
         assert shown == as_seen(example, template) and shown.text == example.text
+        assert as_seen(example, template, "off") == shown
+        assert as_seen(example, template, "credits").before.endswith("<|im_start|>assistant\n<think>\n")
         assert shown.before.startswith("<|im_start|>system\n") and shown.before.endswith("<|im_start|>assistant\n")

@@ -186,7 +186,7 @@ def test_limits_part_at_once_and_what_stays_is_practised_on(trying: Workspace) -
     assert "<b>3 of 4 requests</b> stay." in page[3] and read_bounds(trying.home).noise is None
     assert on_act(trying, {"act": "practise"})
     plan = read_plan(trying.home)
-    assert (plan.goal, plan.path) == ("mrpo", str(chosen_at(trying.home)))
+    assert (plan.goal, plan.path, plan.base) == ("mrpo", str(chosen_at(trying.home)), trying.preparing.wish().policy)
     keep_bounds(trying.home, Bounds(drafts=4, low=0.95, high=0.96))
     with pytest.warns(UserWarning, match="No request stays"):
         assert not on_act(trying, {"act": "practise"})

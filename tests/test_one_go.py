@@ -204,6 +204,29 @@ def test_a_thought_that_leaves_the_piece_to_be_worked_out_is_a_whole_one() -> No
     assert run.attempts[-1].text == BETTER
 
 
+DRAFT = f"<draft>\n{FIRST}\n</draft>\n"
+NOTED = "<reflection>\nIt ends too soon.\n</reflection>\n"
+NOWHERE = f'<revision paragraph="9">\n{revision("alpha")}\n</revision>\n'
+FAULTY: dict[str, tuple[str, list[str], str]] = {
+    "two plans": (f"<plan>a</plan><plan>b</plan>{DRAFT}</think>\n\n{BETTER}", [FIRST, BETTER], "a plan where"),
+    "reflected before it drafted": (f"{NOTED}{DRAFT}</think>\n\n{FIRST}", [FIRST], "a reflection where"),
+    "thought without tags": (f"Okay, the user wants a piece.</think>\n\n{BETTER}", [BETTER], "words between the parts"),
+    "revised nothing": (f"{DRAFT}{NOTED}</think>\n\n{BETTER}", [FIRST, BETTER], "a reflection without a revision"),
+    "no such paragraph": (f"{DRAFT}{NOTED}{NOWHERE}</think>\n\n{BETTER}", [FIRST, BETTER], "a revision of paragraph 9"),
+    "no such paragraph, no piece": (f"{DRAFT}{NOTED}{NOWHERE}</think>", [FIRST], "no piece after the thought"),
+    "a piece in a tag": (f"{DRAFT}</think>\n\n<piece>\n{BETTER}\n</piece>", [FIRST], "a tag that is none"),
+}
+
+
+@pytest.mark.parametrize(("said", "texts", "reason"), FAULTY.values(), ids=FAULTY)
+def test_of_a_faulty_thought_draft_and_piece_are_kept_and_it_says_what_was_wrong(
+    said: str, texts: list[str], reason: str
+) -> None:
+    events, run = played(said)
+    assert [a.text for a in run.attempts] == texts
+    assert of(Thought, events)[0].refused.startswith(reason) and of(Stopped, events)[0].why == THOUGHT_BROKE_OFF
+
+
 def test_a_stop_keeps_what_was_written() -> None:
     asked = iter(range(10_000))
     llm = model({}, think=reply(thought(BOOTS)))

@@ -210,7 +210,7 @@ def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     for content in ("My novel.\n", '{"id": 1}\nMy novel', "[1]\n", '{"name": "x"}\n'):
         out = tmp_path / "t.jsonl"
         out.write_text(content, "utf-8")
-        with pytest.raises(WriterError, match="holds other rows; name another"):
+        with pytest.raises(WriterError, match="holds other rows; move it away, or name another"):
             Outcomes(out)
         assert out.read_text("utf-8") == content
     with pytest.raises(WriterError, match="cannot be written"):

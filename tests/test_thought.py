@@ -131,8 +131,14 @@ def test_a_thought_of_which_no_text_came_can_be_read_and_says_why() -> None:
     assert "First the lamp.</p>" in html and "Then the stairs.</p>" in html and "Reflection 1" in html
     assert "The thought broke off (" in html and "no text came of it; start again, or use rounds." in html
     assert "Its plan" in manuscript(planned)
+    bare = view_of("</think>\n\n")
+    assert "Its plan" not in manuscript(bare) and "Nothing was" in manuscript(bare)
+
+
+def test_a_piece_that_comes_without_a_thought_is_the_text_and_what_was_wrong_is_said() -> None:
     bare = view_of("</think>\n\nA piece without a thought.")
-    assert "The piece" in timeline(bare) and "Its plan" not in manuscript(bare) and "Nothing was" in manuscript(bare)
+    assert "A piece without a thought." in manuscript(bare)
+    assert "(a thought without a draft); what was whole of it is kept." in timeline(bare)
 
 
 def test_a_revision_without_a_reflection_says_so_itself() -> None:

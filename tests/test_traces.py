@@ -152,6 +152,14 @@ def test_a_revision_of_the_paragraph_that_would_come_next_adds_it() -> None:
     assert isinstance(refused, Refusal) and refused.reason == "a revision of paragraph 4, and there are 2"
 
 
+@pytest.mark.parametrize("next_one", ['paragraph="3"', 'after="2"'])
+def test_one_reflection_may_rewrite_the_last_paragraph_and_add_the_next(next_one: str) -> None:
+    last, added = V.replace("1", "2"), V.replace('paragraph="1"', next_one).replace("C.", "D.")
+    found = parse(thought(D, R, last, added, final="A.\n\nC.\n\nD."))
+    assert isinstance(found, Trace) and found.texts()[-1] == found.final
+    assert parse(written(found)) == found
+
+
 def test_what_the_end_of_a_part_says_besides_means_nothing() -> None:
     said = parse(
         thought(D, R, V.replace("</revision>", '</revision paragraph="9">')).replace("</think>", '</think after="2">')

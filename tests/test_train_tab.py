@@ -35,6 +35,13 @@ def start_says(answer: list[Any]) -> tuple[str, bool]:
     return answer[-1].value, answer[-1].interactive
 
 
+def test_another_goal_leaves_the_room_for_a_prompt_and_nothing_else_that_has_no_field() -> None:
+    before = Plan(goal="sft", numbers={"prompt_tokens": 640, "held_out": 0.2})
+    fields = ("file", "", [], "starter", "quick", "checks", "off", "", "", *[None] * len(train_form.NUMBERS))
+    assert train_form.plan_from(("mrpo", *fields), before, "starter").numbers == {"prompt_tokens": 640}
+    assert train_form.plan_from(("sft", *fields), before, "starter").numbers == before.numbers
+
+
 def test_what_is_chosen_is_kept_and_told(workspace: Workspace, tmp_path: Path) -> None:
     numbers = [None] * len(train_form.NUMBERS)
     answer = on_change(

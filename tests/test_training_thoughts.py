@@ -14,12 +14,13 @@ from scripted import PROMPT
 from tiny_base import make_base
 from training_data import run_config, write_rows
 
+from writer_r1.drafting import draft_request
 from writer_r1.errors import TrainingError
-from writer_r1.one_go import OPENS
+from writer_r1.one_go import OPENS, think_request
 from writer_r1.traces import Change, Segment, Trace, parse, written
 from writer_r1.training import checkpoint, mrpo, run_folder, sft
 from writer_r1.training.config import Config, Objective, Replay, configured, parsed, smaller
-from writer_r1.training.data import Example, read_prompts
+from writer_r1.training.data import Example, practised_request, read_prompts
 from writer_r1.training.objective import Fresh, Replayed, Tokens, fresh_loss, replay_loss
 from writer_r1.training.optimizer import Optimizer, Stepped
 from writer_r1.training.policy import Policy, Rollout, open_policy
@@ -96,6 +97,12 @@ def test_what_is_no_thought_is_worth_nothing(text: str) -> None:
     assert found.shown.startswith("No thought that could be read: ")
     assert found.thought == Thought(0.0, 0.0, (), (0,) * len(text))
     assert found.reward.value == 0.0 and found.reward.gated
+
+
+def test_pieces_are_practised_on_a_file_of_thoughts_and_thoughts_on_one_of_pieces() -> None:
+    piece, thinking = Example("x", PROMPT, DRAFT, None, ""), Example("x", PROMPT, thought(segment()), None, "")
+    for thoughts, asked in (("off", draft_request(PROMPT)), ("credits", think_request(PROMPT)._replace(answer=OPENS))):
+        assert practised_request(piece, thoughts) == practised_request(thinking, thoughts) == asked
 
 
 def test_the_samples_of_what_learns_thoughts_show_no_tag() -> None:

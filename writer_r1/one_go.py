@@ -58,8 +58,6 @@ DOING = {
     "revision": "revising",
     "piece": "writing the piece out",
 }
-
-
 PIECE = Tag("piece", False)  # what comes after the thought; no tag says so
 
 
@@ -105,7 +103,7 @@ def so_far(text: str) -> SoFar:
             spoiled = True
             break
         if tag == Tag("think", True) and opened is None:
-            return SoFar(tuple(whole), PIECE, _safe(text[mark.end() :]))
+            return SoFar(tuple(whole), PIECE, _safe(text[mark.end() :]), TAG.search(text, mark.end()) is not None)
         if opened is None and not tag.closes and tag.name != "think":
             opened, at = tag, mark.end()
         elif opened is not None and tag.closes and tag.name == opened.name:
@@ -123,22 +121,30 @@ def _safe(words: str) -> str:
     return unescaped((words[: mark.start()] if mark else words).rstrip("\\")).strip()
 
 
-def salvaged(text: str, prompt: str) -> Trace | None:
-    """Return what there is of a thought that cannot be read to its end, ending in the text it had come to.
+def salvaged(text: str, prompt: str, *, ended: bool = False) -> Trace | None:
+    """Return what there is of a thought that cannot be read, ending in its piece, or in the text it had come to.
 
-    Where not even the draft was ended, that is as much of it as was written.
+    The piece counts where the reply `ended` by itself. Where not even the draft was ended, that is as much of it as was
+    written; what stands before it, but for one plan, is left out.
     """
     now = so_far(text)
-    for count in range(len(now.whole), 0, -1):
+    piece = now.words if ended and now.tag == PIECE and not now.spoiled else ""
+    at = next((k for k, (tag, _) in enumerate(now.whole) if tag.name == "draft"), len(now.whole))
+    plans = [part for part in now.whole[:at] if part[0].name == "plan"][:1]
+    parts = [*plans, *now.whole[at:]]
+    for count in range(len(parts), 0, -1):
         try:
-            found = trace_of(now.whole[:count], "…", prompt)
+            found = trace_of(parts[:count], "…", prompt)
         except (NoTrace, ValueError):
             continue
-        return found.model_copy(update={"final": found.texts()[-1]})
-    if now.name == "draft" and now.words and {tag.name for tag, _ in now.whole} <= {"plan"}:
-        plan = now.whole[0][1] if now.whole else ""
-        return Trace(prompt=prompt, plan=plan, draft=now.words, final=now.words)
+        return found.model_copy(update={"final": piece or found.texts()[-1]})
+    if draft := piece or (now.words if now.name == "draft" else ""):
+        return Trace(prompt=prompt, plan=plans[0][1] if plans else "", draft=draft, final=draft)
     return None
+
+
+def _parts(trace: Trace) -> int:
+    return bool(trace.plan) + 1 + sum(1 + len(segment.changes) for segment in trace.segments)
 
 
 def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generator[Event, None, None]:
@@ -149,8 +155,8 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     broke_off = Refusal("it runs in circles" if is_looping(last.words) else "it is longer than a thought may be")
     found = parse(text, prompt) if finish.reason == "stop" else broke_off
     refused = found.reason if isinstance(found, Refusal) else ""
-    trace = salvaged(text, prompt) if isinstance(found, Refusal) else found
-    if trace and finish.reason == "stop" and last.tag == PIECE and not last.words:
+    trace = salvaged(text, prompt, ended=finish.reason == "stop") if isinstance(found, Refusal) else found
+    if trace and finish.reason == "stop" and last == SoFar(last.whole, PIECE, "") and len(last.whole) == _parts(trace):
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
     plan = trace.plan if trace else ""

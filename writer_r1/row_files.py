@@ -98,9 +98,12 @@ def in_turn(todo: Sequence[T], total: int, say: Say) -> Iterator[tuple[T, Callab
 def _begun(path: Path, begins: tuple[str, ...]) -> list[Row]:
     try:
         found = finished(path, HEAD, lambda row: "id" in row and str(row["id"]).startswith(begins))
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.open("ab").close()  # now, and not after minutes of work
     except ValueError:
-        raise WriterError(f"The file {str(path)!r} holds other rows; name another with --out.") from None
+        raise WriterError(
+            f"The file {str(path)!r} holds other rows; move it away, or name another with --out."
+        ) from None
     except OSError as error:
         raise WriterError(f"The file {str(path)!r} cannot be written ({error.strerror}).") from error
     return found

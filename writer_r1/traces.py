@@ -99,20 +99,18 @@ def changed(text: str, changes: Sequence[Change]) -> str:
     """Return `text` with these changes, the other paragraphs byte for byte.
 
     Raises:
-        ValueError: a paragraph is not there, or is changed twice.
+        ValueError: a paragraph is not there, or is changed twice; it may be rewritten and another follow it.
     """
     spans, out, end = paragraphs(text), "", 0
-    by_paragraph = {change.paragraph: change for change in changes}
-    if len(by_paragraph) < len(changes):
+    fresh = {(change.paragraph, change.operation): change.text for change in changes}
+    if len(fresh) < len(changes):
         raise ValueError("two revisions of one paragraph")
-    if missing := [k for k in by_paragraph if k > len(spans)]:
+    if missing := [k for k, _ in fresh if k > len(spans)]:
         raise ValueError(f"a revision of paragraph {missing[0]}, and there are {len(spans)}")
     for k, (start, stop) in enumerate(spans, 1):
-        change = by_paragraph.get(k)
-        rewritten = change is not None and change.operation == "rewrite"
-        out += text[end:start] + ("" if rewritten else text[start:stop])
-        if change is not None:
-            out += change.text if rewritten else parting(text) + change.text
+        out += text[end:start] + fresh.get((k, "rewrite"), text[start:stop])
+        if (k, "extend") in fresh:
+            out += parting(text) + fresh[k, "extend"]
         end = stop
     return out + text[end:]
 

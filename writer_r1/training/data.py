@@ -218,14 +218,23 @@ def request_of(example: Example) -> Request:
     return think_request(example.prompt) if is_thought(example.text) else draft_request(example.prompt)
 
 
-def thought_request(example: Example) -> Request:
-    """Return what the writing model is asked for a thought in one go, up to where it begins to think."""
+def practised_request(example: Example, thoughts: str) -> Request:
+    """Return what is asked for in practice, whatever the row's own text is: a piece, or a thought from where it begins.
+
+    `thoughts` is that of the settings.
+    """
+    if thoughts == "off":
+        return draft_request(example.prompt)
     return think_request(example.prompt)._replace(answer=OPENS)
 
 
-def as_seen(example: Example, template: Template) -> Seen:
-    """Return the row as a model with this chat template sees it; see `llamacpp.read_template`."""
-    return Seen("".join(filled(template, request_of(example).messages)), example.text)
+def as_seen(example: Example, template: Template, thoughts: str = "") -> Seen:
+    """Return the row as a model with this chat template sees it; see `llamacpp.read_template`.
+
+    With `thoughts`, as it is practised on.
+    """
+    asked = practised_request(example, thoughts) if thoughts else request_of(example)
+    return Seen("".join(filled(template, asked.messages)) + asked.answer, example.text)
 
 
 def as_tokens(example: Example, template: Template, tokenise: Tokenise, end: int) -> Tokens:

@@ -21,7 +21,7 @@ from writer_r1.training import checkpoint, run_folder
 from writer_r1.training.best import best_of, is_better
 from writer_r1.training.config import Config
 from writer_r1.training.critic import Critic
-from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, request_of, thought_request
+from writer_r1.training.data import Example, Tokens, as_tokens, chat_of, practised_request
 from writer_r1.training.lessons import read_lessons, with_lessons
 from writer_r1.training.llama_sampler import LlamaSampler, open_sampler
 from writer_r1.training.optimizer import Crew, Optimizer
@@ -99,8 +99,7 @@ class Learner:
         """Return the prompts that fit, as tokens, and the ids of those that do not, each with why."""
         fit, dropped = list[tuple[Example, list[int]]](), list[LeftOut]()
         for example in examples:
-            asked = request_of(example) if self.config.thoughts == "off" else thought_request(example)
-            head, tail = encode(asked, self.template, self.tokenise)
+            head, tail = encode(practised_request(example, self.config.thoughts), self.template, self.tokenise)
             if why := self._too_long("prompt", len(head + tail), self.config.prompt_tokens):
                 dropped.append((example.id, why))
             else:

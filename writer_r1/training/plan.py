@@ -46,6 +46,11 @@ class Plan(Noun):
     adapter: str | None = Field(default=None, max_length=4096)  # a folder with an adapter to go on from
     numbers: dict[str, Any] = {}
 
+    @property
+    def practised(self) -> str:
+        """What is practised (`Config.thoughts`); an empty string where texts are learned from."""
+        return str(self.numbers.get("thoughts", "off")) if self.goal == "mrpo" else ""
+
 
 def read_plan(home: Path) -> Plan:
     """Return the plan kept in a home; a new one where there is none, or none that can be understood."""

@@ -172,8 +172,9 @@ def on_act(workspace: Workspace, wish: dict[str, str]) -> bool:
                 _plan(workspace, "sft")
                 return True
             case "practise":
-                write_chosen(workspace.home, tried_by(workspace.preparing.wish(), workspace.home))
-                _plan(workspace, "mrpo")
+                wished = workspace.preparing.wish()  # as they are being tried, whatever the form says meanwhile
+                write_chosen(workspace.home, tried_by(wished, workspace.home))
+                _plan(workspace, "mrpo", wished)
                 return True
     except WriterError as error:
         warn(str(error))
@@ -186,9 +187,12 @@ def _begin(workspace: Workspace, wish: dict[str, str]) -> None:
         workspace.preparing.start(Asked(kind, "sample" if source == "sample" else "library"))
 
 
-def _plan(workspace: Workspace, goal: Goal) -> None:
-    """Keep the plan to learn from the traces, or to practise on the requests that were chosen."""
+def _plan(workspace: Workspace, goal: Goal, tried: difficulty.Wish | None = None) -> None:
+    """Keep the plan to learn from the traces, or to practise on the requests that were chosen, by what tried them."""
     plan, home = read_plan(workspace.home), workspace.home
+    base, worn = plan.base, plan.adapter if goal == plan.goal else None
+    if tried:
+        base, worn = tried.policy, str(tried.adapter) if tried.adapter else None
     numbers = dict(plan.numbers) if plan.goal == goal else {}
     if goal == "sft":
         longest = synthesis.summed(*made(thoughts_at(home)))["longest_words"]
@@ -202,9 +206,9 @@ def _plan(workspace: Workspace, goal: Goal) -> None:
             source="file",
             path=str(thoughts_at(home) if goal == "sft" else chosen_at(home)),
             works=plan.works,
-            base=plan.base,
+            base=base,
             preset=plan.preset,
-            adapter=plan.adapter if goal in (plan.goal, "mrpo") else None,  # requests were tried with it on
+            adapter=worn,
             numbers=numbers,
         ),
     )

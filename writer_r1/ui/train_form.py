@@ -233,11 +233,11 @@ def bases(workspace: Workspace, plan: Plan) -> list[tuple[str, str]]:
 def plan_from(values: Sequence[Any], before: Plan, judge: str) -> Plan:
     """Return the plan that the fields hold; settings that have no field stay as they were. `judge` is who judges.
 
-    A browser may send anything; what cannot be is told by the checklist.
+    A browser may send anything; what cannot be is told by the checklist. The room for a prompt holds for both goals.
     """
     goal, source, path, works, base, preset, reward, thoughts, start, name, *numbers = values
     told = (*NUMBERS, "reward", "judge", "thoughts")
-    kept = {k: v for k, v in before.numbers.items() if k not in told} if goal == before.goal else {}
+    kept = {k: v for k, v in before.numbers.items() if k == "prompt_tokens" or (goal == before.goal and k not in told)}
     if goal == "mrpo" and reward == "judge":
         kept |= {"reward": reward, "judge": judge}
     if goal == "mrpo" and thoughts in [name for _, name in PRACTISED[1:]]:

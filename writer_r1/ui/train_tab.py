@@ -153,7 +153,7 @@ def _rows(workspace: Workspace, plan: Plan, found: Ready) -> str:
         from writer_r1.llm.llamacpp import read_template
 
         template = read_template(catalog.path_of(plan.base, workspace.models))
-        return preview(found, lambda example: as_seen(example, template))
+        return preview(found, lambda example: as_seen(example, template, plan.practised))
     except WriterError:  # a folder of safetensors, or a base that the list above refuses
         return preview(found, None)
 
