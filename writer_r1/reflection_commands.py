@@ -42,7 +42,9 @@ def add(parent: Any) -> None:
     bench.add_argument("--judge", metavar="M", help="another model to judge with in the loop")
     bench.add_argument("--second", metavar="M", help="a judge that the loop does not see, for the result alone")
     bench.add_argument("--seed", type=count, default=0, metavar="N", help="seed of the models' choices (default 0)")
-    bench.add_argument("--out", type=Path, metavar="DIR", help="where rows, result and figures go (default: your home)")
+    bench.add_argument(
+        "--out", type=Path, metavar="DIR", help="where rows, result and figures go (default: bench in your home)"
+    )
     bench.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page whose results are written anew")
     model_flag(bench)
 

@@ -166,8 +166,8 @@ def _thoughts(config: Config) -> list[Check]:
 def _length(data: Read, config: Config) -> Check:
     room = config.text_tokens
     if config.kind == "mrpo":
-        what = "Drafts" if config.thoughts == "off" else "Thoughts"
-        return Check("Length", "good", f"{what} of up to {room} tokens, about {round(room / TOKENS_A_WORD)} words.")
+        what, each = ("Drafts", TOKENS_A_WORD) if config.thoughts == "off" else ("Thoughts", TOKENS_A_WORD_OF_THOUGHT)
+        return Check("Length", "good", f"{what} of up to {room} tokens, about {round(room / each)} words.")
     longest = max((e.text for e in data.examples), key=_tokens)
     tokens = round(_tokens(longest))
     said = f"The longest piece has {word_count(longest)} words, about {tokens} tokens; {room} fit."

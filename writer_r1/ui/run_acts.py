@@ -76,7 +76,7 @@ def _practised(workspace: Workspace, folder: Path) -> Plan:
 
 def _of_thoughts(config: Config) -> dict[str, Any]:
     """Return the settings to practise thoughts with, which have as much room as they were learned with."""
-    known = usual("mrpo", config.preset, "outcome")  # which kept the form best (docs/training)
+    known = usual("mrpo", config.preset, "outcome")  # the plainest; credits keep the form as well (docs/training)
     room = {name: getattr(config, name) for name in ("prompt_tokens", "text_tokens")}
     return {"thoughts": "outcome"} | {name: tokens for name, tokens in room.items() if tokens > known[name]}
 
