@@ -143,7 +143,7 @@ def salvaged(text: str, prompt: str, *, ended: bool = False) -> Trace | None:
     return None
 
 
-def _parts(trace: Trace) -> int:
+def _parts(trace: Trace) -> int:  # how many a thought has that is written with all of it
     return bool(trace.plan) + 1 + sum(1 + len(segment.changes) for segment in trace.segments)
 
 
@@ -153,13 +153,14 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
     text, finish, error = yield from _streamed(prompt, writer)
     last = so_far(text)
     broke_off = Refusal("it runs in circles" if is_looping(last.words) else "it is longer than a thought may be")
-    found = parse(text, prompt) if finish.reason == "stop" else broke_off
+    ended = finish.reason == "stop"
+    found = parse(text, prompt) if ended else broke_off
     refused = found.reason if isinstance(found, Refusal) else ""
-    trace = salvaged(text, prompt, ended=finish.reason == "stop") if isinstance(found, Refusal) else found
-    if trace and finish.reason == "stop" and last == SoFar(last.whole, PIECE, "") and len(last.whole) == _parts(trace):
+    trace = salvaged(text, prompt, ended=ended) if isinstance(found, Refusal) else found
+    nothing_after = last.tag == PIECE and not last.words and not last.spoiled
+    if trace and ended and nothing_after and len(last.whole) == _parts(trace):
         refused = ""  # it came to its end and left the piece to be worked out
     seconds = time.monotonic() - began
-    plan = trace.plan if trace else ""
     # A second draft that is cut is none of the thought's.
     cut = bool(refused) and last.name == "draft" and all(tag.name != "draft" for tag, _ in last.whole)
     if error is not None:
@@ -168,7 +169,7 @@ def think(prompt: str, rubric: Rubric, writer: Writer, judge: Judge) -> Generato
         raise error
     stopped = judge.cancel()
     if not stopped:
-        yield Thought(plan=plan, tokens=finish.tokens, seconds=seconds, refused=refused)
+        yield Thought(plan=trace.plan if trace else "", tokens=finish.tokens, seconds=seconds, refused=refused)
     if trace:
         yield from _rounds(trace, rubric, writer, judge, cut=cut)
     elif not stopped:

@@ -20,7 +20,7 @@ from conftest import ROOT, STARTER
 from test_learning import evaluated, rounded
 from told_pieces import endings, rows
 
-from writer_r1.agreement import mean_interval
+from writer_r1.agreement import interval, mean_interval
 from writer_r1.drafting import Writer
 from writer_r1.events import Reflected, Thought
 from writer_r1.facts import measured_criteria, read_facts
@@ -139,16 +139,15 @@ def on_the_page() -> dict[str, Any]:
     llm, why, reflecting, strictly = LlamaCpp(STARTER, name="starter", threads=1), Counter[str](), 0, 0
     worn = Heard(llm.adapted(to_gguf_adapter(adapter(*FORM), STARTER, BUILD / "adapter.gguf"), 1.0))
     judge = Judge(worn, None, never)  # which is not asked
-    _, held_out = split(read_prompts(REQUESTS).examples, SIZES["held_out"], 0)
-    for number, example in enumerate(held_out[: SIZES["held_out_prompts"]]):
-        facts = read_facts(example.prompt)
+    for number, prompt in enumerate(requests_of(0)):
+        facts = read_facts(prompt)
         rubric = Rubric(prompt_id="", criteria=measured_criteria(facts))
         for seed in range(DRAWS * number, DRAWS * (number + 1)):
-            events = list(think(example.prompt, rubric, Writer(worn, never, facts, seed), judge))
+            events = list(think(prompt, rubric, Writer(worn, never, facts, seed), judge))
             refused = next(e.refused for e in events if isinstance(e, Thought))
             why[refused or "read"] += 1
             reflecting += not refused and any(isinstance(e, Reflected) for e in events)
-            strictly += isinstance(parse(OPENS + worn.said, example.prompt), Trace)
+            strictly += isinstance(parse(OPENS + worn.said, prompt), Trace)
     llm.close()
     counts = {
         "read": why["read"],
@@ -213,6 +212,12 @@ def test_a_run_goes_to_its_last_evaluation(arm: str, seed: int) -> None:
     keep(folder, arm, seed)
 
 
+def requests_of(seed: int) -> list[str]:
+    """Return the requests that a run holds out, in the order of its rewards."""
+    _, held = split(read_prompts(REQUESTS).examples, SIZES["held_out"], seed)
+    return [example.prompt for example in held[: SIZES["held_out_prompts"]]]
+
+
 def figures(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]:
     """Return what the form was worth, and for each seed the process reward against the outcome alone."""
     found: dict[str, Any] = {}
@@ -220,12 +225,15 @@ def figures(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]
         first, last = held_out(kept, 0), held_out(kept, UPDATES)
         names = [name for name in last if name.startswith("thoughts/") or name in ("reward", "words", "finished")]
         found[f"{arm}-{seed}"] = {name: [first.get(name), last.get(name)] for name in names}
+    all_gains, requests = list[float](), list[str]()
     for seed in sorted({seed for _, seed in runs}):
         if ("outcome", seed) not in runs or ("credits", seed) not in runs:
             continue
         outcome, paid = (held_out(runs[arm, seed], UPDATES) for arm in ("outcome", "credits"))
         gains = [a - b for a, b in zip(paid["rewards"], outcome["rewards"], strict=True)]
         low, high = mean_interval(gains)
+        all_gains += gains
+        requests += requests_of(seed)
         before, after = (row["thoughts/reflection_tokens"] for row in (outcome, paid))
         shorter = round(1 - after / before, 4) if before else None
         found[f"credits against outcome, {seed}"] = {
@@ -236,6 +244,9 @@ def figures(runs: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]
             "lo": low,
             "hi": high,
         }
+    if all_gains:  # seeds hold out some of the same requests
+        low, high = interval(lambda at: fmean(all_gains[i] for i in at), requests)
+        found["all seeds"] = {"gain": round(fmean(all_gains), 4), "requests": len(set(requests)), "lo": low, "hi": high}
     return found
 
 

@@ -169,12 +169,12 @@ def on_act(workspace: Workspace, wish: dict[str, str]) -> bool:
             case "halt":
                 workspace.preparing.stop()
             case "learn":
-                _plan(workspace, "sft")
+                _plan(workspace)
                 return True
             case "practise":
                 wished = workspace.preparing.wish()  # as they are being tried, whatever the form says meanwhile
                 write_chosen(workspace.home, tried_by(wished, workspace.home))
-                _plan(workspace, "mrpo", wished)
+                _plan(workspace, wished)
                 return True
     except WriterError as error:
         warn(str(error))
@@ -187,9 +187,10 @@ def _begin(workspace: Workspace, wish: dict[str, str]) -> None:
         workspace.preparing.start(Asked(kind, "sample" if source == "sample" else "library"))
 
 
-def _plan(workspace: Workspace, goal: Goal, tried: difficulty.Wish | None = None) -> None:
-    """Keep the plan to learn from the traces, or to practise on the requests that were chosen, by what tried them."""
+def _plan(workspace: Workspace, tried: difficulty.Wish | None = None) -> None:
+    """Keep the plan to learn from the traces; or, with what `tried` requests, to practise on those that were chosen."""
     plan, home = read_plan(workspace.home), workspace.home
+    goal: Goal = "mrpo" if tried else "sft"
     base, worn = plan.base, plan.adapter if goal == plan.goal else None
     if tried:
         base, worn = tried.policy, str(tried.adapter) if tried.adapter else None
